@@ -1,0 +1,1 @@
+"""Adapters that implement the device port: digital twins and instruments."""

@@ -1,0 +1,1 @@
+"""Digital twins: physical models with hidden truth behind the device port."""

@@ -1,0 +1,1 @@
+"""What operators run: protocols made of named steps, and the runner that carries them out."""
