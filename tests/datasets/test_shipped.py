@@ -1,0 +1,102 @@
+"""The shipped digits, the lookup by name, and the fingerprint of a data set."""
+
+import dataclasses
+import subprocess
+import sys
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from ffzero_lab.datasets import SHIPPED, load_dataset
+from ffzero_lab.errors import InputError
+
+
+def test_digits_have_1437_training_and_360_test_samples_of_64_pixels_within_0_and_1() -> None:
+    digits = load_dataset("digits")
+    assert digits.name == "digits"
+    assert digits.train_inputs.shape == (1437, 64)
+    assert digits.test_inputs.shape == (360, 64)
+    assert digits.train_inputs.dtype == np.float64
+    assert digits.train_labels.dtype == np.int64
+    assert (digits.train_inputs.min(), digits.train_inputs.max()) == (0.0, 1.0)
+    assert digits.classes == tuple("0123456789")
+    assert (digits.n_features, digits.n_classes) == (64, 10)
+
+
+def test_digits_keep_the_class_counts_of_the_published_test_part() -> None:
+    # optdigits.names (UCI 1998): samples per class in optdigits.tes.
+    published = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    digits = load_dataset("digits")
+    train, test = (np.bincount(labels) for labels in (digits.train_labels, digits.test_labels))
+    np.testing.assert_array_equal(train + test, published)
+    assert (np.abs(test - np.array(published) / 5) < 1.0).all()
+
+
+def test_a_nearest_prototype_finds_most_test_digits_so_images_and_labels_belong_together() -> None:
+    digits = load_dataset("digits")
+    means = np.stack([digits.train_inputs[digits.train_labels == c].mean(axis=0) for c in range(10)])
+    nearest = np.argmin(((digits.test_inputs[:, None] - means) ** 2).sum(axis=2), axis=1)
+    assert (nearest == digits.test_labels).mean() > 0.85
+
+
+def test_the_licence_stands_beside_the_digits_and_credits_the_authors() -> None:
+    text = resources.files("ffzero_lab.datasets").joinpath("DIGITS-LICENCE.txt").read_text(encoding="utf-8")
+    for words in (
+        "E. Alpaydin and C. Kaynak",
+        "UCI Machine Learning Repository",
+        "1998",
+        "CC BY 4.0",
+        "scikit-learn",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_every_shipped_set_has_all_classes_in_both_parts_and_finite_inputs(name: str) -> None:
+    dataset = load_dataset(name)
+    for inputs, labels in (
+        (dataset.train_inputs, dataset.train_labels),
+        (dataset.test_inputs, dataset.test_labels),
+    ):
+        assert inputs.shape == (labels.size, dataset.n_features)
+        assert np.isfinite(inputs).all()
+        assert set(labels.tolist()) == set(range(dataset.n_classes))
+
+
+def test_an_unknown_name_gets_the_near_match_and_the_ways_to_name_a_file() -> None:
+    with pytest.raises(
+        InputError, match=r"'digit' is unknown \(did you mean 'digits'\?\).*csv:PATH.*npz:PATH"
+    ):
+        load_dataset("digit")
+
+
+def test_a_file_specification_without_a_path_is_refused() -> None:
+    with pytest.raises(InputError, match="'csv:' names no file; write csv:PATH"):
+        load_dataset("csv:")
+
+
+def test_the_fingerprint_is_stable_ignores_the_name_and_sees_every_content() -> None:
+    digits = load_dataset("digits")
+    same = dataclasses.replace(digits, name="other", train_inputs=np.asfortranarray(digits.train_inputs))
+    assert same.fingerprint == load_dataset("digits").fingerprint
+    assert len(digits.fingerprint) == 64
+
+    moved = digits.test_inputs.copy()
+    moved[0, 0] += 1e-15
+    changes = [
+        dataclasses.replace(digits, test_inputs=moved),
+        dataclasses.replace(digits, train_labels=digits.train_labels[::-1]),
+        dataclasses.replace(digits, classes=tuple("abcdefghij")),
+        dataclasses.replace(digits, train_inputs=digits.train_inputs.reshape(-1, 32)),
+    ]
+    assert len({digits.fingerprint, *(changed.fingerprint for changed in changes)}) == 5
+
+
+def test_importing_the_package_loads_neither_pandas_nor_scikit_learn_nor_scipy() -> None:
+    code = (
+        "import sys, ffzero_lab.datasets; "
+        "print([m for m in ('pandas', 'sklearn', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
