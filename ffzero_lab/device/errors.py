@@ -26,7 +26,7 @@ class BadReply(DeviceError):
 
 
 class DarkBatch(BadReply):
-    """No output of a whole batch rose above the detection floor: source off, fibre out, or power lost on the way."""
+    """No output of a batch rose above the detection floor: source off, fibre out, or power lost on the way."""
 
 
 class StagingLost(DeviceError):

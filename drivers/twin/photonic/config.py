@@ -1,0 +1,110 @@
+"""What a user can set of a photonic twin: size, preset, imperfections, activation, timing."""
+
+from math import pi
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ffzero_lab.device import Timing, Topology
+
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+PresetName = Literal["ideal", "typical"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Activation(_Strict):
+    """Electro-optic activation between the meshes of a cascade (Williamson et al. 2020, eq. 6)."""
+
+    tap_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """α, share of the power sent to the photodiode."""
+    gain_rad: NonNegative = 0.05 * pi
+    """g, phase per unit of intensity."""
+    bias_rad: Annotated[float, Field(allow_inf_nan=False)] = pi
+    """φb."""
+
+
+class Imperfections(_Strict):
+    """Constants in which a made chip and its bench differ from the ideal mesh."""
+
+    splitter_error_rad: NonNegative
+    """σβ: standard deviation of the splitters' angle around 45°."""
+    random_offsets: bool
+    """Static phase offsets φ₀, uniform in 0–2π (fabrication makes optical lengths differ by many wavelengths)."""
+    drive_bits: Annotated[int, Field(ge=1, le=24)] | None
+    """Resolution of the voltage sources; None: continuous."""
+    detector_noise: NonNegative
+    """Standard deviation of a reading as a fraction of full scale."""
+    adc_bits: Annotated[int, Field(ge=1, le=24)] | None
+    """Resolution of the readout over full scale; None: continuous."""
+
+
+PRESETS: dict[PresetName, Imperfections] = {
+    "ideal": Imperfections(
+        splitter_error_rad=0.0, random_offsets=False, drive_bits=None, detector_noise=0.0, adc_bits=None
+    ),
+    "typical": Imperfections(
+        splitter_error_rad=0.03, random_offsets=True, drive_bits=16, detector_noise=0.002, adc_bits=14
+    ),
+}
+
+
+class Heaters(_Strict):
+    """The drive chain of one phase shifter: V² in a resistor heats the waveguide, φ = φ₀ + π·(V²/R)/Pπ."""
+
+    pi_power_w: Positive = 2e-3
+    """Pπ of undercut heaters; plain ones need about 25 mW, too much for thousands of them on one chip."""
+    resistance_ohm: Positive = 600.0
+    drive_full_scale_v: Positive = 3.0
+    """Voltage of the highest code of the drive's converter."""
+    phase_upper_rad: Positive = 4.0 * pi
+    """Largest phase that may be asked for; must be within the drive's full scale."""
+    budget_w: Positive = 20.0
+    """Heat that one chip's cooling carries away."""
+
+    @model_validator(mode="after")
+    def _drive_reaches_every_phase(self) -> Self:
+        reachable = self.phase_per_v2_rad * self.drive_full_scale_v**2
+        if self.phase_upper_rad > reachable:
+            raise ValueError(
+                f"phase_upper_rad is {self.phase_upper_rad:.4g} rad, but {self.drive_full_scale_v:.4g} V in "
+                f"{self.resistance_ohm:.4g} ohm only reach {reachable:.4g} rad"
+            )
+        return self
+
+    @property
+    def phase_per_v2_rad(self) -> float:
+        """Phase per square volt, π/(R·Pπ)."""
+        return pi / (self.resistance_ohm * self.pi_power_w)
+
+
+class PhotonicConfig(_Strict):
+    """Configuration of ``twin:photonic``; an imperfection left out takes the preset's value."""
+
+    ports: Annotated[int, Field(ge=2, le=1024)] = 64
+    layers: Annotated[int, Field(ge=1, le=64)] = 2
+    preset: PresetName = "typical"
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the hidden truth and of the noise: another seed is another chip."""
+    topology: Topology = "reinjected"
+    activation: Activation = Activation()
+    heaters: Heaters = Heaters()
+    full_scale: Positive = 4.0
+    """Largest readable intensity; 1 is one input port at full amplitude."""
+    splitter_error_rad: NonNegative | None = None
+    random_offsets: bool | None = None
+    drive_bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    detector_noise: NonNegative | None = None
+    adc_bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    timing: Timing = Timing(
+        write_s=1e-3, shot_s=10e-6, imitates="on-chip heaters on a parallel 16-bit drive, 100 kS/s modulators and ADC"
+    )
+
+    @property
+    def imperfections(self) -> Imperfections:
+        """The preset with the overrides of this configuration applied."""
+        given = self.model_dump(include=set(Imperfections.model_fields), exclude_none=True)
+        return PRESETS[self.preset].model_copy(update=given)

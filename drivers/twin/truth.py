@@ -1,0 +1,14 @@
+"""Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
+
+from ffzero_lab.device import Device, Guarded
+
+from drivers.twin.photonic.chip import ChipTruth
+from drivers.twin.photonic.device import PhotonicTwin
+
+
+def photonic_truth(device: Device, layer: int) -> ChipTruth:
+    """Return the splitter errors and static offsets (rad) of one mesh; raises TypeError for another device."""
+    driver = device.driver if isinstance(device, Guarded) else device
+    if not isinstance(driver, PhotonicTwin):
+        raise TypeError(f"{driver.description.name} is not a photonic twin")
+    return driver.reveal(layer)

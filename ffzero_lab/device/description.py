@@ -1,0 +1,174 @@
+"""What is known of a device without asking it: layers, ranges, resolution, timing, reach. All of it is frozen."""
+
+from functools import cached_property
+from math import prod
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ffzero_lab.device.reach import Reach
+
+Topology = Literal["cascaded", "reinjected"]
+PositiveInt = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class PowerLaw(_Frozen):
+    """Electrical power of one actuator: ``watts · |value|**exponent`` (1 in phase or power, 2 in volts)."""
+
+    watts: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    exponent: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+
+    def total_w(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the summed power in watts over the last axis of *values* (…, P)."""
+        magnitudes = np.abs(values)
+        return self.watts * (magnitudes if self.exponent == 1.0 else magnitudes**self.exponent).sum(axis=-1)
+
+
+class ParameterGroup(_Frozen):
+    """A named block of parameters of one kind; all numbers are in *unit*."""
+
+    name: str
+    shape: tuple[PositiveInt, ...]
+    unit: str
+    lower: Finite
+    upper: Finite
+    period: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    resolution: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """The worst-case step between two setpoints over the whole range."""
+    slew_per_s: Annotated[float, Field(gt=0.0)] | None = None
+    power: PowerLaw | None = None
+
+    @model_validator(mode="after")
+    def _range_is_open(self) -> Self:
+        if not self.lower < self.upper:
+            raise ValueError(f"group {self.name!r}: lower {self.lower} must be below upper {self.upper}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """The number of parameters of the group."""
+        return prod(self.shape)
+
+
+class LayerDescription(_Frozen):
+    """One layer: what it takes, what it gives, what can be written."""
+
+    input_shape: tuple[PositiveInt, ...]
+    input_lower: Finite
+    input_upper: Finite
+    input_unit: str
+    output_shape: tuple[PositiveInt, ...]
+    output_upper: Finite
+    """Full scale of the detectors: a reading at or above it is saturated."""
+    output_unit: str
+    one_sign: bool
+    """True for intensities: negative readings are noise, and all outputs share a common mode."""
+    detection_floor: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    """Magnitude under which an output cannot be told from noise; 0 for a noiseless device."""
+    groups: Annotated[tuple[ParameterGroup, ...], Field(min_length=1)]
+    dead: tuple[int, ...] = ()
+    """Indices of parameters that do not move; training leaves them out."""
+    reach: Annotated[Reach | None, Field(exclude=True)] = None
+    """Which outputs each parameter can influence; None: every output."""
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        if self.reach is not None and (
+            self.reach.n_parameters != self.n_parameters or self.reach.n_outputs != self.n_outputs
+        ):
+            raise ValueError(
+                f"reach covers {self.reach.n_parameters} parameters and {self.reach.n_outputs} outputs, "
+                f"the layer has {self.n_parameters} and {self.n_outputs}"
+            )
+        if any(not 0 <= index < self.n_parameters for index in self.dead):
+            raise ValueError(f"dead channels must be parameter indices from 0 to {self.n_parameters - 1}")
+        return self
+
+    @property
+    def n_inputs(self) -> int:
+        """Values of one pattern."""
+        return prod(self.input_shape)
+
+    @property
+    def n_outputs(self) -> int:
+        """Values of one reading of one pattern."""
+        return prod(self.output_shape)
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Parameters of all groups, in the groups' order."""
+        return sum(group.size for group in self.groups)
+
+    @cached_property
+    def alive(self) -> NDArray[np.intp]:
+        """Indices of the parameters that move, ascending."""
+        return np.setdiff1d(np.arange(self.n_parameters), np.array(self.dead, dtype=np.intp))
+
+    def per_parameter(
+        self, attribute: Literal["lower", "upper", "period", "resolution", "slew_per_s"]
+    ) -> NDArray[np.float64]:
+        """Return a group attribute spread over the parameters, shape (P,); infinite where a group has none."""
+        values = [getattr(group, attribute) for group in self.groups]
+        known = [np.inf if value is None else value for value in values]
+        return np.repeat(np.array(known, dtype=np.float64), [group.size for group in self.groups])
+
+    def name_of(self, index: int) -> str:
+        """Return a parameter's name such as ``theta[17]``, for messages."""
+        for group in self.groups:
+            if index < group.size:
+                return f"{group.name}[{index}]"
+            index -= group.size
+        raise IndexError(index)
+
+    def unit_of(self, index: int) -> str:
+        """Return a parameter's unit, for messages."""
+        for group in self.groups:
+            if index < group.size:
+                return group.unit
+            index -= group.size
+        raise IndexError(index)
+
+
+class HealthChannel(_Frozen):
+    """One reading of the bench's own state, with the bounds it must keep."""
+
+    name: str
+    unit: str
+    lower: float | None = None
+    upper: float | None = None
+
+
+class Timing(_Frozen):
+    """The cost model's constants (τp and τx) and the bench they imitate or were measured on."""
+
+    write_s: Seconds
+    """τp: one write of all parameters of a layer, settling included."""
+    shot_s: Seconds
+    """τx: one presented and read pattern."""
+    imitates: str = ""
+
+
+class DeviceDescription(_Frozen):
+    """A whole device."""
+
+    name: str
+    serial_number: str
+    kind: str
+    topology: Topology
+    layers: Annotated[tuple[LayerDescription, ...], Field(min_length=1)]
+    timing: Timing
+    shared_hardware: bool = False
+    """True when the layers are one piece of hardware that is written anew for each of them."""
+    pattern_memory: PositiveInt | None = None
+    """Patterns the device can hold; None: as many as the engine stages."""
+    power_budget_w: Annotated[float, Field(gt=0.0)] | None = None
+    """Most power that all actuators may draw together."""
+    health: tuple[HealthChannel, ...] = ()

@@ -1,0 +1,187 @@
+"""The guard around every driver: it refuses what must not reach the hardware, and counts what does."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ffzero_lab.device.counts import Ledger
+from ffzero_lab.device.errors import BadReply, DarkBatch, LimitViolation, StagingLost
+from ffzero_lab.device.limits import SetpointLimits
+from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
+
+MAX_CALL_S = 1.0
+
+
+class Guarded(Device):
+    """A driver behind limits. Every setpoint and every reading passes here; nothing is ever clipped.
+
+    Parameters
+    ----------
+    driver
+        The device to protect.
+    max_call_s
+        Longest single call to the driver in predicted device seconds; longer probes and readings are split, so
+        that parking never waits longer.
+    """
+
+    def __init__(self, driver: Device, max_call_s: float = MAX_CALL_S) -> None:
+        self.driver = driver
+        self.description = driver.description
+        self.clock = driver.clock
+        self.ledger = Ledger()
+        self.saturated = 0
+        """Outputs read at or above full scale so far."""
+        self._max_call_s = max_call_s
+        self._limits = SetpointLimits(driver.description, driver.clock)
+        self._staged: dict[int, Patterns] = {}
+        self._closed = False
+
+    def load_inputs(self, layer: int, patterns: Patterns) -> None:
+        """Stage *patterns* (S, n_in) after checking shape, finiteness and range; raises LimitViolation."""
+        self._check_open()
+        self._limits.check_patterns(layer, patterns)
+        self.driver.load_inputs(layer, patterns)
+        self._staged[layer] = patterns
+
+    def write_parameters(self, layer: int, values: FloatArray) -> None:
+        """Set *values* (P,) after every check; raises LimitViolation and then writes nothing."""
+        self._check_open()
+        self._learn_standing(layer)
+        self._limits.check_settings(layer, values[np.newaxis] if values.ndim == 1 else values)
+        self.driver.write_parameters(layer, values)
+        self._limits.written(layer, values)
+        self.ledger.add(writes=1)
+
+    def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
+        """Read staged *rows* in order; raises BadReply, DarkBatch or LimitViolation (rows that are not staged)."""
+        self._check_open()
+        self._check_rows(layer, rows)
+        outputs = np.concatenate([self._read_once(layer, part) for part in self._split_rows(rows)])
+        self._judge(layer, outputs)
+        self.ledger.add(readings=1, shots=len(rows))
+        return outputs
+
+    def probe(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
+        """Measure *settings* (K, P) in order, all of them checked before the first is written."""
+        self._check_open()
+        self._learn_standing(layer)
+        self._limits.check_settings(layer, settings)
+        self._check_rows(layer, rows)
+        outputs = np.empty((len(settings), len(rows), self.description.layers[layer].n_outputs))
+        seconds_each = self.description.timing.write_s + len(rows) * self.description.timing.shot_s
+        at_once = max(1, int(self._max_call_s // seconds_each)) if seconds_each > 0.0 else len(settings)
+        parts = self._split_rows(rows)
+        for start in range(0, len(settings), at_once):
+            chunk = slice(start, start + at_once)
+            if len(parts) == 1:
+                outputs[chunk] = self._probe_once(layer, settings[chunk], rows)
+            else:
+                self.driver.write_parameters(layer, settings[start])
+                outputs[start] = np.concatenate([self._read_once(layer, part) for part in parts])
+            self._limits.written(layer, settings[chunk][-1])
+            done = len(settings[chunk])
+            self._judge(layer, outputs[chunk])
+            self.ledger.add(writes=done, readings=done, shots=done * len(rows))
+        return outputs
+
+    def read_parameters(self, layer: int) -> FloatArray | None:
+        """Return the setpoints (P,) as the hardware reports them, or None."""
+        return self.driver.read_parameters(layer)
+
+    def read_health(self) -> Mapping[str, float]:
+        """Return the health readings by channel name."""
+        return self.driver.read_health()
+
+    def park(self) -> None:
+        """Bring every actuator into its safe state."""
+        self.driver.park()
+        self._limits.parked()
+
+    def close(self) -> None:
+        """Park, then release the hardware."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.park()
+        finally:
+            self.driver.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LimitViolation(f"{self.description.name} is closed; open it again before using it")
+
+    def _learn_standing(self, layer: int) -> None:
+        if self._limits.needs_standing(layer):
+            reported = self.driver.read_parameters(layer)
+            if reported is not None:
+                self._limits.written(layer, reported)
+
+    def _check_rows(self, layer: int, rows: RowIndex) -> None:
+        staged_layer = layer if self.description.topology == "reinjected" else 0
+        staged = self._staged.get(staged_layer)
+        if staged is None:
+            raise LimitViolation(
+                f"{self.description.name}, layer {layer}: no patterns are staged; load_inputs comes first"
+            )
+        if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(rows) == 0:
+            raise LimitViolation(
+                f"{self.description.name}, layer {layer}: rows must be a non-empty one-dimensional array of "
+                f"integers, not shape {rows.shape} of {rows.dtype}"
+            )
+        if rows.min() < 0 or rows.max() >= len(staged):
+            raise LimitViolation(
+                f"{self.description.name}, layer {layer}: row {rows.min() if rows.min() < 0 else rows.max()} "
+                f"is not among the {len(staged)} staged patterns"
+            )
+
+    def _split_rows(self, rows: RowIndex) -> list[RowIndex]:
+        shot_s = self.description.timing.shot_s
+        n_parts = int(np.ceil(len(rows) * shot_s / self._max_call_s))
+        return np.array_split(rows, n_parts) if n_parts > 1 else [rows]
+
+    def _read_once(self, layer: int, rows: RowIndex) -> FloatArray:
+        try:
+            return self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),))
+        except StagingLost:
+            self._stage_again()
+            return self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),))
+
+    def _probe_once(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
+        lead = (len(settings), len(rows))
+        try:
+            return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
+        except StagingLost:
+            self._stage_again()
+            return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
+
+    def _stage_again(self) -> None:
+        for layer, patterns in self._staged.items():
+            self.driver.load_inputs(layer, patterns)
+
+    def _shaped(self, layer: int, outputs: FloatArray, lead: tuple[int, ...]) -> FloatArray:
+        expected = (*lead, self.description.layers[layer].n_outputs)
+        if outputs.shape != expected:
+            raise BadReply(
+                f"{self.description.name}, layer {layer}: outputs of shape {outputs.shape} instead of {expected}; "
+                "the reply was discarded"
+            )
+        return outputs
+
+    def _judge(self, layer: int, outputs: FloatArray) -> None:
+        described = self.description.layers[layer]
+        if not np.isfinite(outputs).all():
+            where = np.argwhere(~np.isfinite(outputs))[0]
+            raise BadReply(
+                f"{self.description.name}, layer {layer}, output {where[-1]}: a reading is not a finite number; "
+                "the reply was discarded"
+            )
+        largest = float(outputs.max())
+        if largest >= described.output_upper:
+            self.saturated += int(np.count_nonzero(outputs >= described.output_upper))
+        if largest < described.detection_floor and -float(outputs.min()) < described.detection_floor:
+            raise DarkBatch(
+                f"{self.description.name}, layer {layer}: all {outputs.size} outputs are under the detection floor "
+                f"of {described.detection_floor:.3g} {described.output_unit} (largest {largest:.3g}); "
+                "check the source, the path to this tap and the detectors' range"
+            )

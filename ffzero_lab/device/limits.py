@@ -1,0 +1,132 @@
+"""What may be written: shape, finiteness, bounds, slew and total power of setpoints; range of patterns."""
+
+import numpy as np
+
+from ffzero_lab.device.clock import Clock
+from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.errors import LimitViolation
+from ffzero_lab.device.port import FloatArray, Patterns
+
+
+class SetpointLimits:
+    """The limits of one device and the setpoints it stands at; checks refuse, they never change a value."""
+
+    def __init__(self, description: DeviceDescription, clock: Clock) -> None:
+        self._description = description
+        self._clock = clock
+        self._lower = [layer.per_parameter("lower") for layer in description.layers]
+        self._upper = [layer.per_parameter("upper") for layer in description.layers]
+        self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
+        self._standing: dict[int, tuple[FloatArray, float]] = {}
+        self._power_w = np.zeros(len(description.layers))
+
+    def check_patterns(self, layer: int, patterns: Patterns) -> None:
+        """Raise LimitViolation unless *patterns* (S, n_in) are finite and within the layer's input range."""
+        where = self._where(layer)
+        described = self._description.layers[layer]
+        if self._description.topology == "cascaded" and layer != 0:
+            raise LimitViolation(f"{where}: a cascade takes patterns at layer 0 only")
+        if patterns.ndim != 2 or patterns.shape[1] != described.n_inputs or len(patterns) == 0:
+            raise LimitViolation(
+                f"{where}: patterns of shape {patterns.shape}; expected (S, {described.n_inputs}) with S > 0"
+            )
+        memory = self._description.pattern_memory
+        if memory is not None and len(patterns) > memory:
+            raise LimitViolation(f"{where}: {len(patterns)} patterns do not fit into its memory of {memory}")
+        if not np.isfinite(patterns).all():
+            row, column = np.argwhere(~np.isfinite(patterns))[0]
+            raise LimitViolation(f"{where}: pattern {row}, input {column} is {patterns[row, column]}, not a number")
+        lowest, highest = float(patterns.min()), float(patterns.max())
+        if lowest < described.input_lower or highest > described.input_upper:
+            wrong = lowest if lowest < described.input_lower else highest
+            row, column = np.argwhere(patterns == wrong)[0]
+            raise LimitViolation(
+                f"{where}: pattern {row}, input {column} is {wrong:.6g} {described.input_unit}; allowed "
+                f"{described.input_lower:.6g} to {described.input_upper:.6g}; nothing was staged"
+            )
+
+    def check_settings(self, layer: int, settings: FloatArray) -> None:
+        """Raise LimitViolation unless every one of *settings* (K, P) may be written, in this order, from now on."""
+        where = self._where(layer)
+        n_parameters = self._description.layers[layer].n_parameters
+        if settings.ndim != 2 or settings.shape[1] != n_parameters or settings.dtype != np.float64:
+            raise LimitViolation(
+                f"{where}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
+                f"expected ({n_parameters},) of float64; nothing was written"
+            )
+        if not np.isfinite(settings).all():
+            self._refuse(layer, settings, ~np.isfinite(settings), "is not a finite number")
+        below, above = settings < self._lower[layer], settings > self._upper[layer]
+        if below.any() or above.any():
+            self._refuse(layer, settings, below | above, "is out of bounds")
+        self._check_power(layer, settings)
+        self._check_slew(layer, settings)
+
+    def needs_standing(self, layer: int) -> bool:
+        """Tell whether *layer* has a slew limit and nobody knows yet from where it moves."""
+        return layer not in self._standing and bool(np.isfinite(self._slew[layer]).any())
+
+    def written(self, layer: int, values: FloatArray) -> None:
+        """Note that *layer* now stands at *values* (P,)."""
+        self._standing[layer] = (values.copy(), self._clock.now_s())
+        if self._description.power_budget_w is not None:
+            if self._description.shared_hardware:
+                self._power_w[:] = 0.0
+            self._power_w[layer] = self._drawn_w(layer, values[np.newaxis])[0]
+
+    def parked(self) -> None:
+        """Forget the setpoints: after parking nothing is known to stand anywhere but at the safe state."""
+        self._standing.clear()
+        self._power_w[:] = 0.0
+
+    def _check_power(self, layer: int, settings: FloatArray) -> None:
+        budget_w = self._description.power_budget_w
+        if budget_w is None:
+            return
+        others_w = 0.0 if self._description.shared_hardware else self._power_w.sum() - self._power_w[layer]
+        most_w = float(self._drawn_w(layer, settings).max()) + float(others_w)
+        if most_w > budget_w:
+            raise LimitViolation(
+                f"{self._where(layer)}: the actuators would draw {most_w:.4g} W, the budget is {budget_w:.4g} W; "
+                "nothing was written"
+            )
+
+    def _check_slew(self, layer: int, settings: FloatArray) -> None:
+        slew = self._slew[layer]
+        if not np.isfinite(slew).any():
+            return
+        timing = self._description.timing
+        previous, elapsed_s = settings[0], timing.write_s
+        if layer in self._standing:
+            previous, since_s = self._standing[layer]
+            elapsed_s = max(self._clock.now_s() - since_s, timing.write_s)
+        for number, values in enumerate(settings):
+            too_fast = np.abs(values - previous) > slew * (elapsed_s if number == 0 else timing.write_s)
+            if too_fast.any():
+                self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
+            previous = values
+
+    def _drawn_w(self, layer: int, settings: FloatArray) -> FloatArray:
+        """Return the power in watts of each setting (K, P) of one layer, shape (K,)."""
+        drawn_w = np.zeros(len(settings))
+        start = 0
+        for group in self._description.layers[layer].groups:
+            if group.power is not None:
+                drawn_w += group.power.total_w(settings[:, start : start + group.size])
+            start += group.size
+        return drawn_w
+
+    def _refuse(self, layer: int, settings: FloatArray, wrong: np.ndarray, reason: str) -> None:
+        described = self._description.layers[layer]
+        number, index = (int(i) for i in np.argwhere(wrong)[0])
+        lower, upper = self._lower[layer][index], self._upper[layer][index]
+        slew = self._slew[layer][index]
+        rate = f", at most {slew:.6g} {described.unit_of(index)}/s" if np.isfinite(slew) else ""
+        raise LimitViolation(
+            f"{self._where(layer)}, {described.name_of(index)}: {settings[number, index]:.6g} "
+            f"{described.unit_of(index)} {reason}; allowed {lower:.6g} to {upper:.6g}{rate} "
+            f"({int(np.count_nonzero(wrong))} such values); nothing was written"
+        )
+
+    def _where(self, layer: int) -> str:
+        return f"{self._description.name}, layer {layer}"

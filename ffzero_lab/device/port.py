@@ -1,0 +1,107 @@
+"""The device port: the one small class that a driver author writes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from ffzero_lab.device.clock import Clock
+from ffzero_lab.device.description import DeviceDescription
+
+FloatArray = NDArray[np.float64]
+RowIndex = NDArray[np.intp]
+Patterns = NDArray[np.floating[Any]]
+
+
+class Device(ABC):
+    """A physical network behind parameters that can be written and outputs that can be read.
+
+    Limits, counting, staging after a reboot and the dark-batch check are not the driver's work: the guard that wraps
+    every driver does them. Raises the errors of :mod:`ffzero_lab.device.errors` and no others for what goes wrong on
+    the way to the hardware.
+    """
+
+    description: DeviceDescription
+    clock: Clock
+
+    @abstractmethod
+    def load_inputs(self, layer: int, patterns: Patterns) -> None:
+        """Stage *patterns* (S, n_in), in the layer's input unit, for *layer*; replaces what was staged."""
+
+    @abstractmethod
+    def write_parameters(self, layer: int, values: FloatArray) -> None:
+        """Set all parameters (P,) of *layer*, in the description's units and order; returns when settled."""
+
+    @abstractmethod
+    def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
+        """Present the staged patterns *rows* in that order and return the outputs (len(rows), n_out)."""
+
+    def probe(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
+        """Measure *settings* (K, P) in order; returns (K, len(rows), n_out). The device stays at the last one.
+
+        A driver whose hardware takes lists of settings overrides this; the result must equal the loop.
+        """
+        n_out = self.description.layers[layer].n_outputs
+        outputs = np.empty((len(settings), len(rows), n_out))
+        for setting, values in enumerate(settings):
+            self.write_parameters(layer, values)
+            outputs[setting] = self.read_outputs(layer, rows)
+        return outputs
+
+    def read_parameters(self, layer: int) -> FloatArray | None:
+        """Return the setpoints (P,) as the hardware reports them, or None where it cannot."""
+        del layer
+        return None
+
+    def read_health(self) -> Mapping[str, float]:
+        """Return the health readings by channel name; takes no device time and no noise on a twin."""
+        return {}
+
+    @abstractmethod
+    def park(self) -> None:
+        """Bring every actuator into its safe state, from any state; calling it again changes nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Park, then release the hardware; calling it again does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except Exception as closing_error:
+            if error is None:
+                raise
+            error.add_note(f"closing {self.description.name} failed as well: {closing_error}")
+
+
+class Driver(Protocol):
+    """What an entry point of the group ``ffzero_lab.drivers`` names."""
+
+    Config: ClassVar[type[BaseModel]]
+
+    @classmethod
+    def open(cls, config: Any, clock: Clock | None) -> Device:
+        """Open the device of *config* without energising anything; None leaves the choice of clock to the driver."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A twin: its exact state can be saved and put back."""
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return everything that decides future outputs."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put a snapshot back; raises ValueError when it belongs to another device."""
+        ...

@@ -1,0 +1,61 @@
+"""Keeps parameters inside their box between steps, with room for the next perturbation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Parameters inside the box and how many had to be moved there."""
+
+    values: FloatArray
+    wrapped: int
+    projected: int
+
+
+@dataclass(frozen=True)
+class ParameterBox:
+    """Where parameters may stand; periodic ones wrap, the others are projected.
+
+    Attributes
+    ----------
+    lower, upper
+        (P,) bounds, in the parameters' units.
+    period
+        (P,) period, infinite where a parameter is not periodic; the box must be at least one period wide.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    period: FloatArray
+
+    def shrunk(self, headroom: FloatArray) -> "ParameterBox":
+        """Return the box with room for a perturbation of *headroom* (P,) on either side."""
+        return ParameterBox(self.lower + headroom, self.upper - headroom, self.period)
+
+    def settle(self, values: FloatArray) -> Bounded:
+        """Return *values* (P,) inside the box.
+
+        A periodic parameter goes to the representative of least magnitude that keeps the headroom: actuator power
+        rises with it.
+        """
+        settled = values.copy()
+        wrapped = 0
+        index = np.flatnonzero(np.isfinite(self.period))
+        if len(index):
+            start, period = self._least_power_interval()
+            turns = np.floor((values[index] - start[index]) / period[index])
+            settled[index] -= turns * period[index]
+            wrapped = int(np.count_nonzero(turns))
+        outside = (settled < self.lower) | (settled > self.upper)
+        np.clip(settled, self.lower, self.upper, out=settled)
+        return Bounded(settled, wrapped, int(np.count_nonzero(outside)))
+
+    def _least_power_interval(self) -> tuple[FloatArray, FloatArray]:
+        """Return start and length of the period-long interval in the box that lies nearest to zero."""
+        period = np.where(np.isfinite(self.period), self.period, 0.0)
+        return np.clip(-0.5 * period, self.lower, self.upper - period), period

@@ -1,0 +1,111 @@
+"""Turns gradient estimates into updates; the whole state is a few arrays, so that a run can resume exactly."""
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+OptimizerName = Literal["adam", "momentum", "sgd"]
+ScheduleName = Literal["cosine", "constant"]
+
+
+class Optimizer(Protocol):
+    """An update rule with its memory."""
+
+    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+        """Return the change (P,) to add to the parameters, in their units."""
+        ...
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return the memory as named arrays."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Put back what :meth:`state` returned."""
+        ...
+
+
+class Sgd:
+    """θ ← θ − η ĝ, the paper's rule."""
+
+    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+        """Return −η ĝ."""
+        return -learning_rate * gradient
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return no arrays: plain descent has no memory."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Accept an empty state."""
+        del state
+
+
+class Momentum:
+    """Heavy-ball momentum (Polyak 1964): m ← μm + ĝ, θ ← θ − η m."""
+
+    def __init__(self, n_parameters: int, decay: float = 0.9) -> None:
+        self._decay = decay
+        self._velocity = np.zeros(n_parameters)
+
+    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+        """Return −η m."""
+        self._velocity = self._decay * self._velocity + gradient
+        return -learning_rate * self._velocity
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return the velocity."""
+        return {"velocity": self._velocity}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Put the velocity back."""
+        self._velocity = np.array(state["velocity"], dtype=np.float64)
+
+
+class Adam:
+    """Adam (Kingma and Ba 2015, algorithm 1)."""
+
+    def __init__(
+        self, n_parameters: int, first_decay: float = 0.9, second_decay: float = 0.999, floor: float = 1e-8
+    ) -> None:
+        self._decays = (first_decay, second_decay)
+        self._floor = floor
+        self._first = np.zeros(n_parameters)
+        self._second = np.zeros(n_parameters)
+        self._count = 0
+
+    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+        """Return −η m̂/(√v̂ + floor)."""
+        first_decay, second_decay = self._decays
+        self._count += 1
+        self._first = first_decay * self._first + (1.0 - first_decay) * gradient
+        self._second = second_decay * self._second + (1.0 - second_decay) * gradient * gradient
+        first = self._first / (1.0 - first_decay**self._count)
+        second = self._second / (1.0 - second_decay**self._count)
+        return -learning_rate * first / (np.sqrt(second) + self._floor)
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return both moments and the count of updates."""
+        return {"first": self._first, "second": self._second, "count": np.array(self._count)}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Put the moments back."""
+        self._first = np.array(state["first"], dtype=np.float64)
+        self._second = np.array(state["second"], dtype=np.float64)
+        self._count = int(state["count"])
+
+
+def optimizer_named(name: OptimizerName, n_parameters: int) -> Optimizer:
+    """Return a fresh optimizer of that name."""
+    if name == "sgd":
+        return Sgd()
+    return Momentum(n_parameters) if name == "momentum" else Adam(n_parameters)
+
+
+def scheduled(schedule: ScheduleName, learning_rate: float, step: int, steps: int) -> float:
+    """Return the learning rate of *step* (from 0) out of *steps*: constant, or half a cosine down to zero."""
+    if schedule == "constant":
+        return learning_rate
+    return 0.5 * learning_rate * (1.0 + float(np.cos(np.pi * step / steps)))

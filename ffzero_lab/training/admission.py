@@ -1,0 +1,56 @@
+"""Checks that data set, settings and device fit together, before the device is touched."""
+
+import numpy as np
+
+from ffzero_lab.datasets import Dataset
+from ffzero_lab.device import DeviceDescription, LayerDescription
+from ffzero_lab.errors import InputError
+from ffzero_lab.training.settings import TrainSettings
+
+LARGEST_COMPONENT = 6.0
+"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
+
+
+def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
+    """Raise InputError, naming what does not fit and what would."""
+    if settings.patience is not None and settings.validation == 0.0:
+        raise InputError("patience watches the validation part; set validation to a share such as 0.2 as well")
+    for number, layer in enumerate(description.layers):
+        where = f"{description.name}, layer {number}"
+        if dataset.n_classes > layer.n_outputs:
+            raise InputError(
+                f"dataset {dataset.name} has {dataset.n_classes} classes, {where} only {layer.n_outputs} outputs; "
+                "every class needs an output of its own"
+            )
+        if settings.slopes == "attributed" and layer.reach is None:
+            raise InputError(f"slopes 'attributed': {where} does not declare its reach; allowed here: total")
+        _admit_amplitude(where, layer, settings.epsilon)
+    if description.topology == "reinjected":
+        for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):
+            if layer.n_outputs != after.n_inputs:
+                raise InputError(
+                    f"{description.name}: layer {number} has {layer.n_outputs} outputs, layer {number + 1} takes "
+                    f"{after.n_inputs} inputs; reinjection needs the same count"
+                )
+
+
+def _admit_amplitude(where: str, layer: LayerDescription, epsilon: float) -> None:
+    half_step = 0.5 * layer.per_parameter("resolution")
+    if np.any(epsilon < half_step):
+        index = int(np.argmax(half_step))
+        raise InputError(
+            f"epsilon {epsilon:.3g} {layer.unit_of(index)} is under half of the resolution of {where}, "
+            f"{layer.name_of(index)} ({2.0 * half_step[index]:.3g} {layer.unit_of(index)}): the drive would not move; "
+            f"use at least {half_step[index]:.3g}"
+        )
+    room = layer.per_parameter("upper") - layer.per_parameter("lower")
+    period = layer.per_parameter("period")
+    least = np.where(np.isfinite(period), period, 0.0)
+    short = room - 2.0 * LARGEST_COMPONENT * epsilon <= least
+    if np.any(short):
+        index = int(np.argmax(short))
+        most = (room[index] - least[index]) / (2.0 * LARGEST_COMPONENT)
+        raise InputError(
+            f"epsilon {epsilon:.3g} {layer.unit_of(index)} leaves no room to perturb within the range of {where}, "
+            f"{layer.name_of(index)}; use less than {most:.3g}"
+        )

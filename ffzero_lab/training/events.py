@@ -1,0 +1,76 @@
+"""What a training run tells while it goes on; whoever listens writes it down or shows it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """One step of one layer."""
+
+    layer: int
+    step: int
+    """Steps done in this layer, from 1."""
+    steps: int
+    loss: float
+    accuracy: float
+    """Share of right answers on the batch, with the similarity accumulated so far."""
+    slope_rms: float
+    """RMS of the measured slopes, loss per unit amplitude."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A look at the validation part."""
+
+    layer: int
+    step: int
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class LayerDone:
+    """A layer is frozen; ``train_accuracy`` is its own, ``sum_train_accuracy`` that of all layers so far."""
+
+    layer: int
+    steps: int
+    stopped_by: str
+    loss: float
+    train_accuracy: float
+    sum_train_accuracy: float
+    wrapped: int
+    projected: int
+    dark: int
+
+
+@dataclass(frozen=True)
+class TapPower:
+    """Mean reading at the tap of a layer before training; None under the detection floor."""
+
+    layer: int
+    mean: float | None
+    detection_floor: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that the operator should know, though the run goes on."""
+
+    message: str
+
+
+Event = StepDone | Checked | LayerDone | TapPower | Problem
+
+_NAMES: dict[type, str] = {
+    StepDone: "step",
+    Checked: "check",
+    LayerDone: "layer",
+    TapPower: "tap",
+    Problem: "problem",
+}
+
+
+def as_row(event: Event) -> dict[str, Any]:
+    """Return an event as a row of metrics; its kind stands under ``event``."""
+    return {"event": _NAMES[type(event)], **asdict(event)}

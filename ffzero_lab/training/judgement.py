@@ -1,0 +1,59 @@
+"""Looks at the outputs of one batch as the local loss sees them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.rule.losses import Loss, LossValue
+from ffzero_lab.rule.similarity import Directions, directions_of, similarities, slope_in_outputs
+
+FloatArray = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The loss of one batch at one setting, with what is needed to carry its slope back to the outputs."""
+
+    loss: LossValue
+    correct: int
+    directions: Directions
+
+    @property
+    def dark(self) -> int:
+        """Patterns under the detection floor."""
+        return int(np.count_nonzero(self.directions.dark))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The local objective of one layer.
+
+    Attributes
+    ----------
+    prototypes
+        (C, n) unit vectors.
+    loss
+        The local loss.
+    centre
+        Whether outputs are centred before they are normalised.
+    floor
+        Detection floor in the output's unit.
+    """
+
+    prototypes: FloatArray
+    loss: Loss
+    centre: bool
+    floor: float
+
+    def __call__(self, outputs: FloatArray, labels: Labels, base: FloatArray) -> Judgement:
+        """Judge outputs (B, n) against labels (B,), on top of the similarity *base* (B, C) of earlier layers."""
+        directions = directions_of(outputs, centre=self.centre, floor=self.floor)
+        similarity = base + similarities(directions, self.prototypes)
+        correct = int(np.count_nonzero(similarity.argmax(axis=1) == labels))
+        return Judgement(self.loss(similarity, labels), correct, directions)
+
+    def slope_in_outputs(self, judged: Judgement) -> FloatArray:
+        """Return ∂L/∂z (B, n) of a judgement of this judge."""
+        return slope_in_outputs(judged.loss.slope, judged.directions, self.prototypes)

@@ -1,0 +1,182 @@
+"""Trains one layer in place: perturb, read, attribute, update."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.device import DarkBatch, Device, LayerDescription, Reach
+from ffzero_lab.rule.bounds import ParameterBox
+from ffzero_lab.rule.directions import DirectionDraw
+from ffzero_lab.rule.optimizers import Optimizer, scheduled
+from ffzero_lab.rule.randomness import For, generator
+from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
+from ffzero_lab.training.judgement import Judge
+from ffzero_lab.training.settings import TrainSettings
+
+FloatArray = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+MAX_DARK_SHARE = 0.01
+SIGNS = {"pair": np.array([1.0, -1.0]), "abba": np.array([1.0, -1.0, -1.0, 1.0])}
+
+
+@dataclass(frozen=True)
+class LayerTask:
+    """What a layer is trained on; its patterns are staged already.
+
+    Attributes
+    ----------
+    rows
+        (T,) staged rows that training may draw.
+    labels
+        (S,) class of each staged row.
+    base
+        (S, C) similarity that earlier layers contribute; zeros where the layer stands alone.
+    judge
+        The local objective.
+    reach
+        Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
+    """
+
+    rows: NDArray[np.intp]
+    labels: Labels
+    base: FloatArray
+    judge: Judge
+    reach: Reach | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step measured: the mean loss, the share of right answers, the RMS slope per unit amplitude."""
+
+    loss: float
+    accuracy: float
+    slope_rms: float
+
+
+class LayerTrainer:
+    """One layer in training.
+
+    Everything random is derived from the seed and the number of the step, so ``parameters``, ``optimizer`` and
+    ``step`` are the whole state.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        layer: int,
+        task: LayerTask,
+        settings: TrainSettings,
+        steps: int,
+        parameters: FloatArray,
+        optimizer: Optimizer,
+    ) -> None:
+        described = device.description.layers[layer]
+        self.device, self.layer, self.task, self.settings, self.steps = device, layer, task, settings, steps
+        self.parameters = parameters
+        self.optimizer = optimizer
+        self.step = 0
+        self.dark = 0
+        self.wrapped = 0
+        self.projected = 0
+        groups = alive_groups(described)
+        self._directions = DirectionDraw(
+            settings.directions, groups, described.n_parameters, settings.seed, layer
+        )
+        self._box = parameter_box(described)
+        self._amplitude = np.full(described.n_parameters, settings.epsilon)
+        self._signs = SIGNS[settings.readings]
+
+    def advance(self) -> Step:
+        """Measure K directions on one batch and update the parameters once.
+
+        Raises DarkBatch when more than 1 % of the batch is under the detection floor, and whatever the device raises.
+        """
+        rows = self.task.rows[self._batch()]
+        directions = self._directions.draw(self.step, self.settings.directions_per_step)
+        moves = directions * self._amplitude
+        self._settle(np.abs(moves).max(axis=0))
+        settings = self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis]
+        outputs = self.device.probe(self.layer, settings.reshape(-1, len(self.parameters)), rows)
+        differences, step = self._compare(outputs.reshape(len(directions), len(self._signs), len(rows), -1), rows)
+        estimate = total_estimate if self.task.reach is None else attributed_estimate
+        gradient = estimate(differences, directions, self._amplitude, self._directions.second_moment)
+        rate = scheduled(self.settings.schedule, self.settings.learning_rate, self.step, self.steps)
+        self.parameters = self.parameters + self.optimizer.update(gradient, rate)
+        self.step += 1
+        return step
+
+    def finish(self) -> FloatArray:
+        """Return the trained parameters (P,), inside the bounds."""
+        self._settle(np.zeros_like(self.parameters))
+        return self.parameters
+
+    def _batch(self) -> NDArray[np.intp]:
+        """Return positions among the training rows, drawn without replacement."""
+        n_rows = len(self.task.rows)
+        rng = generator(self.settings.seed, For.BATCH, self.layer, self.step)
+        return rng.choice(n_rows, min(self.settings.batch, n_rows), replace=False, shuffle=False)
+
+    def _settle(self, headroom: FloatArray) -> None:
+        settled = self._box.shrunk(headroom).settle(self.parameters)
+        self.parameters = settled.values
+        self.wrapped += settled.wrapped
+        self.projected += settled.projected
+
+    def _compare(self, outputs: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, Step]:
+        """Return loss differences (K,), or (K, P) attributed by reach, from outputs (K, readings, B, n)."""
+        task = self.task
+        labels, base = task.labels[rows], task.base[rows]
+        differences: list[FloatArray | float] = []
+        losses: list[float] = []
+        correct: list[int] = []
+        for readings in outputs:
+            above, below = (readings[self._signs == sign].mean(axis=0) for sign in (1.0, -1.0))
+            if task.reach is None:
+                seen = [task.judge(above, labels, base), task.judge(below, labels, base)]
+                differences.append(seen[0].loss.mean - seen[1].loss.mean)
+            else:
+                seen = [task.judge(0.5 * (above + below), labels, base)]
+                per_output = output_differences(task.judge.slope_in_outputs(seen[0]), above, below)
+                differences.append(task.reach.sum_reached(per_output))
+            self._note_darkness(max(judged.dark for judged in seen), len(rows))
+            losses += [judged.loss.mean for judged in seen]
+            correct += [judged.correct for judged in seen]
+        measured = np.array(differences)
+        slope_rms = float(np.sqrt(np.mean(measured**2))) / (2.0 * self.settings.epsilon)
+        return measured, Step(float(np.mean(losses)), float(np.mean(correct)) / len(rows), slope_rms)
+
+    def _note_darkness(self, dark: int, n_patterns: int) -> None:
+        self.dark += dark
+        if dark > MAX_DARK_SHARE * n_patterns:
+            raise DarkBatch(
+                f"{self.device.description.name}, layer {self.layer}: {dark} of {n_patterns} patterns are under the "
+                f"detection floor of {self.task.judge.floor:.3g}; at most 1 % may be. Raise the optical power or the "
+                "detectors' gain, or leave dark patterns out"
+            )
+
+
+def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
+    """Return, for each parameter group, the indices of its parameters that move."""
+    edges = np.cumsum([0, *(group.size for group in described.groups)])
+    alive = described.alive
+    return [alive[(alive >= start) & (alive < stop)] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def parameter_box(described: LayerDescription) -> ParameterBox:
+    """Return the layer's bounds."""
+    return ParameterBox(*(described.per_parameter(bound) for bound in ("lower", "upper", "period")))
+
+
+def initial_parameters(described: LayerDescription, seed: int, layer: int) -> FloatArray:
+    """Draw starting parameters (P,): uniform over one period nearest to zero, or over the range; dead ones stay put.
+
+    Dead channels start at the end of their range that is nearest to zero.
+    """
+    lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
+    drawn = generator(seed, For.INITIAL_PARAMETERS, layer).uniform(lower, upper)
+    settled = parameter_box(described).settle(drawn).values
+    rest = np.clip(0.0, lower, upper)
+    rest[described.alive] = settled[described.alive]
+    return rest

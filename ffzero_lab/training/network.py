@@ -1,0 +1,123 @@
+"""A trained network: what must be written, the frozen rules around it, and how its answer is measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.datasets import Encoder
+from ffzero_lab.device import Device
+from ffzero_lab.rule.similarity import directions_of, similarities
+from ffzero_lab.training.carry import Carry
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedLayer:
+    """One frozen layer.
+
+    Attributes
+    ----------
+    parameters
+        (P,) setpoints in the device's units.
+    prototypes
+        (C, n) unit vectors.
+    centre
+        Whether outputs are centred before they are normalised.
+    carry
+        The rule into the next layer; None behind the last layer and in a cascade.
+    """
+
+    parameters: FloatArray
+    prototypes: FloatArray
+    centre: bool
+    carry: Carry | None
+
+    def similarity(self, outputs: FloatArray, floor: float) -> tuple[FloatArray, int]:
+        """Return the similarities (S, C) of outputs (S, n), and how many patterns were dark."""
+        directions = directions_of(outputs, centre=self.centre, floor=floor)
+        return similarities(directions, self.prototypes), int(np.count_nonzero(directions.dark))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a device answered to a set of patterns.
+
+    Attributes
+    ----------
+    similarity
+        (layers, S, C).
+    dark
+        Patterns under the detection floor, for each layer.
+    """
+
+    similarity: FloatArray
+    dark: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in order, behind the encoder of the raw features."""
+
+    encoder: Encoder
+    layers: Sequence[TrainedLayer]
+    classes: tuple[str, ...]
+
+    def measure(self, device: Device, patterns: FloatArray) -> Measured:
+        """Write every layer's parameters and measure encoded *patterns* (S, n_in) through all of them."""
+        similarity: list[FloatArray] = []
+        dark: list[int] = []
+        for number, layer in enumerate(self.layers):
+            device.write_parameters(number, layer.parameters)
+            stage(device, number, patterns)
+            outputs = read_all(device, number, len(patterns))
+            of_layer, dark_here = layer.similarity(outputs, device.description.layers[number].detection_floor)
+            similarity.append(of_layer)
+            dark.append(dark_here)
+            if layer.carry is not None:
+                patterns = layer.carry.apply(outputs)
+        return Measured(np.stack(similarity), tuple(dark))
+
+    def with_parameters(self, layer: int, parameters: FloatArray) -> "Network":
+        """Return the network with other *parameters* (P,) in one layer."""
+        layers = list(self.layers)
+        layers[layer] = replace(layers[layer], parameters=parameters)
+        return replace(self, layers=layers)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as named arrays, for the checkpoint."""
+        arrays: dict[str, NDArray[Any]] = {f"encoder.{k}": v for k, v in self.encoder.to_arrays().items()}
+        arrays["classes"] = np.array(self.classes)
+        for number, layer in enumerate(self.layers):
+            arrays[f"layer{number}.parameters"] = layer.parameters
+            arrays[f"layer{number}.prototypes"] = layer.prototypes
+            arrays[f"layer{number}.centre"] = np.array(layer.centre)
+            if layer.carry is not None:
+                arrays |= {f"layer{number}.{k}": v for k, v in layer.carry.to_arrays().items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Network":
+        """Read back what :meth:`to_arrays` gave; raises KeyError when something is missing."""
+        encoder = Encoder.from_arrays({k.partition(".")[2]: v for k, v in arrays.items() if k.startswith("encoder.")})
+        layers: list[TrainedLayer] = []
+        while f"layer{len(layers)}.parameters" in arrays:
+            prefix = f"layer{len(layers)}."
+            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            carry = Carry.from_arrays(own) if "carry" in own else None
+            layers.append(TrainedLayer(own["parameters"], own["prototypes"], bool(own["centre"]), carry))
+        return cls(encoder, layers, tuple(str(name) for name in arrays["classes"]))
+
+
+def stage(device: Device, layer: int, patterns: FloatArray) -> None:
+    """Stage *patterns* (S, n_in) where *layer* takes them; a cascade is staged at its first layer only."""
+    if layer == 0 or device.description.topology == "reinjected":
+        device.load_inputs(layer, patterns)
+
+
+def read_all(device: Device, layer: int, n_patterns: int) -> FloatArray:
+    """Read every staged pattern at the tap of *layer*, shape (n_patterns, n_out)."""
+    return device.read_outputs(layer, np.arange(n_patterns, dtype=np.intp))

@@ -1,0 +1,86 @@
+"""What a run will cost before it starts, and how many steps its limits allow."""
+
+from dataclasses import dataclass
+
+from ffzero_lab.device import Counts, DeviceDescription, Purpose
+from ffzero_lab.errors import InputError
+from ffzero_lab.training.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The predicted cost of a run; early stopping may spend less.
+
+    Attributes
+    ----------
+    steps
+        Steps of each layer.
+    batch
+        Patterns of each reading.
+    counts
+        Writes, readings and shots by purpose.
+    seconds
+        Device time.
+    layer_seconds
+        Device time that the training of each layer may take; None without a budget.
+    """
+
+    steps: int
+    batch: int
+    counts: dict[Purpose, Counts]
+    seconds: float
+    layer_seconds: float | None
+
+    @property
+    def total(self) -> Counts:
+        """All purposes together."""
+        return sum(self.counts.values(), Counts())
+
+
+def plan_run(
+    settings: TrainSettings, description: DeviceDescription, *, n_train: int, n_validation: int, n_test: int
+) -> Plan:
+    """Predict the counts of a run from numbers of patterns (*n_train* includes the *n_validation* ones).
+
+    Raises InputError when the limits do not allow a single step of each layer.
+    """
+    n_layers = len(description.layers)
+    batch = min(settings.batch, n_train - n_validation)
+    fixed = _besides_training(settings, n_layers, n_train, n_test)
+    fixed_seconds = sum(spent.seconds(description.timing) for spent in fixed.values())
+    step = Counts(settings.readings_per_step, settings.readings_per_step, settings.readings_per_step * batch)
+    look = Counts(1, 1, n_validation) if n_validation else Counts()
+    step_seconds = step.seconds(description.timing) + look.seconds(description.timing) / settings.check_every
+    steps, layer_seconds = settings.steps, None
+    if settings.max_readings is not None:
+        steps = min(steps, settings.max_readings // (n_layers * step.readings))
+        if steps < 1:
+            raise InputError(
+                f"max_readings {settings.max_readings}: one step of each of {n_layers} layers takes "
+                f"{n_layers * step.readings} readings; allow at least that"
+            )
+    if settings.budget is not None:
+        layer_seconds = (settings.budget - fixed_seconds) / n_layers
+        if layer_seconds < step_seconds:
+            raise InputError(
+                f"budget {settings.budget:.4g} s: carry, evaluation and one step of each layer take "
+                f"{fixed_seconds + n_layers * step_seconds:.4g} s of device time; allow at least that"
+            )
+        steps = min(steps, int(layer_seconds / step_seconds)) if step_seconds > 0.0 else steps
+    looks = steps // settings.check_every
+    counts = {**fixed, "training": step.times(n_layers * steps)}
+    counts["evaluation"] += look.times(n_layers * looks)
+    seconds = sum(spent.seconds(description.timing) for spent in counts.values())
+    return Plan(steps, batch, counts, seconds, layer_seconds)
+
+
+def _besides_training(
+    settings: TrainSettings, n_layers: int, n_train: int, n_test: int
+) -> dict[Purpose, Counts]:
+    """Return what a run measures once, however long it trains."""
+    test_once = Counts(n_layers, n_layers, n_layers * n_test)
+    return {
+        "carry": Counts(n_layers, n_layers, n_layers * n_train),
+        "evaluation": test_once,
+        "baseline": test_once if settings.baselines else Counts(),
+    }

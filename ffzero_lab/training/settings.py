@@ -1,0 +1,91 @@
+"""What a run is told: every setting of the learning rule and of the run, checked before anything is opened."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ffzero_lab.rule.directions import DirectionKind
+from ffzero_lab.rule.losses import LossName
+from ffzero_lab.rule.optimizers import OptimizerName, ScheduleName
+from ffzero_lab.rule.readout import ReadoutName
+
+RuleName = Literal["ffzero"]
+SlopeKind = Literal["attributed", "total"]
+ReadingOrder = Literal["pair", "abba"]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def duration_s(text: Any) -> Any:
+    """Turn ``90``, ``"90s"``, ``"30m"`` or ``"2h"`` into seconds; anything else raises ValueError."""
+    if not isinstance(text, str):
+        return text
+    match = re.fullmatch(r"\s*([0-9.]+)\s*([a-z]*)\s*", text)
+    if match is None or match[2] not in _UNITS_S:
+        raise ValueError("a duration is a number with an optional unit s, m, h or d, such as 90s or 2h")
+    try:
+        return float(match[1]) * _UNITS_S[match[2]]
+    except ValueError:
+        raise ValueError(f"{match[1]!r} is not a number") from None
+
+
+Duration = Annotated[float, BeforeValidator(duration_s), Field(gt=0.0, allow_inf_nan=False)]
+
+
+class TrainSettings(BaseModel):
+    """Settings of one training run. The defaults were chosen on a validation part of the digits' training data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = "digits"
+    data_dir: Path | None = None
+    rule: RuleName = "ffzero"
+    loss: LossName = "cross-entropy"
+    margin_width: Positive = 0.3
+    """m of the margin loss (the paper's 0.3)."""
+    sharpness: Positive = 15.0
+    """τ of the cross-entropy on similarities."""
+    directions: DirectionKind = "rademacher"
+    directions_per_step: Count = 1
+    readings: ReadingOrder = "pair"
+    """Order of the readings of a direction: + −, or + − − +, which cancels linear drift."""
+    slopes: SlopeKind | None = None
+    """None: attributed where the device declares its reach, else total."""
+    optimizer: OptimizerName = "adam"
+    learning_rate: Positive = 0.01
+    schedule: ScheduleName = "cosine"
+    epsilon: Positive = 0.02
+    """RMS amplitude of the moved parameters, in the parameter's unit."""
+    centre: bool | None = None
+    """None: centre outputs of one sign."""
+    accumulate: bool = True
+    """Train later layers on the similarity accumulated over the layers so far."""
+    readout: ReadoutName = "sum"
+    steps: Count = 6000
+    """Steps of each layer."""
+    max_readings: Count | None = None
+    """Most batch readings spent on training, over all layers."""
+    budget: Duration | None = None
+    """Most device time in seconds, everything included."""
+    batch: Count = 512
+    validation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the training part held back to watch; never the test part."""
+    patience: Count | None = None
+    """Stop a layer after so many checks without a better validation accuracy (needs ``validation``)."""
+    check_every: Count = 200
+    """Steps between two looks at the validation part."""
+    log_every: Count = 50
+    """Steps between two rows of metrics."""
+    baselines: bool = True
+    """Measure the untrained device and a linear classifier beside the result."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def readings_per_step(self) -> int:
+        """Batch readings of one step."""
+        return self.directions_per_step * (2 if self.readings == "pair" else 4)
+
