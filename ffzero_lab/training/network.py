@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Encoder
 from ffzero_lab.device import Device
+from ffzero_lab.errors import InputError
 from ffzero_lab.rule.similarity import directions_of, similarities
 from ffzero_lab.training.carry import Carry
 
@@ -86,6 +87,22 @@ class Network:
         layers = list(self.layers)
         layers[layer] = replace(layers[layer], parameters=parameters)
         return replace(self, layers=layers)
+
+    def starting_from(self, other: "Network") -> "Network":
+        """Return this network with the parameters and prototypes of *other*; raises InputError when they do not fit."""
+        ours, theirs = self._sizes(), other._sizes()
+        if ours != theirs:
+            raise InputError(
+                f"the run to start from has (parameters, classes, outputs) {theirs} by layer, this one needs {ours}"
+            )
+        taken = [
+            replace(mine, parameters=its.parameters, prototypes=its.prototypes)
+            for mine, its in zip(self.layers, other.layers, strict=True)
+        ]
+        return replace(self, layers=taken)
+
+    def _sizes(self) -> list[tuple[int, ...]]:
+        return [(len(layer.parameters), *layer.prototypes.shape) for layer in self.layers]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as named arrays, for the checkpoint."""

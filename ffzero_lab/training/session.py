@@ -29,11 +29,13 @@ TAP_PATTERNS = 64
 class Session:
     """Trains a network in place. :meth:`run` is a generator: whoever drives it may stop between any two events.
 
-    Raises InputError at construction when data set, settings and device do not fit together; the device has then
-    not been touched.
+    *start* hands on the parameters and prototypes of a trained network. Raises InputError at construction when data
+    set, settings, device and start do not fit together; the device has then not been touched.
     """
 
-    def __init__(self, device: Guarded, dataset: Dataset, settings: TrainSettings) -> None:
+    def __init__(
+        self, device: Guarded, dataset: Dataset, settings: TrainSettings, start: Network | None = None
+    ) -> None:
         admit(device.description, dataset, settings)
         first = device.description.layers[0]
         encoder = Encoder.fit(
@@ -50,6 +52,8 @@ class Session:
         )
         untrained = [self._untrained_layer(layer) for layer in range(len(device.description.layers))]
         self.network = Network(encoder, untrained, dataset.classes)
+        if start is not None:
+            self.network = self.network.starting_from(start)
         self.untrained: Measured | None = None
         self.trained: Measured | None = None
         self.layers: list[LayerDone] = []

@@ -56,9 +56,9 @@ class TrainSettings(BaseModel):
     slopes: SlopeKind | None = None
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
-    learning_rate: Positive = 0.01
+    learning_rate: Positive = 0.007
     schedule: ScheduleName = "cosine"
-    epsilon: Positive = 0.02
+    epsilon: Positive = 0.01
     """RMS amplitude of the moved parameters, in the parameter's unit."""
     centre: bool | None = None
     """None: centre outputs of one sign."""

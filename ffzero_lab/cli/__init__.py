@@ -1,0 +1,153 @@
+"""The command line, and the one place where engine, drivers, calibration and protocols come together.
+
+Only typer is imported here: every command loads what it needs when it is called, so that ``--help`` stays quick.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ffzero_lab._version import __version__
+
+app = typer.Typer(
+    name="ffzero-lab",
+    help="Train physical neural networks where they stand, from forward measurements alone.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+runs_app = typer.Typer(help="List and show runs.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Device = Annotated[str | None, typer.Option(help="twin, twin:photonic, an installed driver, or module:Class.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder that relative paths of data sets start from.")]
+RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def train(
+    device: Device = None,
+    dataset: Annotated[str | None, typer.Option(help="digits, csv:PATH or npz:PATH.")] = None,
+    layers: Annotated[str | None, typer.Option(help="Layers of the twin.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Imperfections of the twin: ideal or typical.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Learning rule: ffzero.")] = None,
+    loss: Annotated[str | None, typer.Option(help="cross-entropy, margin or cosine.")] = None,
+    directions: Annotated[
+        str | None, typer.Option(help="rademacher, gaussian, orthogonal or coordinate.")
+    ] = None,
+    directions_per_step: Annotated[str | None, typer.Option(help="Directions measured for each update.")] = None,
+    slopes: Annotated[str | None, typer.Option(help="attributed (needs the device's reach) or total.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd.")] = None,
+    learning_rate: Annotated[str | None, typer.Option(help="Step size at the start.")] = None,
+    epsilon: Annotated[
+        str | None, typer.Option(help="RMS amplitude of the perturbation, in the parameter's unit.")
+    ] = None,
+    steps: Annotated[str | None, typer.Option(help="Steps of each layer.")] = None,
+    max_readings: Annotated[str | None, typer.Option(help="Most batch readings spent on training.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Most device time: 90s, 30m, 2h.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Patterns of each reading.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of everything the engine draws.")] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="Folder that holds the run folders.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    data_dir: DataDir = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with [device], [train] and [run].")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Train a device in place and keep everything in a run folder."""
+    from ffzero_lab.cli.request import Tables
+    from ffzero_lab.cli.train import train_command
+
+    flags = Tables(
+        device={"name": device, "layers": layers, "preset": preset},
+        train={
+            "dataset": dataset,
+            "data_dir": data_dir,
+            "rule": rule,
+            "loss": loss,
+            "directions": directions,
+            "directions_per_step": directions_per_step,
+            "slopes": slopes,
+            "optimizer": optimizer,
+            "learning_rate": learning_rate,
+            "epsilon": epsilon,
+            "steps": steps,
+            "max_readings": max_readings,
+            "budget": budget,
+            "batch": batch,
+            "seed": seed,
+        },
+        run={"run_dir": run_dir, "name": name},
+    )
+    train_command(flags=flags, config=config, assignments=set_ or [], start_from=from_, as_json=json_)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    dataset: Annotated[str | None, typer.Option(help="Another data set with the same classes.")] = None,
+    data_dir: DataDir = None,
+    device: Device = None,
+    json_: Json = False,
+) -> None:
+    """Write a run's parameters back to its device and measure the test accuracy again."""
+    from ffzero_lab.cli.measure import evaluate_command
+
+    evaluate_command(run, dataset=dataset, data_dir=data_dir, device=device, as_json=json_)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    file: Annotated[Path, typer.Argument(help="Unlabelled rows: CSV, or npz with an array x.")],
+    output: Annotated[Path | None, typer.Option(help="Write the predictions to this CSV file.")] = None,
+    device: Device = None,
+    json_: Json = False,
+) -> None:
+    """Predict the class of every row of an unlabelled file with a trained run."""
+    from ffzero_lab.cli.measure import predict_command
+
+    predict_command(run, file, output=output, device=device, as_json=json_)
+
+
+@runs_app.command("list")
+def runs_list(run_dir: RunDir = Path("runs"), json_: Json = False) -> None:
+    """List the runs of a folder, oldest first."""
+    from ffzero_lab.cli.runs import list_command
+
+    list_command(run_dir, as_json=json_)
+
+
+@runs_app.command("show")
+def runs_show(run: RunFolder, json_: Json = False) -> None:
+    """Show the result of a run, or how far an incomplete one came."""
+    from ffzero_lab.cli.runs import show_command
+
+    show_command(run, as_json=json_)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,118 @@
+"""``ffzero-lab evaluate`` and ``predict``: writes a trained network back and measures with it."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from ffzero_lab.cli.outcome import outcome, print_json
+from ffzero_lab.datasets import load_dataset, read_unlabelled
+from ffzero_lab.errors import InputError
+from ffzero_lab.opening import open_device
+from ffzero_lab.rule.readout import accuracies, predicted_classes
+from ffzero_lab.runs import RunReader
+from ffzero_lab.training import Measured, Network, TrainSettings
+
+
+def evaluate_command(
+    run: Path, *, dataset: str | None, data_dir: Path | None, device: str | None, as_json: bool
+) -> None:
+    """Measure the test part of the run's data set, or of another with the same classes."""
+    with outcome(as_json=as_json):
+        reader = RunReader(run)
+        settings = _settings(reader)
+        network = _network(reader)
+        loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir)
+        if loaded.classes != network.classes:
+            raise InputError(
+                f"dataset {loaded.name} has the classes {list(loaded.classes)}, the run was trained on "
+                f"{list(network.classes)}"
+            )
+        measured, n_outside = _measure(reader, network, loaded.test_inputs, device)
+        accuracy = accuracies(measured.similarity, loaded.test_labels)
+        result = {
+            "run": str(run),
+            "dataset": loaded.name,
+            "patterns": len(loaded.test_labels),
+            "readout": settings.readout,
+            "test_accuracy": accuracy,
+            "inputs_limited": n_outside,
+            "dark": list(measured.dark),
+        }
+        if as_json:
+            print_json(result)
+            return
+        for name, value in accuracy.items():
+            typer.echo(f"{name:5s} {value:.1%}" + ("  (default)" if name == settings.readout else ""))
+        _warn(measured, n_outside)
+
+
+def predict_command(run: Path, file: Path, *, output: Path | None, device: str | None, as_json: bool) -> None:
+    """Predict the class of every row of an unlabelled file."""
+    with outcome(as_json=as_json):
+        reader = RunReader(run)
+        network = _network(reader)
+        features = read_unlabelled(file, len(network.encoder.offset))
+        measured, n_outside = _measure(reader, network, features, device)
+        readout = _settings(reader).readout
+        predicted = predicted_classes(measured.similarity, readout)
+        names = [network.classes[index] for index in predicted]
+        mean = measured.similarity.mean(axis=0)
+        similarity = mean[np.arange(len(predicted)), predicted]
+        if as_json:
+            rows = [{"class": n, "similarity": float(s)} for n, s in zip(names, similarity, strict=True)]
+            print_json({"run": str(run), "file": str(file), "readout": readout, "predictions": rows})
+            return
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["class", "similarity"])
+        writer.writerows((n, f"{s:.4f}") for n, s in zip(names, similarity, strict=True))
+        if output is None:
+            typer.echo(text.getvalue(), nl=False)
+        else:
+            if output.exists():
+                raise InputError(f"{output} exists already; choose another --output")
+            output.write_text(text.getvalue(), encoding="utf-8")
+            typer.echo(f"{len(names)} predictions in {output}")
+        _warn(measured, n_outside)
+
+
+def _network(reader: RunReader) -> Network:
+    try:
+        network = Network.from_arrays(reader.checkpoint())
+    except KeyError as error:
+        raise InputError(f"the checkpoint of {reader.path} lacks {error}; it was written by another program") from None
+    if reader.summary is None:
+        typer.echo(f"ffzero-lab: {reader.path} is not complete; its last checkpoint is used", err=True)
+    return network
+
+
+def _settings(reader: RunReader) -> TrainSettings:
+    return TrainSettings(**reader.manifest["settings"])
+
+
+def _measure(
+    reader: RunReader, network: Network, features: np.ndarray, device: str | None
+) -> tuple[Measured, int]:
+    saved: dict[str, Any] = reader.manifest["device"]
+    name, options = (saved["name"], saved["options"]) if device is None else (device, {})
+    encoded = network.encoder.encode(features)
+    with open_device(name, **options) as opened:
+        described = [(layer.n_parameters, layer.n_outputs) for layer in opened.description.layers]
+        trained = [(len(layer.parameters), layer.prototypes.shape[1]) for layer in network.layers]
+        if described != trained:
+            raise InputError(
+                f"device {name!r} has (parameters, outputs) {described} by layer, the run was trained on {trained}"
+            )
+        with opened.ledger.spending_on("evaluation"):
+            return network.measure(opened, encoded.patterns), encoded.n_outside
+
+
+def _warn(measured: Measured, n_outside: int) -> None:
+    if n_outside:
+        typer.echo(f"problem: {n_outside} values lie outside the training range and were limited to it", err=True)
+    if any(measured.dark):
+        typer.echo(f"problem: patterns under the detection floor, by layer: {list(measured.dark)}", err=True)

@@ -1,0 +1,56 @@
+"""How a command ends: exit codes, one readable message, and nothing but JSON with ``--json``."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import typer
+
+from ffzero_lab.device.errors import DeviceError, InterlockTripped, LimitViolation
+from ffzero_lab.errors import InputError
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_INPUT = 2
+    DEVICE_FAULT = 3
+    LIMIT = 4
+    INTERRUPTED = 130
+
+
+@contextmanager
+def outcome(*, as_json: bool) -> Iterator[None]:
+    """Turn the errors that a person can act on into one message and the right exit code; others are bugs."""
+    try:
+        yield
+    except InputError as error:
+        _end(Exit.BAD_INPUT, error, as_json)
+    except (LimitViolation, InterlockTripped) as error:
+        _end(Exit.LIMIT, error, as_json)
+    except DeviceError as error:
+        _end(Exit.DEVICE_FAULT, error, as_json)
+    except OSError as error:
+        _end(Exit.FAILED, error, as_json)
+    except KeyboardInterrupt as error:
+        _end(Exit.INTERRUPTED, error, as_json)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON document on standard output."""
+    typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _end(code: Exit, error: BaseException, as_json: bool) -> None:
+    message = "interrupted; the device is parked" if code is Exit.INTERRUPTED else str(error)
+    notes = [str(note) for note in getattr(error, "__notes__", [])]
+    if as_json:
+        print_json({"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": code}})
+    else:
+        print("\n".join([f"ffzero-lab: {message}", *notes]), file=sys.stderr)  # noqa: T201
+    raise typer.Exit(code) from None

@@ -1,0 +1,1 @@
+"""The learning rule: arrays in, arrays out; it knows no device."""
