@@ -1,4 +1,4 @@
-"""The ideal mesh: unitary, numbered as documented, the same in every kernel and path, causal in its light cone."""
+"""The ideal mesh: unitary, numbered as documented, equal in every kernel, causal in its light cone."""
 
 import subprocess
 import sys
@@ -58,10 +58,10 @@ def test_mzis_are_numbered_column_by_column_with_ports_ascending(ports: int):
     assert geometry.n_parameters == ports**2
     starts = geometry.column_starts
     assert starts.shape == (ports + 1,)
-    for column in range(ports):
-        assert [c for c, _ in expected[starts[column] : starts[column + 1]]].count(column) == np.diff(starts)[
-            column
-        ]
+    assert starts[-1] == geometry.n_mzi
+    assert [geometry.column[start] for start in starts[:-1] if start < geometry.n_mzi] == sorted(
+        {column for column, _ in expected}
+    )
 
 
 def test_a_mesh_of_one_port_is_refused():
@@ -92,9 +92,7 @@ def test_every_mesh_is_unitary_and_conserves_energy(
 @pytest.mark.parametrize("ports", PORTS)
 def test_transfer_matrix_is_the_dense_product_of_its_mzis(ports: int, kernel: Literal["numba", "numpy"]):
     mesh, first, second, phases, _ = random_mesh(ports, 1, kernel)
-    np.testing.assert_allclose(
-        mesh.transfer(phases), dense_product(ports, first, second, phases), rtol=0, atol=1e-13
-    )
+    np.testing.assert_allclose(mesh.transfer(phases), dense_product(ports, first, second, phases), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -107,9 +105,7 @@ def test_small_and_large_batches_agree_with_the_dense_product(ports: int, kernel
         fields = real * np.exp(1j * rng.uniform(0, 7, real.shape))
         np.testing.assert_allclose(mesh.propagate(fields, phases), fields @ matrix.T, rtol=0, atol=1e-12)
         np.testing.assert_allclose(mesh.propagate(real, phases), real @ matrix.T, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(
-            mesh.intensities(real, phases), np.abs(real @ matrix.T) ** 2, rtol=0, atol=1e-11
-        )
+        np.testing.assert_allclose(mesh.intensities(real, phases), np.abs(real @ matrix.T) ** 2, rtol=0, atol=1e-11)
 
 
 def test_numba_kernel_agrees_with_the_reference_on_a_large_mesh():
@@ -206,7 +202,7 @@ def test_wrong_shapes_and_complex_amplitudes_are_refused_by_name():
 
 def test_numba_is_chosen_where_installed_and_numpy_where_not(monkeypatch: pytest.MonkeyPatch):
     assert Mesh(MeshGeometry(2)).kernel == "numba"
-    monkeypatch.setitem(sys.modules, "drivers.twin.photonic.kernels", None)  # its import now fails
+    monkeypatch.setitem(sys.modules, "drivers.twin.photonic.compiled", None)  # its import now fails
     assert Mesh(MeshGeometry(2)).kernel == "numpy"
     with pytest.raises(ImportError):
         Mesh(MeshGeometry(2), kernel="numba")

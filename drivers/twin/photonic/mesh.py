@@ -65,8 +65,8 @@ class MeshGeometry:
     def light_cone(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Half-open range of output ports that each parameter can influence.
 
-        The light of an MZI spreads by one port to either side in each later column, until it meets the edge. An
-        input phase has N columns ahead and reaches every output: N columns are just enough for that.
+        The light of an MZI spreads by one port to either side in each later column, until it meets the edge.
+        An input phase has N columns ahead and reaches every output: N columns are just enough for that.
 
         Returns
         -------
@@ -93,9 +93,7 @@ class Propagation(Protocol):
         """Send fields (B, N) through the mesh."""
         ...
 
-    def intensities(
-        self, amplitudes: NDArray[np.float64], phases: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def intensities(self, amplitudes: NDArray[np.float64], phases: NDArray[np.float64]) -> NDArray[np.float64]:
         """Detect |E|² (B, N) of real amplitudes (B, N)."""
         ...
 
@@ -104,10 +102,10 @@ class Mesh:
     """A lossless mesh with imperfect splitters: phases in, fields and intensities out.
 
     MZI = B(β₂)·diag(e^{iθ}, 1)·B(β₁)·diag(e^{iφ}, 1), where θ and φ sit on the upper port and B(β) =
-    [[cos(π/4+β), i sin(π/4+β)], [i sin(π/4+β), cos(π/4+β)]]. A batch of fewer than N patterns is pushed through
-    the columns, a larger one multiplied by the matrix: the cost grows as N²·min(B, N). The two paths agree to
-    rounding, not to the bit. One mesh serves one thread at a time, since it owns scratch memory; results never
-    share it.
+    [[cos(π/4+β), i sin(π/4+β)], [i sin(π/4+β), cos(π/4+β)]]. A batch of fewer than N patterns is pushed
+    through the columns, a larger one multiplied by the matrix: the mesh costs N²·min(B, N). The two paths
+    agree to rounding, not to the bit. One mesh serves one thread at a time, since it owns scratch memory; results
+    never share it.
 
     Parameters
     ----------
@@ -116,7 +114,7 @@ class Mesh:
     splitter_first, splitter_second
         (n_mzi,) deviations β₁ and β₂ of the splitters from 50:50, rad; ideal by default.
     kernel
-        `numba`, `numpy`, or `auto`: numba where it is installed. The attribute `kernel` says which one is used.
+        `numba`, `numpy`, or `auto`: numba where it is installed. The attribute `kernel` says which is used.
 
     Raises
     ------
@@ -176,14 +174,10 @@ class Mesh:
         """
         self._check_batch("fields", fields)
         if np.iscomplexobj(fields):
-            return self._propagation.propagate(
-                np.ascontiguousarray(fields, np.complex128), self._phases(phases)
-            )
+            return self._propagation.propagate(np.ascontiguousarray(fields, np.complex128), self._phases(phases))
         return self._propagation.propagate(np.ascontiguousarray(fields, np.float64), self._phases(phases))
 
-    def intensities(
-        self, amplitudes: NDArray[np.floating], phases: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def intensities(self, amplitudes: NDArray[np.floating], phases: NDArray[np.float64]) -> NDArray[np.float64]:
         """Send real amplitudes through the mesh and detect the intensities.
 
         Parameters
@@ -231,7 +225,7 @@ def _choose(
     """Build the kernel asked for. Numba is imported here and not before: its import takes half a second."""
     if kernel != "numpy":
         try:
-            from drivers.twin.photonic.kernels import CompiledPropagation
+            from drivers.twin.photonic.compiled import CompiledPropagation
 
             return "numba", CompiledPropagation(column_starts, splitter_first, splitter_second)
         except ImportError:

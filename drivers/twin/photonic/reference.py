@@ -12,8 +12,9 @@ def mzi_blocks(
 ) -> NDArray[np.complex128]:
     """Transfer matrices (n, 2, 2) of n MZIs, B(β₂)·diag(e^{iθ}, 1)·B(β₁)·diag(e^{iφ}, 1), multiplied out.
 
-    All arguments have shape (n,) and are in rad. B(β) = [[cos(π/4+β), i sin(π/4+β)], [i sin(π/4+β), cos(π/4+β)]]
-    is a splitter, 50:50 at β = 0 (Clements et al. 2016, Optica 3, 1460).
+    All arguments have shape (n,) and are in rad. A splitter is
+    B(β) = [[cos(π/4+β), i sin(π/4+β)], [i sin(π/4+β), cos(π/4+β)]], 50:50 at β = 0 (Clements et al. 2016,
+    Optica 3, 1460).
     """
     c1, s1 = np.cos(np.pi / 4 + splitter_first), np.sin(np.pi / 4 + splitter_first)
     c2, s2 = np.cos(np.pi / 4 + splitter_second), np.sin(np.pi / 4 + splitter_second)
@@ -59,9 +60,7 @@ class ReferencePropagation:
             return fields @ self.transfer(phases).T
         return self.cross(fields, phases)
 
-    def intensities(
-        self, amplitudes: NDArray[np.float64], phases: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def intensities(self, amplitudes: NDArray[np.float64], phases: NDArray[np.float64]) -> NDArray[np.float64]:
         """Detect |E|² (B, N) of real amplitudes (B, N) sent through the mesh; phases (N²,), rad."""
         leaving = self.propagate(amplitudes, phases)
         return leaving.real**2 + leaving.imag**2
