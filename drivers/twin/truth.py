@@ -1,9 +1,8 @@
 """Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
 
-from ffzero_lab.device import Device, Guarded
-
 from drivers.twin.photonic.chip import ChipTruth
 from drivers.twin.photonic.device import PhotonicTwin
+from ffzero_lab.device import Device, Guarded
 
 
 def photonic_truth(device: Device, layer: int) -> ChipTruth:

@@ -35,7 +35,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     del version
 
@@ -48,9 +50,7 @@ def train(
     preset: Annotated[str | None, typer.Option(help="Imperfections of the twin: ideal or typical.")] = None,
     rule: Annotated[str | None, typer.Option(help="Learning rule: ffzero.")] = None,
     loss: Annotated[str | None, typer.Option(help="cross-entropy, margin or cosine.")] = None,
-    directions: Annotated[
-        str | None, typer.Option(help="rademacher, gaussian, orthogonal or coordinate.")
-    ] = None,
+    directions: Annotated[str | None, typer.Option(help="rademacher, gaussian, orthogonal or coordinate.")] = None,
     directions_per_step: Annotated[str | None, typer.Option(help="Directions measured for each update.")] = None,
     slopes: Annotated[str | None, typer.Option(help="attributed (needs the device's reach) or total.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd.")] = None,
@@ -71,9 +71,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
     ] = None,
-    from_: Annotated[
-        Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")
-    ] = None,
+    from_: Annotated[Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")] = None,
     json_: Json = False,
 ) -> None:
     """Train a device in place and keep everything in a run folder."""

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from ffzero_lab.device import Counts
@@ -44,7 +51,8 @@ class Display(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End the display; nothing to do by default."""
+        """End the display."""
+        self._broken = True
 
 
 class Silent(Display):

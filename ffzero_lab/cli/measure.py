@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.datasets import load_dataset, read_unlabelled
@@ -59,11 +60,11 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
         measured, n_outside = _measure(reader, network, features, device)
         readout = _settings(reader).readout
         predicted = predicted_classes(measured.similarity, readout)
-        names = [network.classes[index] for index in predicted]
+        names = [network.classes[int(index)] for index in predicted.tolist()]
         mean = measured.similarity.mean(axis=0)
-        similarity = mean[np.arange(len(predicted)), predicted]
+        similarity: list[float] = mean[np.arange(len(predicted)), predicted].tolist()
         if as_json:
-            rows = [{"class": n, "similarity": float(s)} for n, s in zip(names, similarity, strict=True)]
+            rows = [{"class": n, "similarity": s} for n, s in zip(names, similarity, strict=True)]
             print_json({"run": str(run), "file": str(file), "readout": readout, "predictions": rows})
             return
         text = io.StringIO()
@@ -95,10 +96,11 @@ def _settings(reader: RunReader) -> TrainSettings:
 
 
 def _measure(
-    reader: RunReader, network: Network, features: np.ndarray, device: str | None
+    reader: RunReader, network: Network, features: NDArray[np.float64], device: str | None
 ) -> tuple[Measured, int]:
     saved: dict[str, Any] = reader.manifest["device"]
-    name, options = (saved["name"], saved["options"]) if device is None else (device, {})
+    name: str = saved["name"] if device is None else device
+    options: dict[str, Any] = saved["options"] if device is None else {}
     encoded = network.encoder.encode(features)
     with open_device(name, **options) as opened:
         described = [(layer.n_parameters, layer.n_outputs) for layer in opened.description.layers]

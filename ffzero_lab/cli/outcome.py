@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
@@ -25,7 +25,7 @@ class Exit(IntEnum):
 
 
 @contextmanager
-def outcome(*, as_json: bool) -> Iterator[None]:
+def outcome(*, as_json: bool) -> Generator[None]:
     """Turn the errors that a person can act on into one message and the right exit code; others are bugs."""
     try:
         yield

@@ -1,10 +1,10 @@
 """What was asked for on the command line and in a configuration file, merged: flags win over the file."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -105,9 +105,9 @@ def _assign(tables: Tables, assignment: str) -> None:
     if path[0] == "device":
         table, path = tables.device, path[1:]
     for part in path[:-1]:
-        inner = table.setdefault(part, {})
-        if not isinstance(inner, Mapping):
+        inner: Any = table.get(part, {})
+        if not isinstance(inner, dict):
             raise InputError(f"--set {assignment!r}: {part!r} is no table")
-        table[part] = inner = dict(inner)
-        table = inner
+        table[part] = dict(cast("dict[str, Any]", inner))
+        table = table[part]
     table[path[-1] if path else "name"] = value

@@ -37,9 +37,8 @@ def show_command(run: Path, *, as_json: bool) -> None:
     with outcome(as_json=as_json):
         reader = RunReader(run)
         if as_json:
-            last = None
-            for last in reader.metrics():
-                pass
+            rows = list(reader.metrics())
+            last = rows[-1] if rows else None
             print_json({"run": str(run), "manifest": reader.manifest, "summary": reader.summary, "last_row": last})
             return
         _print_run(Console(), reader)

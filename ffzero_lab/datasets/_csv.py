@@ -151,9 +151,7 @@ def _bad_cell(row: _Row, header: list[str] | None, label: int | None, path: Path
     cell, number = row.cells[position], numbers[position]
     where = f"{path}, row {row.line}, column {repr(header[position]) if header else position + 1}"
     if position == label:
-        return InputError(
-            f"{label_fault(cell)} in {where}; every row needs a label, a word or a finite number"
-        )
+        return InputError(f"{label_fault(cell)} in {where}; every row needs a label, a word or a finite number")
     if cell and number is None:
         hint = " (decimal comma? write a point)" if as_number(cell.replace(",", ".")) is not None else ""
         return InputError(f"{cell[:40]!r} in {where} is not a number{hint}")

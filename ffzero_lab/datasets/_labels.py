@@ -57,9 +57,7 @@ def class_indices(names: Sequence[str], path: Path) -> tuple[NDArray[np.int64], 
     return np.array([order[name] for name in names], dtype=np.int64), tuple(classes)
 
 
-def require_samples(
-    labels: NDArray[np.int64], classes: tuple[str, ...], least: int, path: Path, reason: str
-) -> None:
+def require_samples(labels: NDArray[np.int64], classes: tuple[str, ...], least: int, path: Path, reason: str) -> None:
     """Raise `InputError` naming the first class with fewer than *least* samples in *labels* (S,)."""
     counts = np.bincount(labels, minlength=len(classes))
     scarce = np.flatnonzero(counts < least)
@@ -67,6 +65,5 @@ def require_samples(
         first = int(scarce[0])
         others = f" (so do {scarce.size - 1} other classes)" if scarce.size > 1 else ""
         raise InputError(
-            f"{path}: class {classes[first]!r} has {counts[first]} sample(s){others}; "
-            f"at least {least} needed {reason}"
+            f"{path}: class {classes[first]!r} has {counts[first]} sample(s){others}; at least {least} needed {reason}"
         )

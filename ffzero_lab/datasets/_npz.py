@@ -34,9 +34,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             present = list(archive.files)
             arrays = {
-                name: cast("NDArray[Any]", archive[name])
-                for name in ("x", "y", "x_test", "y_test")
-                if name in present
+                name: cast("NDArray[Any]", archive[name]) for name in ("x", "y", "x_test", "y_test") if name in present
             }
     except _CORRUPT as error:
         raise InputError(f"{path} is a corrupt NPZ file or holds Python objects: {error}") from None
@@ -49,9 +47,7 @@ def features(arrays: dict[str, NDArray[Any]], name: str, path: Path) -> NDArray[
     """Return the array *name* as (S, F) float64, images flattened row by row."""
     raw = arrays[name]
     if raw.dtype.kind not in "buif":
-        raise InputError(
-            f"{path}, array {name!r} has type {raw.dtype}; allowed: integers and floating-point numbers"
-        )
+        raise InputError(f"{path}, array {name!r} has type {raw.dtype}; allowed: integers and floating-point numbers")
     if raw.ndim < 2 or raw.size == 0:
         raise InputError(
             f"{path}, array {name!r} has shape {raw.shape}; allowed: (samples, features), neither of them 0"
@@ -74,9 +70,7 @@ def label_names(arrays: dict[str, NDArray[Any]], name: str, n_samples: int, path
     if raw is None:
         raise InputError(f"{path} has no array {name!r} (the labels)")
     if raw.shape != (n_samples,):
-        raise InputError(
-            f"{path}, array {name!r} has shape {raw.shape}; needed: ({n_samples},), one label per sample"
-        )
+        raise InputError(f"{path}, array {name!r} has shape {raw.shape}; needed: ({n_samples},), one label per sample")
     if raw.dtype.kind not in "buifU":
         raise InputError(f"{path}, array {name!r} has type {raw.dtype}; allowed: integers, numbers and text")
     values = cast("list[float | str]", (raw.astype(np.float64) if raw.dtype.kind == "f" else raw).tolist())

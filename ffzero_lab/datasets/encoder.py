@@ -77,9 +77,7 @@ class Encoder:
         if n_features > n_inputs:
             raise InputError(f"{name} has {n_features} features, device has {n_inputs} inputs")
         if train_inputs.shape[0] == 0 or not (np.abs(train_inputs) <= _LARGEST).all():
-            raise InputError(
-                f"{name}: training inputs must be finite, at most {_LARGEST:g} in size, at least one row"
-            )
+            raise InputError(f"{name}: training inputs must be finite, at most {_LARGEST:g} in size, at least one row")
         if not (np.isfinite([lower, upper]).all() and lower < upper and upper > 0.0):
             raise InputError(
                 f"device inputs range from {lower} to {upper}; needed: lower < upper and upper > 0, finite"
@@ -112,26 +110,18 @@ class Encoder:
         """
         n_features = self.offset.shape[0]
         if inputs.ndim != 2 or inputs.shape[1] != n_features:
-            raise InputError(
-                f"inputs have shape {inputs.shape}, the encoder was fitted on {n_features} features"
-            )
+            raise InputError(f"inputs have shape {inputs.shape}, the encoder was fitted on {n_features} features")
         if not np.isfinite(inputs).all():
             row, column = (int(position) for position in np.argwhere(~np.isfinite(inputs))[0])
-            raise InputError(
-                f"input row {row + 1}, feature {column + 1} is {inputs[row, column]}; it must be finite"
-            )
+            raise InputError(f"input row {row + 1}, feature {column + 1} is {inputs[row, column]}; it must be finite")
 
         signed = self.lower < 0.0
         low, high = (self.lower, self.upper) if signed else (0.0, 1.0)
-        with np.errstate(
-            over="ignore"
-        ):  # an overflow to infinity lies outside, and is limited and counted as such
+        with np.errstate(over="ignore"):  # an overflow to infinity lies outside, and is limited and counted as such
             moved = inputs - self.offset
             amplitudes = np.where(self.scale > 0.0, moved, 0.0) * self.scale
         slack = _ROUNDING * (high - low)
-        outside = (
-            (amplitudes < low - slack) | (amplitudes > high + slack) | ((self.scale == 0.0) & (moved != 0.0))
-        )
+        outside = (amplitudes < low - slack) | (amplitudes > high + slack) | ((self.scale == 0.0) & (moved != 0.0))
         amplitudes = np.clip(amplitudes, low, high)
         if not signed:
             amplitudes = self._drive(amplitudes)

@@ -49,9 +49,7 @@ def stratified_split(
     classes, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.size == 0 or counts.min() < 2:
         short = str(classes[counts.argmin()]) if counts.size else "(none)"
-        raise InputError(
-            f"class {short!r} has fewer than 2 samples: it cannot stand in both parts of a split"
-        )
+        raise InputError(f"class {short!r} has fewer than 2 samples: it cannot stand in both parts of a split")
 
     share = counts * fraction
     n_test = np.floor(share + _ROUNDING).astype(np.int64)

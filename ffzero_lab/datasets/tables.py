@@ -45,9 +45,7 @@ def load_npz(path: Path, name: str) -> Dataset:
 
     test_inputs = features(arrays, "x_test", path)
     if test_inputs.shape[1] != inputs.shape[1]:
-        raise InputError(
-            f"{path}: 'x_test' has {test_inputs.shape[1]} features per sample, 'x' has {inputs.shape[1]}"
-        )
+        raise InputError(f"{path}: 'x_test' has {test_inputs.shape[1]} features per sample, 'x' has {inputs.shape[1]}")
     test_names = label_names(arrays, "y_test", test_inputs.shape[0], path)
     labels, classes = class_indices([*names, *test_names], path)
     train_labels, test_labels = labels[: len(names)], labels[len(names) :]
@@ -69,9 +67,7 @@ def read_unlabelled(path: Path, n_features: int) -> NDArray[np.float64]:
     if suffix in _CSV_SUFFIXES:
         return read_unlabelled_csv(path, n_features)
     if suffix != ".npz":
-        raise InputError(
-            f"{path}: the suffix {suffix!r} is unknown; allowed: {', '.join((*_CSV_SUFFIXES, '.npz'))}"
-        )
+        raise InputError(f"{path}: the suffix {suffix!r} is unknown; allowed: {', '.join((*_CSV_SUFFIXES, '.npz'))}")
     inputs = features(read_arrays(path), "x", path)
     if inputs.shape[1] != n_features:
         raise InputError(f"{path}: 'x' has {inputs.shape[1]} features per sample, needed are {n_features}")

@@ -1,6 +1,6 @@
 """Counts of measurements, the currency of every comparison, kept apart by what they were spent on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Self, get_args
@@ -47,7 +47,7 @@ class Ledger:
         self.by_purpose[self.purpose] += Counts(writes, readings, shots)
 
     @contextmanager
-    def spending_on(self, purpose: Purpose) -> Iterator[Self]:
+    def spending_on(self, purpose: Purpose) -> Generator[Self]:
         """Book everything inside the block on *purpose*."""
         before, self.purpose = self.purpose, purpose
         try:

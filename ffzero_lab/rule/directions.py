@@ -6,6 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from ffzero_lab.rule.randomness import For, generator
@@ -63,7 +64,7 @@ class DirectionDraw:
             rng = generator(self.seed, For.DIRECTIONS, self.layer, step)
             shape = (n_directions, len(self._alive))
             signs = self.kind == "rademacher"
-            drawn = 2.0 * rng.integers(0, 2, shape, dtype=np.int8) - 1.0 if signs else rng.standard_normal(shape)
+            drawn = _random_signs(rng, shape) if signs else rng.standard_normal(shape)
             if len(self._alive) == self.n_parameters:
                 return drawn
             directions[:, self._alive] = drawn
@@ -99,8 +100,10 @@ def hadamard_row(index: int, size: int) -> FloatArray:
 
 
 @lru_cache(maxsize=8)
-def _shuffled_block(
-    seed: int, layer: int, block: int, part: int, size: int
-) -> tuple[NDArray[np.int64], FloatArray]:
+def _shuffled_block(seed: int, layer: int, block: int, part: int, size: int) -> tuple[NDArray[np.int64], FloatArray]:
     rng = generator(seed, For.DIRECTIONS, layer, block, part)
-    return rng.permutation(size), 2.0 * rng.integers(0, 2, size) - 1.0
+    return rng.permutation(size), _random_signs(rng, (size,))
+
+
+def _random_signs(rng: Generator, shape: tuple[int, ...]) -> FloatArray:
+    return 2.0 * rng.integers(0, 2, shape, dtype=np.int8).astype(np.float64) - 1.0

@@ -21,9 +21,10 @@ def predicted_classes(similarity: FloatArray, readout: ReadoutName) -> NDArray[n
     if readout == "last":
         return similarity[-1].argmax(axis=1)
     n_classes = similarity.shape[2]
-    answers = similarity.argmax(axis=2)
-    votes = (answers[..., np.newaxis] == np.arange(n_classes)).sum(axis=0)
-    tied = votes == votes.max(axis=1, keepdims=True)
+    answers: NDArray[np.intp] = similarity.argmax(axis=2)
+    votes = np.stack([np.count_nonzero(answers == c, axis=0) for c in range(n_classes)], axis=1)
+    most: NDArray[np.intp] = np.max(votes, axis=1, keepdims=True)
+    tied = votes == most
     return np.where(tied, similarity[-1], -np.inf).argmax(axis=1)
 
 

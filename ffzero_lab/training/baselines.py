@@ -32,12 +32,12 @@ def _with_constant(features: FloatArray) -> FloatArray:
 def _softmax_regression(features: FloatArray, targets: FloatArray) -> FloatArray:
     """Return weights (F, C) for features (S, F) and one-hot targets (S, C)."""
     n_patterns, n_features = features.shape
-    bound = 0.5 * features.T @ features / n_patterns + RIDGE * np.eye(n_features)
-    inverse = np.linalg.inv(bound)
-    weights = np.zeros((n_features, targets.shape[1]))
+    bound: FloatArray = 0.5 * features.T @ features / n_patterns + RIDGE * np.eye(n_features)
+    inverse = np.linalg.inv(bound).astype(np.float64)
+    weights: FloatArray = np.zeros((n_features, targets.shape[1]))
     ahead = weights
     for iteration in range(ITERATIONS):
-        logits = features @ ahead
+        logits: FloatArray = features @ ahead
         logits -= logits.max(axis=1, keepdims=True)
         probability = np.exp(logits)
         probability /= probability.sum(axis=1, keepdims=True)

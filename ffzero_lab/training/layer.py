@@ -1,6 +1,7 @@
 """Trains one layer in place: perturb, read, attribute, update."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +82,7 @@ class LayerTrainer:
         self.wrapped = 0
         self.projected = 0
         groups = alive_groups(described)
-        self._directions = DirectionDraw(
-            settings.directions, groups, described.n_parameters, settings.seed, layer
-        )
+        self._directions = DirectionDraw(settings.directions, groups, described.n_parameters, settings.seed, layer)
         self._box = parameter_box(described)
         self._amplitude = np.full(described.n_parameters, settings.epsilon)
         self._signs = SIGNS[settings.readings]
@@ -161,7 +160,7 @@ def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
     """Return, for each parameter group, the indices of its parameters that move."""
     edges = np.cumsum([0, *(group.size for group in described.groups)])
     alive = described.alive
-    return [alive[(alive >= start) & (alive < stop)] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [alive[(alive >= start) & (alive < stop)] for start, stop in pairwise(edges)]
 
 
 def parameter_box(described: LayerDescription) -> ParameterBox:

@@ -68,15 +68,13 @@ def plan_run(
             )
         steps = min(steps, int(layer_seconds / step_seconds)) if step_seconds > 0.0 else steps
     looks = steps // settings.check_every
-    counts = {**fixed, "training": step.times(n_layers * steps)}
+    counts: dict[Purpose, Counts] = {**fixed, "training": step.times(n_layers * steps)}
     counts["evaluation"] += look.times(n_layers * looks)
     seconds = sum(spent.seconds(description.timing) for spent in counts.values())
     return Plan(steps, batch, counts, seconds, layer_seconds)
 
 
-def _besides_training(
-    settings: TrainSettings, n_layers: int, n_train: int, n_test: int
-) -> dict[Purpose, Counts]:
+def _besides_training(settings: TrainSettings, n_layers: int, n_train: int, n_test: int) -> dict[Purpose, Counts]:
     """Return what a run measures once, however long it trains."""
     test_once = Counts(n_layers, n_layers, n_layers * n_test)
     return {

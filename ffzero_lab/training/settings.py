@@ -88,4 +88,3 @@ class TrainSettings(BaseModel):
     def readings_per_step(self) -> int:
         """Batch readings of one step."""
         return self.directions_per_step * (2 if self.readings == "pair" else 4)
-

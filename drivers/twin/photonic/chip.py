@@ -63,9 +63,7 @@ class DriveChain:
 class Chip:
     """A mesh with its truth and its drive; phases are set, fields pass through."""
 
-    def __init__(
-        self, geometry: MeshGeometry, truth: ChipTruth, drive: DriveChain
-    ) -> None:
+    def __init__(self, geometry: MeshGeometry, truth: ChipTruth, drive: DriveChain) -> None:
         self.truth = truth
         self._drive = drive
         self._mesh = Mesh(geometry, truth.splitter_first, truth.splitter_second)

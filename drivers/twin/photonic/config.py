@@ -100,7 +100,9 @@ class PhotonicConfig(_Strict):
     detector_noise: NonNegative | None = None
     adc_bits: Annotated[int, Field(ge=1, le=24)] | None = None
     timing: Timing = Timing(
-        write_s=1e-3, shot_s=10e-6, imitates="on-chip heaters on a parallel 16-bit drive, 100 kS/s modulators and ADC"
+        write_s=1e-3,
+        shot_s=10e-6,
+        imitates="on-chip heaters on a parallel 16-bit drive, 100 kS/s modulators and ADC",
     )
 
     @property

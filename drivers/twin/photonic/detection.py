@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator, Philox
+from numpy.random import SFC64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -43,7 +43,7 @@ class Detectors:
     def read(self, intensities: FloatArray, reading: int) -> FloatArray:
         """Turn *intensities* (B, n) into readings, in place; *reading* is the index of this readout."""
         if self.noise > 0.0:
-            rng = Generator(Philox(key=self.seed, counter=[0, reading, 0, 0]))
+            rng = Generator(SFC64(SeedSequence(self.seed, spawn_key=(1, reading))))
             samples = rng.standard_normal(intensities.shape)
             samples *= self.noise * self.full_scale
             intensities += samples

@@ -132,14 +132,19 @@ def _describe(
     config: PhotonicConfig, geometry: MeshGeometry, drive: DriveChain, detectors: Detectors
 ) -> DeviceDescription:
     heaters = config.heaters
-    phase = {
-        "unit": "rad",
-        "lower": 0.0,
-        "upper": heaters.phase_upper_rad,
-        "period": 2.0 * np.pi,
-        "resolution": drive.resolution_rad,
-        "power": PowerLaw(watts=heaters.pi_power_w / np.pi),
-    }
+
+    def phases(name: str, count: int) -> ParameterGroup:
+        return ParameterGroup(
+            name=name,
+            shape=(count,),
+            unit="rad",
+            lower=0.0,
+            upper=heaters.phase_upper_rad,
+            period=2.0 * np.pi,
+            resolution=drive.resolution_rad,
+            power=PowerLaw(watts=heaters.pi_power_w / np.pi),
+        )
+
     first, stop = geometry.light_cone()
     layer = LayerDescription(
         input_shape=(config.ports,),
@@ -152,9 +157,9 @@ def _describe(
         one_sign=True,
         detection_floor=detectors.floor,
         groups=(
-            ParameterGroup(name="theta", shape=(geometry.n_mzi,), **phase),
-            ParameterGroup(name="phi", shape=(geometry.n_mzi,), **phase),
-            ParameterGroup(name="gamma", shape=(config.ports,), **phase),
+            phases("theta", geometry.n_mzi),
+            phases("phi", geometry.n_mzi),
+            phases("gamma", config.ports),
         ),
         reach=Reach(first, stop, config.ports),
     )
