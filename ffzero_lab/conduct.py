@@ -24,7 +24,12 @@ def describe_run(session: Session, device_name: str, device_options: Mapping[str
         "format": MANIFEST_FORMAT,
         "name": name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "versions": {"ffzero_lab": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "versions": {
+            "ffzero_lab": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "kernel": session.device.description.implementation,
+        },
         "device": {
             "name": device_name,
             "options": dict(device_options),

@@ -3,6 +3,7 @@
 Only typer is imported here: every command loads what it needs when it is called, so that ``--help`` stays quick.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -147,5 +148,11 @@ def runs_show(run: RunFolder, json_: Json = False) -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    The engine multiplies small matrices, for which a linear-algebra library's own threads cost more than they give;
+    whoever wants them sets these variables.
+    """
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     app()

@@ -165,6 +165,8 @@ class DeviceDescription(_Frozen):
     topology: Topology
     layers: Annotated[tuple[LayerDescription, ...], Field(min_length=1)]
     timing: Timing
+    implementation: str = ""
+    """Firmware or kernel behind the port, with its version: the same numbers are promised only under the same one."""
     shared_hardware: bool = False
     """True when the layers are one piece of hardware that is written anew for each of them."""
     pattern_memory: PositiveInt | None = None

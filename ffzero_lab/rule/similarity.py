@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""Centred outputs smaller than this share of the raw ones are nothing but the rounding of their mean."""
+
 
 @dataclass(frozen=True)
 class Directions:
@@ -36,7 +39,8 @@ def directions_of(outputs: FloatArray, *, centre: bool, floor: float = 0.0) -> D
     """
     shifted = outputs - outputs.mean(axis=1, keepdims=True) if centre else outputs
     norm = np.sqrt(np.einsum("bn,bn->b", shifted, shifted))
-    dark = (norm == 0.0) | (np.abs(outputs).max(axis=1) < floor)
+    largest = np.abs(outputs).max(axis=1)
+    dark = (norm <= ROUNDING * largest) | (largest < floor)
     scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=~dark)
     return Directions(shifted * scale[:, np.newaxis], norm, dark, centre)
 

@@ -1,12 +1,13 @@
 """One chip of the photonic twin: hidden truth, drive chain and mesh, from requested phases to optical fields."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 from numpy.typing import NDArray
 
-from drivers.twin.photonic.config import Heaters, Imperfections
+from drivers.twin.photonic.config import Heaters, Imperfections, KernelName
 from drivers.twin.photonic.mesh import Mesh, MeshGeometry
 
 FloatArray = NDArray[np.float64]
@@ -63,12 +64,17 @@ class DriveChain:
 class Chip:
     """A mesh with its truth and its drive; phases are set, fields pass through."""
 
-    def __init__(self, geometry: MeshGeometry, truth: ChipTruth, drive: DriveChain) -> None:
+    def __init__(self, geometry: MeshGeometry, truth: ChipTruth, drive: DriveChain, kernel: KernelName) -> None:
         self.truth = truth
         self._drive = drive
-        self._mesh = Mesh(geometry, truth.splitter_first, truth.splitter_second)
+        self._mesh = Mesh(geometry, truth.splitter_first, truth.splitter_second, kernel=kernel)
         self.setpoints = np.zeros(geometry.n_parameters)
         self._phases = truth.offsets
+
+    @property
+    def kernel(self) -> str:
+        """What computes the mesh, with its version."""
+        return f"{self._mesh.kernel} {version(self._mesh.kernel)}"
 
     def set_phases(self, requested: FloatArray) -> None:
         """Drive the heaters to *requested* (P,) rad above their offsets."""

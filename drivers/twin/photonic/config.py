@@ -10,6 +10,7 @@ from ffzero_lab.device import Timing, Topology
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 PresetName = Literal["ideal", "typical"]
+KernelName = Literal["auto", "numba", "numpy"]
 
 
 class _Strict(BaseModel):
@@ -92,6 +93,8 @@ class PhotonicConfig(_Strict):
     topology: Topology = "reinjected"
     activation: Activation = Activation()
     heaters: Heaters = Heaters()
+    kernel: KernelName = "auto"
+    """What computes the mesh; auto takes numba where it is installed."""
     full_scale: Positive = 4.0
     """Largest readable intensity; 1 is one input port at full amplitude."""
     splitter_error_rad: NonNegative | None = None

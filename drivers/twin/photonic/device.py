@@ -49,13 +49,13 @@ class PhotonicTwin(Device):
             config.full_scale, imperfections.detector_noise, imperfections.adc_bits, config.seed
         )
         self._chips = [
-            Chip(geometry, fabricate(geometry, imperfections, config.seed, layer), drive)
+            Chip(geometry, fabricate(geometry, imperfections, config.seed, layer), drive, config.kernel)
             for layer in range(config.layers)
         ]
         self._staged: dict[int, FloatArray] = {}
         self._entering: dict[int, ComplexArray] = {}
         self._readings = 0
-        self.description = _describe(config, geometry, drive, self._detectors)
+        self.description = _describe(config, geometry, drive, self._detectors, self._chips[0].kernel)
 
     @classmethod
     def open(cls, config: PhotonicConfig, clock: Clock | None = None) -> "PhotonicTwin":
@@ -129,7 +129,7 @@ class PhotonicTwin(Device):
 
 
 def _describe(
-    config: PhotonicConfig, geometry: MeshGeometry, drive: DriveChain, detectors: Detectors
+    config: PhotonicConfig, geometry: MeshGeometry, drive: DriveChain, detectors: Detectors, kernel: str
 ) -> DeviceDescription:
     heaters = config.heaters
 
@@ -170,6 +170,7 @@ def _describe(
         topology=config.topology,
         layers=(layer,) * config.layers,
         timing=config.timing,
+        implementation=kernel,
         power_budget_w=heaters.budget_w * config.layers,
         health=tuple(
             HealthChannel(name=f"heat_{i}", unit="W", lower=0.0, upper=heaters.budget_w) for i in range(config.layers)

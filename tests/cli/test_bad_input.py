@@ -1,0 +1,109 @@
+"""Bad input gets one message that names what, where and what is allowed, and exit code 2."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "twin:fotonic"], ["device 'twin:fotonic'", "twin:photonic"]),
+        (["--device", "nowhere:Mesh"], ["device 'nowhere:Mesh'", "allowed"]),
+        (["--dataset", "digit"], ["dataset 'digit'", "did you mean 'digits'"]),
+        (["--loss", "margn"], ["loss", "'margn'", "did you mean 'margin'"]),
+        (["--rule", "backprop"], ["rule", "'backprop'", "ffzero"]),
+        (["--directions", "radmacher"], ["directions", "did you mean 'rademacher'"]),
+        (["--slopes", "local"], ["slopes", "attributed", "total"]),
+        (["--optimizer", "adan"], ["optimizer", "did you mean 'adam'"]),
+        (["--preset", "typicl"], ["preset", "did you mean 'typical'"]),
+        (["--layers", "two"], ["layers", "'two'"]),
+        (["--steps", "0"], ["steps", "greater than or equal to 1"]),
+        (["--steps", "many"], ["steps", "'many'"]),
+        (["--learning-rate", "nan"], ["learning_rate", "finite"]),
+        (["--epsilon", "nan"], ["epsilon", "finite"]),
+        (["--epsilon", "small"], ["epsilon", "'small'", "number"]),
+        (["--epsilon", "0.0001"], ["epsilon 0.0001", "under half of the resolution", "theta[0]", "use at least"]),
+        (["--epsilon", "3"], ["epsilon 3", "leaves no room", "use less than"]),
+        (["--batch", "-1"], ["batch", "greater than or equal to 1"]),
+        (["--seed", "-1"], ["seed"]),
+        (["--budget", "soon"], ["budget", "'soon'", "such as 90s or 2h"]),
+        (["--budget", "1ms"], ["budget", "s, m, h or d"]),
+        (["--budget", "0.001s"], ["budget", "allow at least"]),
+        (["--max-readings", "3"], ["max_readings 3", "allow at least"]),
+        (["--set", "sharpnes=3"], ["unknown key 'sharpnes'", "did you mean 'sharpness'"]),
+        (["--set", "device.prots=8"], ["unknown key 'prots'", "did you mean 'ports'"]),
+        (["--set", "device.heaters.budget=8"], ["heaters.budget", "did you mean 'budget_w'"]),
+        (["--set", "device.ports=1"], ["ports", "greater than or equal to 2"]),
+        (["--set", "sharpness"], ["KEY=VALUE"]),
+        (["--set", "patience=3"], ["patience", "validation"]),
+        (["--set", "device.ports=32"], ["64 features", "32 inputs"]),
+        (["--config", "missing.toml"], ["missing.toml", "does not exist"]),
+        (["--from", "nowhere"], ["nowhere", "no run folder"]),
+        (["--dataset", "csv:missing.csv"], ["missing.csv"]),
+        (["--data-dir", "nowhere", "--dataset", "csv:a.csv"], ["nowhere/a.csv"]),
+    ],
+)
+def test_one_message_and_exit_code_two(cli: Command, tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    ended = cli("train", *arguments)
+    assert ended.code == 2, ended.out
+    assert ended.err.count("\n") == 1
+    for word in words:
+        assert word in ended.err
+    assert "Traceback" not in ended.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unknown_key_in_a_file_names_the_file_and_the_near_match(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[train]\nlearning_rat = 0.1\n")
+    ended = cli("train", "--config", "run.toml")
+    assert ended.code == 2
+    assert "run.toml" in ended.err
+    assert "learning_rat" in ended.err
+    assert "did you mean 'learning_rate'" in ended.err
+
+
+def test_a_broken_file_is_named(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("[train\n")
+    ended = cli("train", "--config", "run.toml")
+    assert ended.code == 2
+    assert "run.toml cannot be read" in ended.err
+
+
+def test_nan_in_a_table_names_row_and_column(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("a,b,label\n1,2,x\n3,nan,y\n1,2,x\n3,4,y\n")
+    ended = cli("train", "--dataset", "csv:d.csv")
+    assert ended.code == 2
+    assert "row 3" in ended.err
+    assert "'b'" in ended.err
+
+
+def test_more_classes_than_outputs_are_refused(cli: Command, tmp_path: Path) -> None:
+    rows = np.arange(60)
+    np.savez(tmp_path / "many.npz", x=np.stack([rows, rows**2], axis=1), y=rows % 10)
+    ended = cli("train", "--dataset", "npz:many.npz", "--set", "device.ports=4")
+    assert ended.code == 2
+    assert "10 classes" in ended.err
+    assert "4 outputs" in ended.err
+
+
+def test_a_run_folder_that_exists_is_never_touched(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.strftime", lambda *_: "20260101-000000")
+    first = cli("train", "--steps", 2, "--name", "mine", "--json")
+    before = {path: path.read_bytes() for path in Path(first.json["run"]).iterdir()}
+    ended = cli("train", "--steps", 2, "--name", "mine")
+    assert ended.code == 2
+    assert "exists already" in ended.err
+    assert before == {path: path.read_bytes() for path in Path(first.json["run"]).iterdir()}
+
+
+def test_with_json_the_error_is_json_too(cli: Command) -> None:
+    ended = cli("train", "--loss", "margn", "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["exit_code"] == 2
+    assert "did you mean 'margin'" in ended.json["error"]["message"]
