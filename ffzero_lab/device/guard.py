@@ -67,22 +67,22 @@ class Guarded(Device):
         self._learn_standing(layer)
         self._limits.check_settings(layer, settings)
         self._check_rows(layer, rows)
-        outputs = np.empty((len(settings), len(rows), self.description.layers[layer].n_outputs))
         seconds_each = self.description.timing.write_s + len(rows) * self.description.timing.shot_s
         at_once = max(1, int(self._max_call_s // seconds_each)) if seconds_each > 0.0 else len(settings)
-        parts = self._split_rows(rows)
+        row_parts = self._split_rows(rows)
+        measured: list[FloatArray] = []
         for start in range(0, len(settings), at_once):
-            chunk = slice(start, start + at_once)
-            if len(parts) == 1:
-                outputs[chunk] = self._probe_once(layer, settings[chunk], rows)
+            part = settings[start : start + at_once]
+            if len(row_parts) == 1:
+                outputs = self._probe_once(layer, part, rows)
             else:
-                self.driver.write_parameters(layer, settings[start])
-                outputs[start] = np.concatenate([self._read_once(layer, part) for part in parts])
-            self._limits.written(layer, settings[chunk][-1])
-            done = len(settings[chunk])
-            self._judge(layer, outputs[chunk])
-            self.ledger.add(writes=done, readings=done, shots=done * len(rows))
-        return outputs
+                self.driver.write_parameters(layer, part[0])
+                outputs = np.concatenate([self._read_once(layer, some) for some in row_parts])[np.newaxis]
+            self._limits.written(layer, part[-1])
+            self._judge(layer, outputs)
+            self.ledger.add(writes=len(part), readings=len(part), shots=len(part) * len(rows))
+            measured.append(outputs)
+        return measured[0] if len(measured) == 1 else np.concatenate(measured)
 
     def read_parameters(self, layer: int) -> FloatArray | None:
         """Return the setpoints (P,) as the hardware reports them, or None."""
@@ -170,7 +170,9 @@ class Guarded(Device):
 
     def _judge(self, layer: int, outputs: FloatArray) -> None:
         described = self.description.layers[layer]
-        if not np.isfinite(outputs).all():
+        # A sum of squares is finite unless a reading is not, or the squares overflow, which the second look clears.
+        flat = outputs.ravel()
+        if not np.isfinite(flat @ flat) and not np.isfinite(outputs).all():
             where = np.argwhere(~np.isfinite(outputs))[0]
             raise BadReply(
                 f"{self.description.name}, layer {layer}, output {where[-1]}: a reading is not a finite number; "

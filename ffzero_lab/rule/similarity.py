@@ -37,9 +37,9 @@ def directions_of(outputs: FloatArray, *, centre: bool, floor: float = 0.0) -> D
     A pattern none of whose raw outputs exceeds *floor* in magnitude, or whose outputs are all equal, is dark: its
     direction is zero, so that its similarity with every prototype is 0.
     """
-    shifted = outputs - outputs.mean(axis=1, keepdims=True) if centre else outputs
+    shifted = outputs - _row_means(outputs) if centre else outputs
     norm = np.sqrt(np.einsum("bn,bn->b", shifted, shifted))
-    largest = np.abs(outputs).max(axis=1)
+    largest = np.maximum(outputs.max(axis=1), -outputs.min(axis=1))
     dark = (norm <= ROUNDING * largest) | (largest < floor)
     scale = np.divide(1.0, norm, out=np.zeros_like(norm), where=~dark)
     return Directions(shifted * scale[:, np.newaxis], norm, dark, centre)
@@ -61,5 +61,10 @@ def slope_in_outputs(slope: FloatArray, directions: Directions, prototypes: Floa
     towards -= along[:, np.newaxis] * directions.unit
     towards *= scale[:, np.newaxis]
     if directions.centred:
-        towards -= towards.mean(axis=1, keepdims=True)
+        towards -= _row_means(towards)
     return towards
+
+
+def _row_means(values: FloatArray) -> FloatArray:
+    """Return the mean of each row, shape (B, 1); a matrix product is four times as quick as a reduction here."""
+    return values @ np.full((values.shape[1], 1), 1.0 / values.shape[1])

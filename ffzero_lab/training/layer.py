@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 MAX_DARK_SHARE = 0.01
-SIGNS = {"pair": np.array([1.0, -1.0]), "abba": np.array([1.0, -1.0, -1.0, 1.0])}
+SIGNS = {"pair": (1.0, -1.0), "abba": (1.0, -1.0, -1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class LayerTrainer:
         self._directions = DirectionDraw(settings.directions, groups, described.n_parameters, settings.seed, layer)
         self._box = parameter_box(described)
         self._amplitude = np.full(described.n_parameters, settings.epsilon)
-        self._signs = SIGNS[settings.readings]
+        self._signs = np.array(SIGNS[settings.readings])
 
     def advance(self) -> Step:
         """Measure K directions on one batch and update the parameters once.
@@ -131,7 +131,7 @@ class LayerTrainer:
         losses: list[float] = []
         correct: list[int] = []
         for readings in outputs:
-            above, below = (readings[self._signs == sign].mean(axis=0) for sign in (1.0, -1.0))
+            above, below = self._sides(readings)
             if task.reach is None:
                 seen = [task.judge(above, labels, base), task.judge(below, labels, base)]
                 differences.append(seen[0].loss.mean - seen[1].loss.mean)
@@ -145,6 +145,12 @@ class LayerTrainer:
         measured = np.array(differences)
         slope_rms = float(np.sqrt(np.mean(measured**2))) / (2.0 * self.settings.epsilon)
         return measured, Step(float(np.mean(losses)), float(np.mean(correct)) / len(rows), slope_rms)
+
+    def _sides(self, readings: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the outputs (B, n) above and below the parameters from the readings of one direction, in order."""
+        if len(readings) == len(SIGNS["pair"]):
+            return readings[0], readings[1]
+        return 0.5 * (readings[0] + readings[3]), 0.5 * (readings[1] + readings[2])
 
     def _note_darkness(self, dark: int, n_patterns: int) -> None:
         self.dark += dark
