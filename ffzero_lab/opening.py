@@ -38,7 +38,10 @@ def open_device(device: str, clock: Clock | None = None, **options: Any) -> Guar
         config = driver.Config(**options)
     except ValidationError as error:
         raise InputError(explain_validation(error, driver.Config, f"device {device!r}")) from None
-    return Guarded(driver.open(config, clock))
+    try:
+        return Guarded(driver.open(config, clock))
+    except ImportError as error:
+        raise InputError(f"device {device!r} needs a package that is not installed: {error}") from error
 
 
 def find_driver(device: str) -> type[Driver]:

@@ -17,7 +17,9 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
 
 
 class PowerLaw(_Frozen):
@@ -147,13 +149,14 @@ class HealthChannel(_Frozen):
 
 
 class Timing(_Frozen):
-    """The cost model's constants (τp and τx) and the bench they imitate or were measured on."""
+    """The cost model's constants and the bench they imitate or were measured on."""
 
     write_s: Seconds
     """τp: one write of all parameters of a layer, settling included."""
     shot_s: Seconds
     """τx: one presented and read pattern."""
     imitates: str = ""
+    """What bench these latencies belong to."""
 
 
 class DeviceDescription(_Frozen):

@@ -38,32 +38,33 @@ class Guarded(Device):
 
     def load_inputs(self, layer: int, patterns: Patterns) -> None:
         """Stage *patterns* (S, n_in) after checking shape, finiteness and range; raises LimitViolation."""
-        self._check_open()
+        self._check_usable(layer)
         self._limits.check_patterns(layer, patterns)
         self.driver.load_inputs(layer, patterns)
         self._staged[layer] = patterns
 
     def write_parameters(self, layer: int, values: FloatArray) -> None:
         """Set *values* (P,) after every check; raises LimitViolation and then writes nothing."""
-        self._check_open()
+        self._check_usable(layer)
         self._learn_standing(layer)
-        self._limits.check_settings(layer, values[np.newaxis] if values.ndim == 1 else values)
-        self.driver.write_parameters(layer, values)
-        self._limits.written(layer, values)
+        settings = values[np.newaxis]
+        self._limits.check_settings(layer, settings)
+        with self._limits.moving(layer, settings):
+            self.driver.write_parameters(layer, values)
         self.ledger.add(writes=1)
 
     def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
         """Read staged *rows* in order; raises BadReply, DarkBatch or LimitViolation (rows that are not staged)."""
-        self._check_open()
+        self._check_usable(layer)
         self._check_rows(layer, rows)
         outputs = np.concatenate([self._read_once(layer, part) for part in self._split_rows(rows)])
+        self.ledger.add(readings=1, shots=len(rows))  # spent, even when the batch is judged dark
         self._judge(layer, outputs)
-        self.ledger.add(readings=1, shots=len(rows))
         return outputs
 
     def probe(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
         """Measure *settings* (K, P) in order, all of them checked before the first is written."""
-        self._check_open()
+        self._check_usable(layer)
         self._learn_standing(layer)
         self._limits.check_settings(layer, settings)
         self._check_rows(layer, rows)
@@ -73,14 +74,14 @@ class Guarded(Device):
         measured: list[FloatArray] = []
         for start in range(0, len(settings), at_once):
             part = settings[start : start + at_once]
-            if len(row_parts) == 1:
-                outputs = self._probe_once(layer, part, rows)
-            else:
-                self.driver.write_parameters(layer, part[0])
-                outputs = np.concatenate([self._read_once(layer, some) for some in row_parts])[np.newaxis]
-            self._limits.written(layer, part[-1])
-            self._judge(layer, outputs)
+            with self._limits.moving(layer, part):
+                if len(row_parts) == 1:
+                    outputs = self._probe_once(layer, part, rows)
+                else:
+                    self.driver.write_parameters(layer, part[0])
+                    outputs = np.concatenate([self._read_once(layer, some) for some in row_parts])[np.newaxis]
             self.ledger.add(writes=len(part), readings=len(part), shots=len(part) * len(rows))
+            self._judge(layer, outputs)
             measured.append(outputs)
         return measured[0] if len(measured) == 1 else np.concatenate(measured)
 
@@ -107,15 +108,27 @@ class Guarded(Device):
         finally:
             self.driver.close()
 
-    def _check_open(self) -> None:
+    def _check_usable(self, layer: int) -> None:
         if self._closed:
             raise LimitViolation(f"{self.description.name} is closed; open it again before using it")
+        last = len(self.description.layers) - 1
+        if not 0 <= layer <= last:
+            raise LimitViolation(f"{self.description.name} has no layer {layer}; its layers are 0 to {last}")
 
     def _learn_standing(self, layer: int) -> None:
         if self._limits.needs_standing(layer):
             reported = self.driver.read_parameters(layer)
             if reported is not None:
+                self._check_reported(layer, reported)
                 self._limits.written(layer, reported)
+
+    def _check_reported(self, layer: int, reported: FloatArray) -> None:
+        expected = (self.description.layers[layer].n_parameters,)
+        if reported.shape != expected or not np.isfinite(reported).all():
+            raise BadReply(
+                f"{self.description.name}, layer {layer}: the setpoints read back have shape {reported.shape}, "
+                f"expected {expected} of finite numbers; nothing was written"
+            )
 
     def _check_rows(self, layer: int, rows: RowIndex) -> None:
         staged_layer = layer if self.description.topology == "reinjected" else 0
@@ -157,6 +170,7 @@ class Guarded(Device):
 
     def _stage_again(self) -> None:
         for layer, patterns in self._staged.items():
+            self._limits.check_patterns(layer, patterns)  # no copy was kept: their owner may have changed them
             self.driver.load_inputs(layer, patterns)
 
     def _shaped(self, layer: int, outputs: FloatArray, lead: tuple[int, ...]) -> FloatArray:

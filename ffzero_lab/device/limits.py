@@ -1,5 +1,8 @@
 """What may be written: shape, finiteness, bounds, slew and total power of setpoints; range of patterns."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import numpy as np
 
 from ffzero_lab.device.clock import Clock
@@ -30,6 +33,8 @@ class SetpointLimits:
             raise LimitViolation(
                 f"{where}: patterns of shape {patterns.shape}; expected (S, {described.n_inputs}) with S > 0"
             )
+        if patterns.dtype.kind != "f":
+            raise LimitViolation(f"{where}: patterns of type {patterns.dtype}; expected floating-point numbers")
         memory = self._description.pattern_memory
         if memory is not None and len(patterns) > memory:
             raise LimitViolation(f"{where}: {len(patterns)} patterns do not fit into its memory of {memory}")
@@ -54,6 +59,8 @@ class SetpointLimits:
                 f"{where}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
                 f"expected ({n_parameters},) of float64; nothing was written"
             )
+        if len(settings) == 0:
+            raise LimitViolation(f"{where}: no settings to write; a probe needs at least one")
         if not np.isfinite(settings).all():
             self._refuse(layer, settings, ~np.isfinite(settings), "is not a finite number")
         below, above = settings < self._lower[layer], settings > self._upper[layer]
@@ -65,6 +72,22 @@ class SetpointLimits:
     def needs_standing(self, layer: int) -> bool:
         """Tell whether *layer* has a slew limit and nobody knows yet from where it moves."""
         return layer not in self._standing and bool(np.isfinite(self._slew[layer]).any())
+
+    @contextmanager
+    def moving(self, layer: int, settings: FloatArray) -> Generator[None]:
+        """Note that *layer* moves through *settings* (K, P) to the last one inside the block.
+
+        When the block fails, some of it may have been carried out: the power then counts at its highest, and the
+        slew starts from what the hardware reports.
+        """
+        try:
+            yield
+        except BaseException:
+            self._standing.pop(layer, None)
+            if self._description.power_budget_w is not None:
+                self._power_w[layer] = max(self._power_w[layer], self._drawn_w(layer, settings).max())
+            raise
+        self.written(layer, settings[-1])
 
     def written(self, layer: int, values: FloatArray) -> None:
         """Note that *layer* now stands at *values* (P,)."""

@@ -39,25 +39,34 @@ Duration = Annotated[float, BeforeValidator(duration_s), Field(gt=0.0, allow_inf
 class TrainSettings(BaseModel):
     """Settings of one training run. The defaults were chosen on a validation part of the digits' training data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     dataset: str = "digits"
+    """``digits``, ``csv:PATH`` or ``npz:PATH``."""
     data_dir: Path | None = None
+    """Folder that relative paths of data sets start from."""
     rule: RuleName = "ffzero"
+    """Learning rule."""
     loss: LossName = "cross-entropy"
+    """Local loss."""
     margin_width: Positive = 0.3
     """m of the margin loss (the paper's 0.3)."""
     sharpness: Positive = 15.0
     """τ of the cross-entropy on similarities."""
     directions: DirectionKind = "rademacher"
+    """Kind of random directions."""
     directions_per_step: Count = 1
+    """Directions measured for each update."""
     readings: ReadingOrder = "pair"
     """Order of the readings of a direction: + −, or + − − +, which cancels linear drift."""
     slopes: SlopeKind | None = None
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
+    """What turns gradient estimates into updates."""
     learning_rate: Positive = 0.007
+    """Step size at the start, in the parameter's unit for Adam."""
     schedule: ScheduleName = "cosine"
+    """Course of the learning rate over the steps of a layer."""
     epsilon: Positive = 0.01
     """RMS amplitude of the moved parameters, in the parameter's unit."""
     centre: bool | None = None
@@ -65,6 +74,7 @@ class TrainSettings(BaseModel):
     accumulate: bool = True
     """Train later layers on the similarity accumulated over the layers so far."""
     readout: ReadoutName = "sum"
+    """Readout that counts as the result; all three are reported."""
     steps: Count = 6000
     """Steps of each layer."""
     max_readings: Count | None = None
@@ -72,6 +82,7 @@ class TrainSettings(BaseModel):
     budget: Duration | None = None
     """Most device time in seconds, everything included."""
     batch: Count = 512
+    """Patterns of each reading; a smaller training part is read whole."""
     validation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the training part held back to watch; never the test part."""
     patience: Count | None = None
@@ -83,6 +94,7 @@ class TrainSettings(BaseModel):
     baselines: bool = True
     """Measure the untrained device and a linear classifier beside the result."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of everything the engine draws; a twin has a seed of its own."""
 
     @property
     def readings_per_step(self) -> int:

@@ -14,7 +14,7 @@ KernelName = Literal["auto", "numba", "numpy"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Activation(_Strict):
@@ -86,22 +86,33 @@ class PhotonicConfig(_Strict):
     """Configuration of ``twin:photonic``; an imperfection left out takes the preset's value."""
 
     ports: Annotated[int, Field(ge=2, le=1024)] = 64
+    """N, ports of each mesh."""
     layers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Meshes, one chip each."""
     preset: PresetName = "typical"
+    """Set of imperfections."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the hidden truth and of the noise: another seed is another chip."""
     topology: Topology = "reinjected"
+    """Reinjected: each mesh takes amplitudes of its own; cascaded: the field goes on through the activation."""
     activation: Activation = Activation()
+    """Between the meshes of a cascade."""
     heaters: Heaters = Heaters()
+    """Drive chain of every phase shifter."""
     kernel: KernelName = "auto"
     """What computes the mesh; auto takes numba where it is installed."""
     full_scale: Positive = 4.0
     """Largest readable intensity; 1 is one input port at full amplitude."""
     splitter_error_rad: NonNegative | None = None
+    """Overrides the preset: standard deviation of the splitters' angle around 45°."""
     random_offsets: bool | None = None
+    """Overrides the preset: whether static phase offsets are uniform in 0–2π."""
     drive_bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    """Overrides the preset: resolution of the voltage sources."""
     detector_noise: NonNegative | None = None
+    """Overrides the preset: standard deviation of a reading as a fraction of full scale."""
     adc_bits: Annotated[int, Field(ge=1, le=24)] | None = None
+    """Overrides the preset: resolution of the readout."""
     timing: Timing = Timing(
         write_s=1e-3,
         shot_s=10e-6,
