@@ -1,0 +1,35 @@
+"""The conformance suite on every twin, ideal and typical, in both topologies, at even, odd and large size."""
+
+from drivers.twin.photonic import PhotonicTwin
+from ffzero_lab.conformance import DeviceConformance
+
+BRIGHT = {"bias_rad": 0.0}
+"""The paper's constants leave the second tap under a typical detector's floor; unbiased, the light passes."""
+TIGHT = {"budget_w": 0.2}
+"""A budget that eight ports can exceed: 64 heaters at 4π draw 0.51 W a chip."""
+
+
+class TestIdealPhotonicTwin(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(preset="ideal", ports=8, heaters=TIGHT))
+
+
+class TestIdealPhotonicCascadeOfOddSize(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(preset="ideal", ports=7, topology="cascaded"))
+
+
+class TestTypicalPhotonicTwinOfOddSize(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=7, layers=3))
+
+
+class TestTypicalPhotonicCascade(DeviceConformance):
+    def open_driver(self):
+        options = {"topology": "cascaded", "layers": 3, "activation": BRIGHT, "heaters": TIGHT}
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=8, **options))
+
+
+class TestTypicalPhotonicTwinOf64Ports(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=64))
