@@ -20,9 +20,7 @@ def main() -> None:
     _, test = stratified_split(labels, TEST_FRACTION, split_generator())
     is_test = np.zeros(labels.size, dtype=np.bool_)
     is_test[test] = True
-    np.savez_compressed(
-        TARGET, images=images.astype(np.uint8), labels=labels.astype(np.uint8), is_test=is_test
-    )
+    np.savez_compressed(TARGET, images=images.astype(np.uint8), labels=labels.astype(np.uint8), is_test=is_test)
     print(f"{TARGET}: {(~is_test).sum()} training, {is_test.sum()} test, seed {SPLIT_SEED}")
     print(f"test part per class: {np.bincount(labels[is_test])}")
 

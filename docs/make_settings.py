@@ -23,24 +23,20 @@ def page() -> str:
 
 
 def _table(prefix: str, model: type[BaseModel]) -> str:
-    rows = ["| `--set` key | default | meaning |", "|---|---|---|", *_rows(prefix, model)]
+    rows = ["| `--set` key | default | meaning |", "|---|---|---|", *_rows(prefix, model())]
     return "\n".join(rows) + "\n"
 
 
-def _rows(prefix: str, model: type[BaseModel]) -> list[str]:
+def _rows(prefix: str, defaults: BaseModel) -> list[str]:
     rows: list[str] = []
-    for name, field in model.model_fields.items():
-        if isinstance(field.default, BaseModel):
-            rows += _rows(f"{prefix}{name}.", type(field.default))
+    for name, field in type(defaults).model_fields.items():
+        default = getattr(defaults, name)
+        if isinstance(default, BaseModel):
+            rows += _rows(f"{prefix}{name}.", default)
         else:
-            rows.append(f"| `{prefix}{name}` | {_default(field)} | {_meaning(field)} |")
+            shown = f"{default:.6g}" if isinstance(default, float) else str(default)
+            rows.append(f"| `{prefix}{name}` | {shown} | {_meaning(field)} |")
     return rows
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return ""
-    return f"{field.default:.6g}" if isinstance(field.default, float) else str(field.default)
 
 
 def _meaning(field: FieldInfo) -> str:

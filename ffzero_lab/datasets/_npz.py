@@ -1,43 +1,20 @@
 """Reads finite numbers from NPZ files, never by pickle; every fault names file, array, row, column."""
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.archives import unpack_archive
 from ffzero_lab.datasets._files import read_bytes
 from ffzero_lab.datasets._labels import label_fault, number_name
 from ffzero_lab.errors import InputError
 
-_CORRUPT = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ValueError,
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-)
-
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays x, y, x_test and y_test as far as present; raise `InputError` for a corrupt file."""
-    content = read_bytes(path)
-    if not content.startswith(b"PK"):
-        raise InputError(f"{path} is not an NPZ file (a zip archive of arrays, as numpy.savez writes it)")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            present = list(archive.files)
-            arrays = {
-                name: cast("NDArray[Any]", archive[name]) for name in ("x", "y", "x_test", "y_test") if name in present
-            }
-    except _CORRUPT as error:
-        raise InputError(f"{path} is a corrupt NPZ file or holds Python objects: {error}") from None
+    arrays, present = unpack_archive(read_bytes(path), path, {"x", "y", "x_test", "y_test"})
     if "x" not in arrays:
         raise InputError(f"{path} has no array 'x'; it holds: {', '.join(present) or 'nothing'}")
     return arrays

@@ -17,9 +17,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
 
 class PowerLaw(_Frozen):
@@ -82,6 +80,17 @@ class LayerDescription(_Frozen):
     """Which outputs each parameter can influence; None: every output."""
 
     @model_validator(mode="after")
+    def _ranges_are_open(self) -> Self:
+        if not self.input_lower < self.input_upper:
+            raise ValueError(f"input_lower {self.input_lower} must be below input_upper {self.input_upper}")
+        if not self.detection_floor < self.output_upper:
+            raise ValueError(f"detection_floor {self.detection_floor} must be below output_upper {self.output_upper}")
+        names = [group.name for group in self.groups]
+        if len(set(names)) < len(names):
+            raise ValueError(f"groups must have names of their own, not {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
         if self.reach is not None and (
             self.reach.n_parameters != self.n_parameters or self.reach.n_outputs != self.n_outputs
@@ -112,7 +121,9 @@ class LayerDescription(_Frozen):
     @cached_property
     def alive(self) -> NDArray[np.intp]:
         """Indices of the parameters that move, ascending."""
-        return np.setdiff1d(np.arange(self.n_parameters), np.array(self.dead, dtype=np.intp))
+        indices = np.setdiff1d(np.arange(self.n_parameters), np.array(self.dead, dtype=np.intp))
+        indices.flags.writeable = False
+        return indices
 
     def per_parameter(
         self, attribute: Literal["lower", "upper", "period", "resolution", "slew_per_s"]

@@ -103,10 +103,8 @@ class Guarded(Device):
         if self._closed:
             return
         self._closed = True
-        try:
+        with self.driver:  # closed even when parking fails, and the first error stays the first
             self.park()
-        finally:
-            self.driver.close()
 
     def _check_usable(self, layer: int) -> None:
         if self._closed:

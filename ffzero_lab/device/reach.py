@@ -26,6 +26,10 @@ class Reach:
     n_outputs: int
 
     def __post_init__(self) -> None:
+        for name, given in (("first", self.first), ("stop", self.stop)):
+            own = np.array(given, dtype=np.intp)  # a description is frozen: nobody else may hold its memory
+            own.flags.writeable = False
+            object.__setattr__(self, name, own)
         if self.first.shape != self.stop.shape or self.first.ndim != 1:
             raise ValueError("first and stop must be one-dimensional and of the same length")
         if np.any(self.first < 0) or np.any(self.stop > self.n_outputs) or np.any(self.first > self.stop):

@@ -6,7 +6,6 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.archives import unpack_archive
 from ffzero_lab.errors import InputError
 
 MANIFEST, METRICS, CHECKPOINT, SUMMARY = "manifest.json", "metrics.jsonl", "checkpoint.npz", "summary.json"
@@ -90,9 +90,8 @@ class RunReader:
         if not path.is_file():
             raise InputError(f"{self.path} has no {CHECKPOINT}: the run ended before its first layer was trained")
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            arrays, _ = unpack_archive(path.read_bytes(), path)
+        except OSError as error:
             raise InputError(f"{path} cannot be read: {error}") from error
         if int(arrays.pop("format", np.array(0))) != CHECKPOINT_FORMAT:
             raise InputError(f"{path} has another format than {CHECKPOINT_FORMAT}; use the version that wrote it")

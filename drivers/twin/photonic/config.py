@@ -59,6 +59,7 @@ class Heaters(_Strict):
     pi_power_w: Positive = 2e-3
     """Pπ of undercut heaters; plain ones need about 25 mW, too much for thousands of them on one chip."""
     resistance_ohm: Positive = 600.0
+    """R of every heater."""
     drive_full_scale_v: Positive = 3.0
     """Voltage of the highest code of the drive's converter."""
     phase_upper_rad: Positive = 4.0 * pi

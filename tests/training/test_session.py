@@ -1,0 +1,185 @@
+"""What a session does to a device: order, counts, stops, honesty."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ffzero_lab import open_device
+from ffzero_lab.datasets import Dataset, load_dataset
+from ffzero_lab.device import DarkBatch, Guarded
+from ffzero_lab.errors import InputError
+from ffzero_lab.training import Checked, LayerDone, Problem, Session, StepDone, TrainSettings
+
+
+def small_dataset(seed: int = 0, classes: int = 3, per_class: int = 40) -> Dataset:
+    """Clusters in six features, three quarters of them for training."""
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(0.2, 0.8, (classes, 6))
+    labels = np.repeat(np.arange(classes), per_class)
+    inputs = np.clip(centres[labels] + 0.05 * rng.standard_normal((len(labels), 6)), 0.0, 1.0)
+    test = np.arange(len(labels)) % 4 == 0
+    names = tuple(f"class {c}" for c in range(classes))
+    return Dataset("clusters", inputs[~test], labels[~test], inputs[test], labels[test], names)
+
+
+def session(dataset: Dataset | None = None, device: Guarded | None = None, **settings: Any) -> Session:
+    chosen = {"steps": 30, "batch": 32} | settings
+    return Session(device or small_twin(), dataset or small_dataset(), TrainSettings(**chosen))
+
+
+def small_twin(**options: Any) -> Guarded:
+    return open_device("twin", **({"ports": 8, "layers": 2} | options))
+
+
+def test_training_improves_on_the_untrained_device_and_the_first_layer_alone() -> None:
+    running = session(steps=400)
+    list(running.run())
+    labels = running.dataset.test_labels
+    assert running.untrained is not None
+    assert running.trained is not None
+    untrained = (running.untrained.similarity.sum(axis=0).argmax(axis=1) == labels).mean()
+    trained = (running.trained.similarity.sum(axis=0).argmax(axis=1) == labels).mean()
+    assert trained > untrained + 0.2
+    assert trained > 0.9
+
+
+def test_a_trained_layer_is_never_written_with_other_values_again() -> None:
+    device = small_twin()
+    written: list[tuple[int, bytes]] = []
+    original = device.driver.write_parameters
+
+    def spy(layer: int, values: np.ndarray) -> None:
+        written.append((layer, values.tobytes()))
+        original(layer, values)
+
+    device.driver.write_parameters = spy  # type: ignore[method-assign]
+    running = session(device=device, baselines=False, steps=5)
+    list(running.run())
+    first_of_second_layer = next(i for i, (layer, _) in enumerate(written) if layer == 1)
+    frozen = {values for layer, values in written[first_of_second_layer:] if layer == 0}
+    assert frozen == {running.network.layers[0].parameters.tobytes()}
+
+
+def test_steps_of_a_layer_do_not_depend_on_logging_or_on_the_layers_before() -> None:
+    full, alone = session(steps=6), session(steps=6, baselines=False)
+    losses = [[e.loss for e in s.run() if isinstance(e, StepDone) and e.layer == 0] for s in (full, alone)]
+    assert len(losses[0]) == 6
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=0.05)
+
+
+def test_the_planned_counts_are_the_counts() -> None:
+    for settings in ({}, {"validation": 0.2, "check_every": 10}, {"readings": "abba"}, {"directions_per_step": 3}):
+        running = session(**settings)
+        list(running.run())
+        for purpose, counts in running.plan.counts.items():
+            assert running.device.ledger.by_purpose[purpose] == counts, (settings, purpose)
+        assert running.plan.seconds == pytest.approx(running.device.clock.now_s())
+
+
+def test_the_test_part_changes_nothing_that_is_trained() -> None:
+    data = small_dataset()
+    scrambled = replace(
+        data, test_inputs=data.test_inputs[::-1].copy(), test_labels=data.test_labels[:12].repeat(3)[:30]
+    )
+    ends = []
+    for dataset in (data, scrambled):
+        running = session(dataset, baselines=False)
+        list(running.run())
+        ends.append(running.network.layers[1].parameters)
+    np.testing.assert_array_equal(*ends)
+
+
+def test_without_accumulation_the_second_layer_learns_the_task_by_itself() -> None:
+    running = session(accumulate=False, steps=400)
+    done = [event for event in running.run() if isinstance(event, LayerDone)]
+    assert done[1].train_accuracy > 0.8
+
+
+def test_the_best_look_at_the_validation_part_is_kept() -> None:
+    running = session(validation=0.25, check_every=5, steps=100, learning_rate=0.3, batch=8)
+    looks = [event.validation_accuracy for event in running.run() if isinstance(event, Checked) and event.layer == 0]
+    rows = running._validation_rows
+    assert len(set(rows) & set(running._train_rows)) == 0
+    patterns = running.network.encoder.encode(running.dataset.train_inputs).patterns[rows]
+    similarity = running.network.measure(running.device, patterns).similarity[0]
+    kept = (similarity.argmax(axis=1) == running.dataset.train_labels[rows]).mean()
+    assert kept >= max(looks) - 1.5 / len(rows)
+
+
+def test_a_budget_stops_every_layer_within_its_share_even_when_the_device_is_slower_than_it_says() -> None:
+    device = small_twin()
+    slow = device.driver.write_parameters
+
+    def slower(layer: int, values: np.ndarray) -> None:
+        slow(layer, values)
+        device.clock.sleep_s(2e-3)
+
+    device.driver.write_parameters = slower  # type: ignore[method-assign]
+    running = session(device=device, steps=10_000, budget=1.0)
+    done = [event for event in running.run() if isinstance(event, LayerDone)]
+    assert [event.stopped_by for event in done] == ["budget", "budget"]
+    assert device.clock.now_s() < 1.1
+
+
+def test_dark_patterns_are_counted_and_more_than_one_percent_stop_the_run() -> None:
+    data = small_dataset()
+    inputs = np.hstack([data.train_inputs, np.zeros((len(data.train_inputs), 2))])
+    inputs[::10] = 0.0
+    test = np.hstack([data.test_inputs, np.zeros((len(data.test_inputs), 2))])
+    dark = replace(data, train_inputs=inputs, test_inputs=test)
+    with pytest.raises(DarkBatch, match=r"layer 0: \d+ of 32 patterns are under the detection floor"):
+        list(session(dark).run())
+
+
+def test_values_outside_the_training_range_are_told() -> None:
+    data = small_dataset()
+    test = data.test_inputs.copy()
+    test[3, 2] = 7.0
+    problems = [e.message for e in session(replace(data, test_inputs=test)).run() if isinstance(e, Problem)]
+    assert any("1 test values lie outside the training range" in message for message in problems)
+
+
+def test_what_does_not_fit_is_refused_before_the_device_is_touched() -> None:
+    device = small_twin(ports=5)
+    with pytest.raises(InputError, match="6 features"):
+        session(device=device)
+    with pytest.raises(InputError, match=r"3 classes.*2 outputs"):
+        session(device=small_twin(ports=2))
+    assert device.ledger.total.writes == 0
+    assert device.clock.now_s() == 0.0
+
+
+def test_dead_channels_never_move() -> None:
+    device = small_twin(layers=1)
+    layer = device.description.layers[0].model_copy(update={"dead": (0, 5, 63)})
+    device.description = device.description.model_copy(update={"layers": (layer,)})
+    running = session(device=device, steps=20)
+    list(running.run())
+    moved = running.network.layers[0].parameters
+    assert (moved[[0, 5, 63]] == 0.0).all()
+    assert np.count_nonzero(moved) == 61
+
+
+def test_the_same_seed_repeats_a_session_exactly_and_prototypes_follow_the_seed() -> None:
+    networks = []
+    for seed in (1, 1, 2):
+        running = session(seed=seed)
+        list(running.run())
+        networks.append(running.network)
+    for a, b in zip(networks[0].layers, networks[1].layers, strict=True):
+        np.testing.assert_array_equal(a.parameters, b.parameters)
+    assert not np.array_equal(networks[0].layers[0].prototypes, networks[2].layers[0].prototypes)
+
+
+@pytest.mark.slow
+def test_the_default_run_reaches_the_accuracy_that_the_readme_states() -> None:
+    accuracies = []
+    for seed in range(2):
+        running = Session(open_device("twin", seed=seed), load_dataset("digits"), TrainSettings(seed=seed))
+        list(running.run())
+        assert running.trained is not None
+        answers = running.trained.similarity.sum(axis=0).argmax(axis=1)
+        accuracies.append((answers == running.dataset.test_labels).mean())
+    assert np.mean(accuracies) >= 0.94
