@@ -124,8 +124,10 @@ class ConformanceBasis(ABC):
         )
 
     def assert_healthy(self, device: Device) -> None:
-        """Fail unless every health reading keeps the bounds of its channel."""
+        """Fail unless every described channel is read, no other, and each keeps its bounds."""
         readings = device.read_health()
+        described = {channel.name for channel in device.description.health}
+        assert set(readings) == described, f"health: {sorted(readings)} are read, {sorted(described)} are described"
         for channel in device.description.health:
             lower = -np.inf if channel.lower is None else channel.lower
             upper = np.inf if channel.upper is None else channel.upper

@@ -51,9 +51,8 @@ class DescribingConformance(ConformanceBasis):
         self.assert_healthy(driver)
         self.prepare(driver)
         before_s = driver.clock.now_s()
-        names = set(driver.read_health())
+        driver.read_health()
         elapsed_s = driver.clock.now_s() - before_s
-        assert names == {channel.name for channel in driver.description.health}
         assert elapsed_s <= driver.description.timing.write_s + driver.description.timing.shot_s, (
             f"reading health took {elapsed_s:.3g} s of device time"
         )
@@ -65,15 +64,19 @@ class DescribingConformance(ConformanceBasis):
         timing = driver.description.timing
         for layer in range(len(driver.description.layers)):
             settings = self.settings(driver.description, layer, 3)
-            began_s = driver.clock.now_s()
+            measured_s = [driver.clock.now_s()]
             driver.write_parameters(layer, settings[0])
+            measured_s.append(driver.clock.now_s())
             driver.read_outputs(layer, rows)
+            measured_s.append(driver.clock.now_s())
             driver.probe(layer, settings, rows)
-            elapsed_s = driver.clock.now_s() - began_s
-            predicted_s = 4 * timing.write_s + 4 * len(rows) * timing.shot_s
-            assert elapsed_s >= (1.0 - self.timing_tolerance) * predicted_s, (
-                f"layer {layer}: {elapsed_s:.6g} s passed, the description says {predicted_s:.6g} s"
-            )
+            measured_s.append(driver.clock.now_s())
+            write_s, read_s = timing.write_s, len(rows) * timing.shot_s
+            predicted_s = {"writing": write_s, "reading": read_s, "probing": 3 * (write_s + read_s)}
+            for (what, least_s), elapsed_s in zip(predicted_s.items(), np.diff(measured_s), strict=True):
+                assert elapsed_s >= (1.0 - self.timing_tolerance) * least_s, (
+                    f"layer {layer}, {what}: {elapsed_s:.6g} s passed, the description says {least_s:.6g} s"
+                )
 
     def test_parameters_move_no_output_outside_their_reach(self, driver: Device) -> None:
         """A declared reach is never too small: it decides which readings a slope is made of."""

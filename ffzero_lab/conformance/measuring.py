@@ -17,11 +17,12 @@ class MeasuringConformance(ConformanceBasis):
         rows = self.prepare(driver)
         for layer, described in enumerate(driver.description.layers):
             settings = self.settings(driver.description, layer, SETTINGS)
-            for outputs, lead in (
-                (driver.read_outputs(layer, rows), (len(rows),)),
-                (driver.read_outputs(layer, rows[:1]), (1,)),
-                (driver.probe(layer, settings, rows), (SETTINGS, len(rows))),
+            for measure, lead in (
+                (lambda n=layer: driver.read_outputs(n, rows), (len(rows),)),
+                (lambda n=layer: driver.read_outputs(n, rows[:1]), (1,)),
+                (lambda n=layer, v=settings: driver.probe(n, v, rows), (SETTINGS, len(rows))),
             ):
+                outputs = measure()
                 assert outputs.shape == (*lead, described.n_outputs), f"layer {layer}: shape {outputs.shape}"
                 assert outputs.dtype == np.float64, f"layer {layer}: outputs are {outputs.dtype}, not float64"
                 assert np.isfinite(outputs).all(), f"layer {layer}: outputs are not finite"
@@ -55,7 +56,7 @@ class MeasuringConformance(ConformanceBasis):
         for layer, described in enumerate(driver.description.layers):
             settings = self.settings(driver.description, layer, SETTINGS)
             state = driver.snapshot() if isinstance(driver, Resumable) else None
-            probed = driver.probe(layer, settings, rows)
+            probed = driver.probe(layer, settings.copy(), rows)
             if isinstance(driver, Resumable) and state is not None:
                 driver.restore(state)
             looped = np.empty_like(probed)
