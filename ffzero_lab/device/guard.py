@@ -93,6 +93,20 @@ class Guarded(Device):
         """Return the health readings by channel name."""
         return self.driver.read_health()
 
+    def snapshot(self) -> dict[str, NDArray[Any]] | None:
+        """Return the exact state of a device that has one (a twin), else None."""
+        return self.driver.snapshot() if isinstance(self.driver, Resumable) else None
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put the exact state of a twin back; raises ValueError for another device."""
+        if not isinstance(self.driver, Resumable):
+            raise ValueError(f"{self.description.name} has no state that could be put back")
+        self.driver.restore(state)
+        for layer in range(len(self.description.layers)):
+            standing = self.driver.read_parameters(layer)
+            if standing is not None:
+                self._limits.written(layer, standing)
+
     def park(self) -> None:
         """Bring every actuator into its safe state."""
         self.driver.park()
@@ -184,7 +198,9 @@ class Guarded(Device):
         described = self.description.layers[layer]
         # A sum of squares is finite unless a reading is not, or the squares overflow, which the second look clears.
         flat = outputs.ravel()
-        if not np.isfinite(flat @ flat) and not np.isfinite(outputs).all():
+        with np.errstate(over="ignore"):
+            squares = flat @ flat
+        if not np.isfinite(squares) and not np.isfinite(outputs).all():
             where = np.argwhere(~np.isfinite(outputs))[0]
             raise BadReply(
                 f"{self.description.name}, layer {layer}, output {where[-1]}: a reading is not a finite number; "
