@@ -94,7 +94,7 @@ def test_values_already_at_rest_are_left_as_they_are(case: Case):
     twice = box.settle(once.values)
     seam = np.isfinite(box.period) & (np.abs(np.abs(twice.values - once.values) - box.period) < ROUNDING)
     np.testing.assert_array_equal(twice.values[~seam], once.values[~seam])
-    assert twice.projected == 0
+    assert twice.projected <= np.count_nonzero(seam)
     assert twice.wrapped == np.count_nonzero(seam)
 
 
