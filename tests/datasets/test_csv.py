@@ -70,9 +70,7 @@ def test_beside_a_label_column_y_is_a_feature(load) -> None:
     assert samples(load("x,y,label\n" + ROWS)) == EXPECTED
 
 
-def test_a_relative_path_starts_at_the_working_directory_without_a_data_folder(
-    load, tmp_path, monkeypatch
-) -> None:
+def test_a_relative_path_starts_at_the_working_directory_without_a_data_folder(load, tmp_path, monkeypatch) -> None:
     load(ROWS)
     monkeypatch.chdir(tmp_path)
     assert samples(load_dataset("csv:data.csv")) == EXPECTED
@@ -134,9 +132,7 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 @settings(deadline=None)  # it writes a file; a busy disk is no failure
 @given(st.binary(max_size=60) | st.text("1ay.,;\t\n\"' -e\x00", max_size=60).map(str.encode))
-def test_any_bytes_are_a_dataset_or_one_input_error(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
+def test_any_bytes_are_a_dataset_or_one_input_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     try:

@@ -12,9 +12,7 @@ from ffzero_lab.datasets import Encoder, load_dataset
 from ffzero_lab.errors import InputError
 
 WIDTH = 3
-TRAINING = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 6), st.just(WIDTH)), elements=st.floats(-1e150, 1e150)
-)
+TRAINING = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(WIDTH)), elements=st.floats(-1e150, 1e150))
 PIXELS = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.just(WIDTH)), elements=st.floats(0.0, 1.0))
 ANY_FINITE = hnp.arrays(
     np.float64,

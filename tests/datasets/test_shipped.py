@@ -65,9 +65,7 @@ def test_every_shipped_set_has_all_classes_in_both_parts_and_finite_inputs(name:
 
 
 def test_an_unknown_name_gets_the_near_match_and_the_ways_to_name_a_file() -> None:
-    with pytest.raises(
-        InputError, match=r"'digit' is unknown \(did you mean 'digits'\?\).*csv:PATH.*npz:PATH"
-    ):
+    with pytest.raises(InputError, match=r"'digit' is unknown \(did you mean 'digits'\?\).*csv:PATH.*npz:PATH"):
         load_dataset("digit")
 
 

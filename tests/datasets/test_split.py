@@ -30,9 +30,7 @@ def test_parts_are_disjoint_complete_and_ascending(sizes: list[int], fraction: f
 
 
 @given(CLASS_SIZES, FRACTIONS)
-def test_each_class_stands_in_both_parts_within_one_sample_of_its_share(
-    sizes: list[int], fraction: float
-) -> None:
+def test_each_class_stands_in_both_parts_within_one_sample_of_its_share(sizes: list[int], fraction: float) -> None:
     labels = shuffled_labels(sizes)
     train, test = stratified_split(labels, fraction, generator())
     counts = np.bincount(labels[test], minlength=len(sizes))

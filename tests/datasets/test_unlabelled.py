@@ -21,9 +21,7 @@ from ffzero_lab.errors import InputError
     ],
     ids=["plain", "header", "feature y", "y ignored", "label ignored", "numbered header"],
 )
-def test_a_table_with_or_without_header_and_label_column_gives_its_features(
-    tmp_path: Path, text: str
-) -> None:
+def test_a_table_with_or_without_header_and_label_column_gives_its_features(tmp_path: Path, text: str) -> None:
     path = tmp_path / "new.csv"
     path.write_text(text)
     np.testing.assert_array_equal(read_unlabelled(path, 2), [[1.0, 2.0], [3.0, 4.0]])
