@@ -1,13 +1,15 @@
 """The guard around every driver: it refuses what must not reach the hardware, and counts what does."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffzero_lab.device.counts import Ledger
 from ffzero_lab.device.errors import BadReply, DarkBatch, LimitViolation, StagingLost
 from ffzero_lab.device.limits import SetpointLimits
-from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
+from ffzero_lab.device.port import Device, FloatArray, Patterns, Resumable, RowIndex
 
 MAX_CALL_S = 1.0
 
