@@ -45,6 +45,8 @@ class DriveChain:
         self._phase_per_v2 = heaters.phase_per_v2_rad
         self._step_v = None if bits is None else heaters.drive_full_scale_v / (2**bits - 1)
         self._phase_upper_rad = heaters.phase_upper_rad
+        if self._step_v is not None:  # the nearest code to the upper bound may lie beyond it
+            self._highest_code = np.floor(np.sqrt(self._phase_upper_rad / self._phase_per_v2) / self._step_v)
 
     @property
     def resolution_rad(self) -> float:
@@ -58,6 +60,7 @@ class DriveChain:
         if self._step_v is None:
             return requested.copy()
         codes = np.rint(np.sqrt(requested / self._phase_per_v2) / self._step_v)
+        np.minimum(codes, self._highest_code, out=codes)
         return self._phase_per_v2 * (codes * self._step_v) ** 2
 
 
