@@ -92,9 +92,13 @@ class ConformanceBasis(ABC):
         count = 7 if description.pattern_memory is None else min(7, description.pattern_memory)
         for layer in range(len(description.layers)):
             device.write_parameters(layer, self.settings(description, layer, 1, seed)[0])
-        for layer in staging_layers(description):
-            device.load_inputs(layer, self.patterns(description, layer, count, seed))
+        self.stage(device, count, seed)
         return np.arange(count, dtype=np.intp)
+
+    def stage(self, device: Device, count: int, seed: int = 0) -> None:
+        """Stage *count* patterns wherever the device takes them."""
+        for layer in staging_layers(device.description):
+            device.load_inputs(layer, self.patterns(device.description, layer, count, seed))
 
     def spread(self, described: LayerDescription) -> float:
         """Return the largest difference of two readings of the same thing; 0 when they must agree to the bit."""

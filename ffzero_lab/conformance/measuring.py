@@ -59,6 +59,7 @@ class MeasuringConformance(ConformanceBasis):
             probed = driver.probe(layer, settings.copy(), rows)
             if isinstance(driver, Resumable) and state is not None:
                 driver.restore(state)
+                self.stage(driver, len(rows))
             looped = np.empty_like(probed)
             for number, values in enumerate(settings):
                 driver.write_parameters(layer, values)
@@ -67,6 +68,26 @@ class MeasuringConformance(ConformanceBasis):
                 assert np.array_equal(probed, looped), f"layer {layer}: probe differs from the loop of write and read"
             else:
                 self.assert_same(described, probed, looped, f"layer {layer}, probe against the loop")
+
+    def test_a_snapshot_put_back_repeats_the_readings_to_the_bit(self, driver: Device) -> None:
+        """A twin continues from a snapshot as if nothing had happened since, noise and clock included."""
+        if not isinstance(driver, Resumable):
+            return
+        for layer in range(len(driver.description.layers)):
+            rows = self.prepare(driver)
+            state, taken_s = driver.snapshot(), driver.clock.now_s()
+            kept = {name: array.copy() for name, array in state.items()}
+            settings = self.settings(driver.description, layer, 2, seed=1)
+            before = driver.read_outputs(layer, rows), driver.probe(layer, settings, rows), driver.clock.now_s()
+            driver.park()
+            driver.restore(state)
+            self.stage(driver, len(rows))
+            assert driver.clock.now_s() == taken_s, f"layer {layer}: the clock was not put back"
+            after = driver.read_outputs(layer, rows), driver.probe(layer, settings, rows), driver.clock.now_s()
+            for one, other in zip(before, after, strict=True):
+                assert np.array_equal(one, other), f"layer {layer}: readings differ after a snapshot was put back"
+            for name, array in kept.items():
+                assert np.array_equal(state[name], array), f"layer {layer}: the snapshot's {name} changed afterwards"
 
     def test_probe_leaves_the_device_at_the_last_setting(self, driver: Device) -> None:
         """After a probe the device stands at its last setting and the next reading is made there."""
