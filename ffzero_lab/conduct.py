@@ -1,143 +1,196 @@
-"""Conducts one run: drives the session, writes down what it tells, and sums up."""
+"""Conducts one run: drives the session, keeps what it tells, heeds what is asked, and parks whatever happens."""
 
-import platform
+import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-import numpy as np
+from ffzero_lab.device import Guarded, InterlockTripped, park_within
+from ffzero_lab.runs import ControlFolder, RunWriter
+from ffzero_lab.signals import Interruption, Signals
+from ffzero_lab.summary import summarise
+from ffzero_lab.training import Event, LayerDone, Session, StepDone, as_row
+from ffzero_lab.training.progress import Arrays, Plain, named_under
 
-from ffzero_lab._version import __version__
-from ffzero_lab.device import Guarded
-from ffzero_lab.rule.readout import accuracies
-from ffzero_lab.runs import RunWriter
-from ffzero_lab.training import Event, LayerDone, Measured, Problem, Session, StepDone, TapPower, as_row
-from ffzero_lab.training.baselines import linear_classifier_accuracy
-
-MANIFEST_FORMAT = 1
-
-
-def describe_run(session: Session, device_name: str, device_options: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the manifest: everything needed to say what a run was and to run it again."""
-    return {
-        "format": MANIFEST_FORMAT,
-        "name": name,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "versions": {
-            "ffzero_lab": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "kernel": session.device.description.implementation,
-        },
-        "device": {
-            "name": device_name,
-            "options": dict(device_options),
-            "description": session.device.description.model_dump(mode="json"),
-        },
-        "settings": session.settings.model_dump(mode="json"),
-        "dataset": {
-            "name": session.dataset.name,
-            "fingerprint": session.dataset.fingerprint,
-            "classes": list(session.dataset.classes),
-            "train": len(session.dataset.train_labels),
-            "test": len(session.dataset.test_labels),
-            "features": session.dataset.n_features,
-        },
-        "calibration": None,
-        "plan": {
-            "steps": session.plan.steps,
-            "batch": session.plan.batch,
-            "counts": {purpose: asdict(counts) for purpose, counts in session.plan.counts.items()},
-            "seconds": session.plan.seconds,
-        },
-    }
+State = Literal["running", "paused", "stopped", "tripped", "failed", "complete"]
+PAUSE_POLL_S = 0.05
+STATUS_EVERY_S = 1.0
+STOPPED_BY_REQUEST = 143
 
 
-def conduct(session: Session, run: RunWriter, show: Callable[[Event], None]) -> dict[str, Any]:
-    """Run *session* to its end, keep everything in *run*, and return the summary.
+@dataclass(frozen=True)
+class Boundary:
+    """A moment at which the session's state was complete, and how long the metrics were then."""
 
-    Raises whatever the device or the disk raises; the metrics up to there are kept.
+    arrays: Arrays
+    plain: Plain
+    metrics_bytes: int
+
+
+@dataclass
+class Conductor:
+    """Runs a session to its end, or to a parked stop that can be resumed.
+
+    Attributes
+    ----------
+    session, run
+        What is conducted, and where it is kept.
+    show
+        Told every event; must not raise.
+    signals
+        Heeded between exchanges.
+    interlocks
+        Called between exchanges; raises InterlockTripped.
+    checkpoint_every_s
+        Wall seconds between checkpoints; a layer's end makes one in any case.
+    earlier_wall_s
+        Wall seconds of earlier parts of a resumed run.
     """
-    device, settings = session.device, session.settings
-    began_s, began_device_s = time.perf_counter(), device.clock.now_s()
-    problems: list[str] = []
-    taps: list[float | None] = []
-    for event in session.run():
-        show(event)
-        if isinstance(event, StepDone) and event.step % settings.log_every and event.step != event.steps:
-            continue
-        total = device.ledger.total
-        run.append(
-            {
-                **as_row(event),
-                "writes": total.writes,
-                "readings": total.readings,
-                "shots": total.shots,
-                "device_seconds": device.clock.now_s() - began_device_s,
-                "wall_seconds": round(time.perf_counter() - began_s, 3),
-            }
-        )
-        if isinstance(event, LayerDone):
-            run.checkpoint(session.network.to_arrays())
-        elif isinstance(event, Problem):
-            problems.append(event.message)
-        elif isinstance(event, TapPower):
-            taps.append(event.mean)
-    device_seconds = device.clock.now_s() - began_device_s
-    summary = _summarise(session, device, problems, taps, device_seconds)
-    summary["wall_seconds"] = time.perf_counter() - began_s
-    run.complete(summary)
-    return summary
+
+    session: Session
+    run: RunWriter
+    show: Callable[[Event], None]
+    signals: Signals
+    interlocks: Callable[[], None]
+    checkpoint_every_s: float = 30.0
+    earlier_wall_s: float = 0.0
+    _boundary: Boundary | None = field(default=None, init=False)
+    _began_s: float = field(default_factory=time.perf_counter, init=False)
+    _saved_s: float = field(default_factory=time.perf_counter, init=False)
+    _told_s: float = field(default=float("-inf"), init=False)
+    _last: Event | None = field(default=None, init=False)
+
+    def conduct(self) -> dict[str, Any]:
+        """Return the summary of the complete run.
+
+        Whatever ends the run early is raised after the device was parked and, then, the last complete moment saved.
+        """
+        device = self.session.device
+        device.before_exchange = self._heed_between_exchanges
+        self._control = ControlFolder(self.run.path)
+        try:
+            self._tell("running")
+            for moment in self.session.run():
+                self._keep(moment)
+                self._heed_requests()
+            self.signals.parking()
+            park_within(device)
+            summary = summarise(self.session, self._wall_s())
+            self.run.complete(summary)
+            self._tell("complete")
+        except BaseException as error:
+            self._end_parked(device, error)
+            raise
+        return summary
+
+    def _keep(self, moment: tuple[Event, ...]) -> None:
+        """Write down one moment and, when it is time, save it."""
+        log_every = self.session.settings.log_every
+        layer_done = False
+        for event in moment:
+            self.show(event)
+            self._last = event
+            layer_done |= isinstance(event, LayerDone)
+            if not isinstance(event, StepDone) or event.step % log_every == 0 or event.step == event.steps:
+                self.run.append(self._row(event))
+        state = self.session.state()
+        if state is None:
+            return
+        self._boundary = Boundary(*state, self.run.metrics_bytes)
+        now_s = time.perf_counter()
+        if layer_done or now_s - self._saved_s >= self.checkpoint_every_s:
+            self._save(self._boundary)
+        if now_s - self._told_s >= STATUS_EVERY_S:
+            self._tell("running")
+
+    def _row(self, event: Event) -> dict[str, Any]:
+        total = self.session.device.ledger.total
+        return {
+            **as_row(event),
+            "writes": total.writes,
+            "readings": total.readings,
+            "shots": total.shots,
+            "device_seconds": self.session.device_seconds,
+            "wall_seconds": round(self._wall_s(), 3),
+        }
+
+    def _wall_s(self) -> float:
+        return self.earlier_wall_s + time.perf_counter() - self._began_s
+
+    def _save(self, boundary: Boundary) -> None:
+        arrays = {**self.session.network.to_arrays(), **named_under("state", boundary.arrays)}
+        plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
+        self.run.checkpoint(arrays, plain, boundary.metrics_bytes)
+        self._saved_s = time.perf_counter()
+
+    def _heed_between_exchanges(self) -> None:
+        self.signals.heed()
+        self.interlocks()
+
+    def _heed_requests(self) -> None:
+        """Answer what was put into the control folder; a pause lasts until somebody ends it."""
+        paused = False
+        while True:
+            for request in self._control.heard():
+                if request.name == "stop":
+                    raise Interruption("stopped on request", STOPPED_BY_REQUEST)
+                if request.name == "pause" and not paused:
+                    paused = True
+                    self._pause(park=request.park)
+                elif request.name == "continue" and paused:
+                    self._tell("running")
+                    self.session.energise_frozen_layers()
+                    return
+            if not paused:
+                return
+            self._heed_between_exchanges()
+            time.sleep(PAUSE_POLL_S)
+
+    def _pause(self, *, park: bool) -> None:
+        if self._boundary is not None:
+            self._save(self._boundary)
+        if park:
+            self.session.device.park()
+        self._tell("paused", parked=park)
+
+    def _end_parked(self, device: Guarded, error: BaseException) -> None:
+        """Park, then save the last complete moment; neither may hide what ended the run."""
+        self.signals.parking()
+        device.before_exchange = None
+        endings: list[tuple[str, Callable[[], None]]] = [
+            ("parking", lambda: park_within(device)),
+            ("saving the last complete moment", self._save_last),
+            ("telling the status", lambda: self._tell(_state_after(error), reason=str(error))),
+        ]
+        for what, end in endings:
+            try:
+                end()
+            except Exception as second:  # noqa: BLE001 - reported on the first error, which is raised
+                error.add_note(f"{what} failed as well: {second}")
+
+    def _save_last(self) -> None:
+        if self._boundary is not None:
+            self._save(self._boundary)
+
+    def _tell(self, state: State, **more: Any) -> None:
+        """Write ``status.json``. Its failure is a failure to persist while the run goes on."""
+        self._told_s = time.perf_counter()
+        content: Mapping[str, Any] = {
+            "state": state,
+            "pid": os.getpid(),
+            "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "steps": self.session.plan.steps,
+            "layers": len(self.session.network.layers),
+            "last_event": None if self._last is None else as_row(self._last),
+            "device_seconds": self.session.device_seconds,
+            "predicted_seconds": self.session.plan.seconds,
+            **more,
+        }
+        self.run.status(content)
 
 
-def _summarise(
-    session: Session, device: Guarded, problems: list[str], taps: list[float | None], device_seconds: float
-) -> dict[str, Any]:
-    labels = session.dataset.test_labels
-    assert session.trained is not None  # noqa: S101 - the session ran to its end
-    accuracy = accuracies(session.trained.similarity, labels)
-    own = [float((layer.argmax(axis=1) == labels).mean()) for layer in session.trained.similarity]
-    total = device.ledger.total
-    return {
-        "device": device.description.name,
-        "dataset": session.dataset.name,
-        "rule": session.settings.rule,
-        "seed": session.settings.seed,
-        "readout": session.settings.readout,
-        "layers": [
-            {
-                "train_accuracy": done.train_accuracy,
-                "test_accuracy": own_accuracy,
-                "loss": done.loss,
-                "steps": done.steps,
-                "stopped_by": done.stopped_by,
-                "writes": counts.writes,
-                "shots": counts.shots,
-                "wrapped": done.wrapped,
-                "projected": done.projected,
-                "dark": done.dark,
-            }
-            for done, own_accuracy, counts in zip(session.layers, own, session.layer_counts, strict=True)
-        ],
-        "test_accuracy": accuracy,
-        "baselines": _baselines(session, session.untrained),
-        "tap_power": taps,
-        "problems": problems,
-        "writes": total.writes,
-        "readings": total.readings,
-        "shots": total.shots,
-        "counts": device.ledger.as_json(),
-        "device_seconds": device_seconds,
-        "predicted_seconds": session.plan.seconds,
-        "completed": True,
-    }
-
-
-def _baselines(session: Session, untrained: Measured | None) -> dict[str, Any] | None:
-    if untrained is None:
-        return None
-    return {
-        "untrained_device": accuracies(untrained.similarity, session.dataset.test_labels),
-        "linear_classifier": linear_classifier_accuracy(session.dataset),
-    }
+def _state_after(error: BaseException) -> State:
+    if isinstance(error, InterlockTripped):
+        return "tripped"
+    return "stopped" if isinstance(error, Interruption) else "failed"

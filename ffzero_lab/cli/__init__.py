@@ -73,34 +73,55 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
     ] = None,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run; every other setting is its own.")] = None,
+    other_versions: Annotated[
+        bool, typer.Option("--other-versions", help="With --resume: accept other versions, and so other numbers.")
+    ] = False,
+    after_trip: Annotated[
+        bool, typer.Option("--after-trip", help="With --resume: the cause of the interlock's trip is removed.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it costs, and end.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Train a device in place and keep everything in a run folder."""
-    from ffzero_lab.cli.request import Tables
-    from ffzero_lab.cli.train import train_command
+    from ffzero_lab.signals import Signals
 
-    flags = Tables(
-        device={"name": device, "layers": layers, "preset": preset},
-        train={
-            "dataset": dataset,
-            "data_dir": data_dir,
-            "rule": rule,
-            "loss": loss,
-            "directions": directions,
-            "directions_per_step": directions_per_step,
-            "slopes": slopes,
-            "optimizer": optimizer,
-            "learning_rate": learning_rate,
-            "epsilon": epsilon,
-            "steps": steps,
-            "max_readings": max_readings,
-            "budget": budget,
-            "batch": batch,
-            "seed": seed,
-        },
-        run={"run_dir": run_dir, "name": name},
-    )
-    train_command(flags=flags, config=config, assignments=set_ or [], start_from=from_, as_json=json_)
+    with Signals() as signals:
+        from ffzero_lab.cli.outcome import outcome
+        from ffzero_lab.cli.request import Tables, read_request
+        from ffzero_lab.cli.train import resume as resume_run
+        from ffzero_lab.cli.train import train as train_run
+
+        flags = Tables(
+            device={"name": device, "layers": layers, "preset": preset},
+            train={
+                "dataset": dataset,
+                "data_dir": data_dir,
+                "rule": rule,
+                "loss": loss,
+                "directions": directions,
+                "directions_per_step": directions_per_step,
+                "slopes": slopes,
+                "optimizer": optimizer,
+                "learning_rate": learning_rate,
+                "epsilon": epsilon,
+                "steps": steps,
+                "max_readings": max_readings,
+                "budget": budget,
+                "batch": batch,
+                "seed": seed,
+            },
+            run={"run_dir": run_dir, "name": name},
+        )
+        with outcome(as_json=json_):
+            signals.heed()
+            if resume is not None:
+                resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, as_json=json_)
+            else:
+                request = read_request(config, flags, set_ or [])
+                train_run(request, signals, start_from=from_, dry_run=dry_run, as_json=json_)
 
 
 @app.command()
@@ -129,6 +150,64 @@ def predict(
     from ffzero_lab.cli.measure import predict_command
 
     predict_command(run, file, output=output, device=device, as_json=json_)
+
+
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the answer.")]
+
+
+@app.command()
+def pause(
+    run: RunFolder,
+    hold: Annotated[bool, typer.Option("--hold", help="Leave the outputs on instead of parking.")] = False,
+    wait: Wait = 10.0,
+    json_: Json = False,
+) -> None:
+    """Pause a running run; it parks meanwhile."""
+    from ffzero_lab.cli.control import control_command
+    from ffzero_lab.runs import ControlRequest
+
+    control_command(run, ControlRequest("pause", park=not hold), wait_s=wait, as_json=json_)
+
+
+@app.command("continue")
+def continue_(run: RunFolder, wait: Wait = 10.0, json_: Json = False) -> None:
+    """Let a paused run go on."""
+    from ffzero_lab.cli.control import control_command
+    from ffzero_lab.runs import ControlRequest
+
+    control_command(run, ControlRequest("continue"), wait_s=wait, as_json=json_)
+
+
+@app.command()
+def stop(run: RunFolder, wait: Wait = 10.0, json_: Json = False) -> None:
+    """Stop a running run: it parks, saves, and can be resumed."""
+    from ffzero_lab.cli.control import control_command
+    from ffzero_lab.runs import ControlRequest
+
+    control_command(run, ControlRequest("stop"), wait_s=wait, as_json=json_)
+
+
+@app.command()
+def status(run: RunFolder, json_: Json = False) -> None:
+    """Tell how a run stands."""
+    from ffzero_lab.cli.control import status_command
+
+    status_command(run, as_json=json_)
+
+
+@app.command()
+def park(
+    device: Annotated[str, typer.Argument(help="twin, an installed driver, or module:Class.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the device. Repeatable.")
+    ] = None,
+    wait: Wait = 10.0,
+    json_: Json = False,
+) -> None:
+    """Bring a bench into its safe state: a live owner is asked to stop first; works after a crash."""
+    from ffzero_lab.cli.park import park_command
+
+    park_command(device, set_ or [], wait_s=wait, as_json=json_)
 
 
 @runs_app.command("list")

@@ -3,6 +3,7 @@
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,13 +22,15 @@ from ffzero_lab.device import Counts
 from ffzero_lab.training import Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
 
 PLAIN_LINES_PER_LAYER = 10
+ROW_BYTES, MANIFEST_BYTES = 260, 6000
+"""Typical sizes of a row of metrics, and of the files that do not grow."""
 
 
 class Display(ABC):
     """Shows the events of one run. A failure to display never ends a run: it is told once, then the display rests."""
 
-    def __init__(self, session: Session, path: Path) -> None:
-        self.session, self.path = session, path
+    def __init__(self, session: Session, path: Path, notes: tuple[str, ...] = ()) -> None:
+        self.session, self.path, self.notes = session, path, notes
         self._broken = False
 
     def show(self, event: Event) -> None:
@@ -68,12 +71,12 @@ class Silent(Display):
 class Lines(Display):
     """Plain lines: the plan, a few lines for each layer, the result."""
 
-    def __init__(self, session: Session, path: Path, console: Console) -> None:
-        super().__init__(session, path)
+    def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
+        super().__init__(session, path, notes)
         self.console = console
 
     def __enter__(self) -> Self:
-        for line in plan_lines(self.session, self.path):
+        for line in (*self.notes, *plan_lines(self.session), f"run folder: {self.path}"):
             self._print(line)
         return self
 
@@ -95,8 +98,8 @@ class Lines(Display):
 class Live(Lines):
     """A terminal: one progress line for each layer, and a line for everything else worth telling."""
 
-    def __init__(self, session: Session, path: Path, console: Console) -> None:
-        super().__init__(session, path, console)
+    def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
+        super().__init__(session, path, notes, console)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -136,15 +139,16 @@ class Live(Lines):
         super().conclude(summary)
 
 
-def display_for(session: Session, path: Path, as_json: bool) -> Display:
-    """Return the display that fits standard output."""
+def display_for(session: Session, path: Path, notes: tuple[str, ...], *, as_json: bool) -> Display:
+    """Return the display that fits standard output; *notes* are told first."""
     if as_json:
-        return Silent(session, path)
+        return Silent(session, path, notes)
     console = Console()
-    return Live(session, path, console) if console.is_terminal else Lines(session, path, console)
+    kind = Live if console.is_terminal else Lines
+    return kind(session, path, notes, console)
 
 
-def plan_lines(session: Session, path: Path) -> list[str]:
+def plan_lines(session: Session) -> list[str]:
     """Return what the run is about to do and what it will cost."""
     plan, description, dataset = session.plan, session.device.description, session.dataset
     spent = plan.total
@@ -154,8 +158,53 @@ def plan_lines(session: Session, path: Path) -> list[str]:
         f"{dataset.n_classes} classes",
         f"{plan.steps} steps a layer, batch {plan.batch}: {spent.writes:,} writes, {spent.shots:,} shots, "
         f"predicted device time {spell_duration(plan.seconds)}",
-        f"run folder: {path}",
     ]
+
+
+def dry_run_numbers(session: Session) -> dict[str, Any]:
+    """Return what a run would do and cost, without doing it."""
+    plan, timing = session.plan, session.device.description.timing
+    return {
+        "steps": plan.steps,
+        "layers": len(session.network.layers),
+        "batch": plan.batch,
+        "counts": {purpose: asdict(counts) for purpose, counts in plan.counts.items()},
+        "writes": plan.total.writes,
+        "shots": plan.total.shots,
+        "write_seconds": timing.write_s,
+        "shot_seconds": timing.shot_s,
+        "predicted_seconds": plan.seconds,
+        "folder_bytes": folder_bytes(session),
+    }
+
+
+def dry_run_lines(session: Session) -> list[str]:
+    """Return the steps of a run, what each would count, and what all of it would take."""
+    numbers = dry_run_numbers(session)
+    timing = session.device.description.timing
+    steps = [
+        f"  {purpose:12s}{counts['writes']:>11,} writes{counts['readings']:>12,} readings{counts['shots']:>15,} shots"
+        for purpose, counts in numbers["counts"].items()
+        if counts["writes"]
+    ]
+    return [
+        *plan_lines(session),
+        *steps,
+        f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})",
+        f"run folder: about {numbers['folder_bytes'] / 1e6:.1f} MB",
+        "dry run: nothing was written",
+    ]
+
+
+def folder_bytes(session: Session) -> int:
+    """Estimate the size of the run folder in bytes: rows of metrics, and two checkpoints."""
+    layers = session.network.layers
+    rows = len(layers) * (session.plan.steps // session.settings.log_every + 2)
+    patterns = len(session.dataset.train_labels)
+    widest = max(layer.n_inputs for layer in session.device.description.layers)
+    numbers = patterns * (widest + len(layers) * session.dataset.n_classes)
+    numbers += sum(layer.prototypes.size + 6 * len(layer.parameters) for layer in layers)
+    return ROW_BYTES * rows + 2 * 8 * numbers + MANIFEST_BYTES
 
 
 def describe(event: Event, spent: Counts) -> str:

@@ -83,7 +83,7 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
 
 def _network(reader: RunReader) -> Network:
     try:
-        network = Network.from_arrays(reader.checkpoint())
+        network = Network.from_arrays(reader.checkpoint().arrays)
     except KeyError as error:
         raise InputError(f"the checkpoint of {reader.path} lacks {error}; it was written by another program") from None
     if reader.summary is None:

@@ -11,6 +11,7 @@ import typer
 
 from ffzero_lab.device.errors import DeviceError, InterlockTripped, LimitViolation
 from ffzero_lab.errors import InputError
+from ffzero_lab.signals import Interruption
 
 
 class Exit(IntEnum):
@@ -37,6 +38,8 @@ def outcome(*, as_json: bool) -> Generator[None]:
         _end(Exit.DEVICE_FAULT, error, as_json)
     except OSError as error:
         _end(Exit.FAILED, error, as_json)
+    except Interruption as error:
+        _end(error.exit_code, error, as_json)
     except KeyboardInterrupt as error:
         _end(Exit.INTERRUPTED, error, as_json)
 
@@ -46,11 +49,13 @@ def print_json(content: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
 
 
-def _end(code: Exit, error: BaseException, as_json: bool) -> None:
-    message = "interrupted; the device is parked" if code is Exit.INTERRUPTED else str(error)
+def _end(code: int, error: BaseException, as_json: bool) -> None:
+    message = str(error) or "interrupted"
     notes = [str(note) for note in getattr(error, "__notes__", [])]
     if as_json:
-        print_json({"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": code}})
+        print_json(
+            {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
+        )
     else:
         print("\n".join([f"ffzero-lab: {message}", *notes]), file=sys.stderr)  # noqa: T201
     raise typer.Exit(code) from None

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ffzero_lab.device import InterlockBound
 from ffzero_lab.errors import InputError
 from ffzero_lab.explain import explain_validation
 from ffzero_lab.training import TrainSettings
+from ffzero_lab.training.settings import Duration
 
 
 class _RunTable(BaseModel):
@@ -18,6 +20,7 @@ class _RunTable(BaseModel):
 
     run_dir: Path = Path("runs")
     name: str | None = None
+    checkpoint_every: Duration = 30.0
 
 
 class _DeviceTable(BaseModel):
@@ -34,6 +37,7 @@ class _ConfigFile(BaseModel):
     device: _DeviceTable = _DeviceTable()
     train: TrainSettings = TrainSettings()
     run: _RunTable = _RunTable()
+    interlocks: dict[str, InterlockBound] = {}
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,20 @@ class Request:
     device: str
     device_options: dict[str, Any]
     settings: TrainSettings
+    interlocks: dict[str, InterlockBound]
     run_dir: Path
     name: str | None
+    checkpoint_every_s: float
 
 
 @dataclass
 class Tables:
-    """The tables ``[device]``, ``[train]`` and ``[run]`` while they are being filled."""
+    """The tables ``[device]``, ``[train]``, ``[run]`` and ``[interlocks]`` while they are being filled."""
 
     device: dict[str, Any] = field(default_factory=dict[str, Any])
     train: dict[str, Any] = field(default_factory=dict[str, Any])
     run: dict[str, Any] = field(default_factory=dict[str, Any])
+    interlocks: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def read_request(config: Path | None, flags: Tables, assignments: Sequence[str]) -> Request:
@@ -71,10 +78,19 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     try:
         settings = TrainSettings(**tables.train)
         run = _RunTable(**tables.run)
+        interlocks = {channel: InterlockBound.model_validate(bound) for channel, bound in tables.interlocks.items()}
     except ValidationError as error:
-        model = TrainSettings if error.title == TrainSettings.__name__ else _RunTable
-        raise InputError(explain_validation(error, model, "settings")) from None
-    return Request(device, device_options, settings, run.run_dir, run.name)
+        models = {model.__name__: model for model in (TrainSettings, _RunTable, InterlockBound)}
+        raise InputError(explain_validation(error, models[error.title], "settings")) from None
+    return Request(device, device_options, settings, interlocks, run.run_dir, run.name, run.checkpoint_every)
+
+
+def device_options(assignments: Sequence[str]) -> dict[str, Any]:
+    """Return the options of a device from ``--set`` *assignments*, with or without ``device.`` in front."""
+    tables = Tables()
+    for assignment in assignments:
+        _assign(tables, assignment if assignment.startswith("device.") else f"device.{assignment}")
+    return tables.device
 
 
 def _tables_of(config: Path) -> Tables:
@@ -88,11 +104,11 @@ def _tables_of(config: Path) -> Tables:
         _ConfigFile.model_validate(content)
     except ValidationError as error:
         raise InputError(explain_validation(error, _ConfigFile, str(config))) from None
-    return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run")))
+    return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run", "interlocks")))
 
 
 def _assign(tables: Tables, assignment: str) -> None:
-    """Carry out one ``--set KEY=VALUE``; ``device.KEY`` goes to the device, nested keys follow their dots."""
+    """Carry out one ``--set KEY=VALUE``; ``device.KEY`` and ``interlocks.CHANNEL.KEY`` go to their tables."""
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
@@ -102,8 +118,8 @@ def _assign(tables: Tables, assignment: str) -> None:
         value = text
     table: dict[str, Any] = tables.train
     path = key.strip().split(".")
-    if path[0] == "device":
-        table, path = tables.device, path[1:]
+    if path[0] in {"device", "interlocks"}:
+        table, path = getattr(tables, path[0]), path[1:]
     for part in path[:-1]:
         inner: Any = table.get(part, {})
         if not isinstance(inner, dict):

@@ -1,46 +1,140 @@
-"""``ffzero-lab train``: trains a device in place and keeps everything in a run folder."""
+"""``ffzero-lab train``: trains a device in place, or goes on with a run, and keeps everything in a run folder."""
 
 import re
+import shlex
 import time
 from pathlib import Path
 from typing import Any
 
-from ffzero_lab.cli.outcome import outcome, print_json
-from ffzero_lab.cli.request import Request, Tables, read_request
+from ffzero_lab.cli.display import display_for, dry_run_lines, dry_run_numbers
+from ffzero_lab.cli.outcome import print_json
+from ffzero_lab.cli.request import Request
+from ffzero_lab.conduct import Conductor
+from ffzero_lab.datasets import load_dataset
+from ffzero_lab.device import Guarded, InterlockBound, interlocks_for, interlocks_on
+from ffzero_lab.errors import InputError
+from ffzero_lab.holding import held_bench
+from ffzero_lab.manifest import describe_run, versions_of
+from ffzero_lab.opening import open_device
+from ffzero_lab.runs import Checkpoint, RunReader, RunWriter
+from ffzero_lab.signals import Interruption, Signals
+from ffzero_lab.training import Network, Session, TrainSettings
+from ffzero_lab.training.progress import under
 
 
-def train_command(
-    *, flags: Tables, config: Path | None, assignments: list[str], start_from: Path | None, as_json: bool
-) -> None:
-    """Carry out the command; the flags have been parsed."""
-    with outcome(as_json=as_json):
-        summary = _train(read_request(config, flags, assignments), start_from, as_json)
-        if as_json:
-            print_json(summary)
-
-
-def _train(request: Request, start_from: Path | None, as_json: bool) -> dict[str, Any]:
-    from ffzero_lab.cli.display import display_for
-    from ffzero_lab.conduct import conduct, describe_run
-    from ffzero_lab.datasets import load_dataset
-    from ffzero_lab.opening import open_device
-    from ffzero_lab.runs import RunReader, RunWriter
-    from ffzero_lab.training import Network, Session
-
+def train(request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Carry out a request for a new run, or only say what it would do."""
     settings = request.settings
-    start = None if start_from is None else Network.from_arrays(RunReader(start_from).checkpoint())
+    start = None if start_from is None else _network_of(start_from)
     dataset = load_dataset(settings.dataset, settings.data_dir)
     with open_device(request.device, **request.device_options) as device:
         session = Session(device, dataset, settings, start)
+        interlocks_for(device.description, request.interlocks)
+        if dry_run:
+            _show_dry_run(session, as_json)
+            return
         name = request.name or _default_name(settings.dataset, settings.seed)
         path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-        manifest = describe_run(session, request.device, request.device_options, name)
+        manifest = describe_run(
+            session,
+            name=name,
+            device=request.device,
+            device_options=request.device_options,
+            interlocks=request.interlocks,
+            checkpoint_every_s=request.checkpoint_every_s,
+        )
         if start_from is not None:
             manifest["started_from"] = str(start_from)
-        with RunWriter(path, manifest) as run, display_for(session, path, as_json) as display:
-            summary = conduct(session, run, display.show)
+        with held_bench(device, path), RunWriter.create(path, manifest) as run:
+            _conduct(session, run, signals, as_json=as_json)
+
+
+def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
+    """Go on with a run from its newest intact checkpoint, or from its beginning when it has none."""
+    reader = RunReader(path)
+    manifest = reader.manifest
+    _refuse_what_has_ended(reader, after_trip=after_trip)
+    settings = TrainSettings(**manifest["settings"])
+    dataset = load_dataset(settings.dataset, settings.data_dir)
+    if dataset.fingerprint != manifest["dataset"]["fingerprint"]:
+        raise InputError(f"dataset {dataset.name} is not the one {path} was started with: its fingerprint changed")
+    checkpoint, refused = reader.newest_checkpoint()
+    started_from = manifest.get("started_from")
+    start = None if started_from is None or checkpoint is not None else _network_of(Path(started_from))
+    with open_device(manifest["device"]["name"], **manifest["device"]["options"]) as device, held_bench(device, path):
+        session = Session(device, dataset, settings, start)
+        earlier_s, metrics_bytes = 0.0, 0
+        if checkpoint is not None:
+            _check_versions(checkpoint, device, path, other_versions=other_versions)
+            session.restore(
+                Network.from_arrays(checkpoint.arrays), under("state", checkpoint.arrays), checkpoint.plain["session"]
+            )
+            earlier_s, metrics_bytes = checkpoint.plain["wall_seconds"], checkpoint.metrics_bytes
+        with RunWriter.reopen(path, manifest, metrics_bytes) as run:
+            notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
+            _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
+
+
+def _conduct(
+    session: Session,
+    run: RunWriter,
+    signals: Signals,
+    *,
+    as_json: bool,
+    earlier_wall_s: float = 0.0,
+    notes: tuple[str, ...] = (),
+) -> None:
+    """Conduct a run; when something ends it early, the command that resumes it is the last thing said."""
+    bounds = {channel: InterlockBound(**bound) for channel, bound in run.manifest["interlocks"].items()}
+    device = session.device
+    try:
+        with (
+            interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
+            display_for(session, run.path, notes, as_json=as_json) as display,
+        ):
+            every_s = run.manifest["checkpoint_every_s"]
+            conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
+            summary = conductor.conduct()
             display.conclude(summary)
-    return {"run": str(path), **summary}
+    except (Exception, Interruption) as error:
+        error.add_note(f"the device is parked; to go on:\nffzero-lab train --resume {shlex.quote(str(run.path))}")
+        raise
+    if as_json:
+        print_json({"run": str(run.path), **summary})
+
+
+def _show_dry_run(session: Session, as_json: bool) -> None:
+    if as_json:
+        print_json(dry_run_numbers(session))
+    else:
+        print("\n".join(dry_run_lines(session)))  # noqa: T201
+
+
+def _network_of(run: Path) -> Network:
+    return Network.from_arrays(RunReader(run).checkpoint().arrays)
+
+
+def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:
+    if reader.summary is not None:
+        raise InputError(f"{reader.path} is complete; start a new run from it with --from")
+    status: dict[str, Any] = reader.status or {}
+    if status.get("state") == "tripped" and not after_trip:
+        raise InputError(
+            f"{reader.path} was ended by an interlock: {status.get('reason')}. Remove the cause, then say --after-trip"
+        )
+
+
+def _check_versions(checkpoint: Checkpoint, device: Guarded, path: Path, *, other_versions: bool) -> None:
+    """Refuse an exact resume under versions that would give other numbers."""
+    now = versions_of(device.description)
+    changed = [
+        f"{name} {was} (now {now.get(name)})" for name, was in checkpoint.versions.items() if now.get(name) != was
+    ]
+    if changed and not other_versions:
+        raise InputError(
+            f"{path} was written under {', '.join(changed)}: it would not go on with the same numbers. "
+            "Restore those versions, or say --other-versions"
+        )
 
 
 def _default_name(dataset: str, seed: int) -> str:

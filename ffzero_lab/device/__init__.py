@@ -24,8 +24,18 @@ from ffzero_lab.device.errors import (
     StagingLost,
 )
 from ffzero_lab.device.guard import Guarded
+from ffzero_lab.device.interlocks import (
+    Interlock,
+    InterlockBound,
+    InterlockGuard,
+    InterlockJudge,
+    NoInterlocks,
+    interlocks_for,
+)
+from ffzero_lab.device.parking import park_within
 from ffzero_lab.device.port import Device, Driver, FloatArray, Patterns, Resumable, RowIndex
 from ffzero_lab.device.reach import Reach
+from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
 
 __all__ = [
     "PURPOSES",
@@ -42,12 +52,17 @@ __all__ = [
     "FloatArray",
     "Guarded",
     "HealthChannel",
+    "Interlock",
+    "InterlockBound",
+    "InterlockGuard",
+    "InterlockJudge",
     "InterlockTripped",
     "LayerDescription",
     "Ledger",
     "LimitViolation",
     "LinkLost",
     "LinkTimeout",
+    "NoInterlocks",
     "ParameterGroup",
     "Patterns",
     "PowerLaw",
@@ -56,8 +71,13 @@ __all__ = [
     "Resumable",
     "RowIndex",
     "StagingLost",
+    "SynchronousInterlocks",
     "Timing",
     "Topology",
     "VirtualClock",
     "WallClock",
+    "Watcher",
+    "interlocks_for",
+    "interlocks_on",
+    "park_within",
 ]

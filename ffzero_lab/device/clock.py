@@ -43,3 +43,7 @@ class VirtualClock:
         if not duration_s >= 0.0:
             raise ValueError(f"cannot sleep for {duration_s} s: a clock never steps back")
         self._now_s += duration_s
+
+    def restore(self, now_s: float) -> None:
+        """Continue at the time of a snapshot."""
+        self._now_s = now_s

@@ -181,6 +181,8 @@ class DeviceDescription(_Frozen):
     timing: Timing
     implementation: str = ""
     """Firmware or kernel behind the port, with its version: the same numbers are promised only under the same one."""
+    exclusive: bool = True
+    """True for hardware, which one process at a time may use; False for a twin, of which everyone has their own."""
     shared_hardware: bool = False
     """True when the layers are one piece of hardware that is written anew for each of them."""
     pattern_memory: PositiveInt | None = None

@@ -1,6 +1,6 @@
 """The guard around every driver: it refuses what must not reach the hardware, and counts what does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class Guarded(Device):
         self.description = driver.description
         self.clock = driver.clock
         self.ledger = Ledger()
+        self.before_exchange: Callable[[], None] | None = None
+        """Called before every exchange with the driver; what it raises ends the call before anything is sent."""
         self.saturated = 0
         """Outputs read at or above full scale so far."""
         self._max_call_s = max_call_s
@@ -52,6 +54,7 @@ class Guarded(Device):
         settings = values[np.newaxis]
         self._limits.check_settings(layer, settings)
         with self._limits.moving(layer, settings):
+            self._begin_exchange()
             self.driver.write_parameters(layer, values)
         self.ledger.add(writes=1)
 
@@ -80,6 +83,7 @@ class Guarded(Device):
                 if len(row_parts) == 1:
                     outputs = self._probe_once(layer, part, rows)
                 else:
+                    self._begin_exchange()
                     self.driver.write_parameters(layer, part[0])
                     outputs = np.concatenate([self._read_once(layer, some) for some in row_parts])[np.newaxis]
             self.ledger.add(writes=len(part), readings=len(part), shots=len(part) * len(rows))
@@ -162,12 +166,17 @@ class Guarded(Device):
                 f"is not among the {len(staged)} staged patterns"
             )
 
+    def _begin_exchange(self) -> None:
+        if self.before_exchange is not None:
+            self.before_exchange()
+
     def _split_rows(self, rows: RowIndex) -> list[RowIndex]:
         shot_s = self.description.timing.shot_s
         n_parts = int(np.ceil(len(rows) * shot_s / self._max_call_s))
         return np.array_split(rows, n_parts) if n_parts > 1 else [rows]
 
     def _read_once(self, layer: int, rows: RowIndex) -> FloatArray:
+        self._begin_exchange()
         try:
             return self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),))
         except StagingLost:
@@ -176,6 +185,7 @@ class Guarded(Device):
 
     def _probe_once(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
         lead = (len(settings), len(rows))
+        self._begin_exchange()
         try:
             return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
         except StagingLost:

@@ -47,7 +47,7 @@ class ParameterBox:
         wrapped = 0
         index = np.flatnonzero(np.isfinite(self.period))
         if len(index):
-            start, period = self._least_power_interval()
+            start, period = self.least_power_interval()
             turns = np.floor((values[index] - start[index]) / period[index])
             settled[index] -= turns * period[index]
             wrapped = int(np.count_nonzero(turns))
@@ -55,7 +55,10 @@ class ParameterBox:
         np.clip(settled, self.lower, self.upper, out=settled)
         return Bounded(settled, wrapped, int(np.count_nonzero(outside)))
 
-    def _least_power_interval(self) -> tuple[FloatArray, FloatArray]:
-        """Return start and length of the period-long interval in the box that lies nearest to zero."""
-        period = np.where(np.isfinite(self.period), self.period, 0.0)
-        return np.clip(-0.5 * period, self.lower, self.upper - period), period
+    def least_power_interval(self) -> tuple[FloatArray, FloatArray]:
+        """Return start and length (P,) of where a parameter is at home.
+
+        For a periodic one this is the period-long interval in the box that lies nearest to zero, else the whole box.
+        """
+        length = np.where(np.isfinite(self.period), self.period, self.upper - self.lower)
+        return np.clip(-0.5 * length, self.lower, self.upper - length), length

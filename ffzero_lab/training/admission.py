@@ -24,6 +24,8 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
             )
         if settings.slopes == "attributed" and layer.reach is None:
             raise InputError(f"slopes 'attributed': {where} does not declare its reach; allowed here: total")
+        if len(layer.alive) == 0:
+            raise InputError(f"{where}: every parameter is marked dead; there is nothing to train")
         _admit_amplitude(where, layer, settings.epsilon)
     if description.topology == "reinjected":
         for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):

@@ -40,7 +40,7 @@ class Carry:
         driven = outputs if self.signed else np.maximum(outputs, 0.0)
         peak = np.abs(driven).max(axis=1, keepdims=True)
         scale = np.divide(self.upper, peak, out=np.zeros_like(peak), where=peak > 0.0)
-        return np.minimum(driven * scale, self.upper)
+        return np.clip(driven * scale, -self.upper, self.upper)
 
     def to_arrays(self) -> dict[str, NDArray[np.float64]]:
         """Return the constants as one array, for the checkpoint."""

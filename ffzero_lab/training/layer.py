@@ -1,7 +1,9 @@
 """Trains one layer in place: perturb, read, attribute, update."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,15 @@ from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
 from ffzero_lab.training.judgement import Judge
 from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.watch import Watch
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+StopReason = Literal["steps", "budget", "patience"]
+
 MAX_DARK_SHARE = 0.01
+COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected")
 SIGNS = {"pair": (1.0, -1.0), "abba": (1.0, -1.0, -1.0, 1.0)}
 
 
@@ -77,7 +83,10 @@ class LayerTrainer:
         self.device, self.layer, self.task, self.settings, self.steps = device, layer, task, settings, steps
         self.parameters = parameters
         self.optimizer = optimizer
+        self.watch = Watch()
         self.step = 0
+        self.loss = float("inf")
+        self.stopped_by: StopReason | None = None
         self.dark = 0
         self.wrapped = 0
         self.projected = 0
@@ -104,12 +113,31 @@ class LayerTrainer:
         rate = scheduled(self.settings.schedule, self.settings.learning_rate, self.step, self.steps)
         self.parameters = self.parameters + self.optimizer.update(gradient, rate)
         self.step += 1
+        self.loss = step.loss
         return step
 
-    def finish(self) -> FloatArray:
-        """Return the trained parameters (P,), inside the bounds."""
+    def settled(self) -> FloatArray:
+        """Return the parameters (P,) inside the bounds, with no room kept for a perturbation."""
         self._settle(np.zeros_like(self.parameters))
         return self.parameters
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return the whole state as arrays and plain values; nothing of it is ever changed in place."""
+        watch_arrays, watched = self.watch.to_state()
+        optimizer = {f"optimizer.{name}": values for name, values in self.optimizer.state().items()}
+        return {"parameters": self.parameters, **watch_arrays, **optimizer}, {
+            **watched,
+            **{name: getattr(self, name) for name in COUNTERS},
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], plain: Mapping[str, Any]) -> None:
+        """Continue from what :meth:`state` returned."""
+        self.parameters = arrays["parameters"]
+        self.watch = Watch.from_state(arrays, plain)
+        prefix = "optimizer."
+        self.optimizer.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
+        for name in COUNTERS:
+            setattr(self, name, plain[name])
 
     def _batch(self) -> NDArray[np.intp]:
         """Return positions among the training rows, drawn without replacement."""
@@ -179,9 +207,9 @@ def initial_parameters(described: LayerDescription, seed: int, layer: int) -> Fl
 
     Dead channels start at the end of their range that is nearest to zero.
     """
-    lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
-    drawn = generator(seed, For.INITIAL_PARAMETERS, layer).uniform(lower, upper)
-    settled = parameter_box(described).settle(drawn).values
-    rest = np.clip(0.0, lower, upper)
-    rest[described.alive] = settled[described.alive]
-    return rest
+    box = parameter_box(described)
+    start, length = box.least_power_interval()
+    drawn = generator(seed, For.INITIAL_PARAMETERS, layer).uniform(start, start + length)
+    initial = np.clip(0.0, box.lower, box.upper)
+    initial[described.alive] = np.clip(drawn, box.lower, box.upper)[described.alive]  # against rounding at the edges
+    return initial

@@ -73,7 +73,8 @@ class Network:
         dark: list[int] = []
         for number, layer in enumerate(self.layers):
             device.write_parameters(number, layer.parameters)
-            stage(device, number, patterns)
+            if number == 0 or device.description.topology == "reinjected":
+                stage(device, number, patterns)
             outputs = read_all(device, number, len(patterns))
             of_layer, dark_here = layer.similarity(outputs, device.description.layers[number].detection_floor)
             similarity.append(of_layer)
@@ -130,9 +131,8 @@ class Network:
 
 
 def stage(device: Device, layer: int, patterns: FloatArray) -> None:
-    """Stage *patterns* (S, n_in) where *layer* takes them; a cascade is staged at its first layer only."""
-    if layer == 0 or device.description.topology == "reinjected":
-        device.load_inputs(layer, patterns)
+    """Stage *patterns* (S, n_in) for *layer*; a cascade takes them at its first layer and carries them on itself."""
+    device.load_inputs(layer if device.description.topology == "reinjected" else 0, patterns)
 
 
 def read_all(device: Device, layer: int, n_patterns: int) -> FloatArray:

@@ -6,6 +6,9 @@ from ffzero_lab.device import Counts, DeviceDescription, Purpose
 from ffzero_lab.errors import InputError
 from ffzero_lab.training.settings import TrainSettings
 
+RESERVE = 1.2
+"""A budget keeps so much of the predicted time for what comes after training: latencies differ from what is stated."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -60,11 +63,11 @@ def plan_run(
                 f"{n_layers * step.readings} readings; allow at least that"
             )
     if settings.budget is not None:
-        layer_seconds = (settings.budget - fixed_seconds) / n_layers
+        layer_seconds = (settings.budget - RESERVE * fixed_seconds) / n_layers
         if layer_seconds < step_seconds:
             raise InputError(
                 f"budget {settings.budget:.4g} s: carry, evaluation and one step of each layer take "
-                f"{fixed_seconds + n_layers * step_seconds:.4g} s of device time; allow at least that"
+                f"{RESERVE * fixed_seconds + n_layers * step_seconds:.4g} s of device time; allow at least that"
             )
         steps = min(steps, int(layer_seconds / step_seconds)) if step_seconds > 0.0 else steps
     looks = steps // settings.check_every

@@ -1,48 +1,46 @@
 """A training session: greedy, layer by layer, on any device behind the guard."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.datasets import Dataset, Encoder, stratified_split
-from ffzero_lab.device import Counts, DarkBatch, Guarded
+from ffzero_lab.datasets import Dataset
+from ffzero_lab.device import Counts, Guarded
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
-from ffzero_lab.rule.prototypes import simplex_prototypes
-from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.training.admission import admit
-from ffzero_lab.training.carry import Carry
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
 from ffzero_lab.training.judgement import Judge
-from ffzero_lab.training.layer import LayerTask, LayerTrainer, initial_parameters
-from ffzero_lab.training.network import Measured, Network, TrainedLayer, read_all, stage
+from ffzero_lab.training.layer import LayerTask, LayerTrainer
+from ffzero_lab.training.network import Measured, Network, read_all, stage
 from ffzero_lab.training.plan import plan_run
+from ffzero_lab.training.preparation import look_at_taps, training_rows, untrained_network
+from ffzero_lab.training.progress import Arrays, Plain, Progress, named_under, under
 from ffzero_lab.training.settings import TrainSettings
 
 FloatArray = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
-TAP_PATTERNS = 64
 
 
 class Session:
-    """Trains a network in place. :meth:`run` is a generator: whoever drives it may stop between any two events.
+    """Trains a network in place.
 
-    *start* hands on the parameters and prototypes of a trained network. Raises InputError at construction when data
-    set, settings, device and start do not fit together; the device has then not been touched.
+    :meth:`run` is a generator of moments; between any two of them :meth:`state` is complete, and a new session of the
+    same data set, settings and device that is given it goes on from there. *start* hands on the parameters and
+    prototypes of a trained network.
+
+    Raises InputError at construction when data set, settings, device and start do not fit together; the device has
+    then not been touched.
     """
 
     def __init__(
         self, device: Guarded, dataset: Dataset, settings: TrainSettings, start: Network | None = None
     ) -> None:
         admit(device.description, dataset, settings)
-        first = device.description.layers[0]
-        encoder = Encoder.fit(
-            dataset.train_inputs, first.n_inputs, first.input_lower, first.input_upper, dataset=dataset.name
-        )
         self.device, self.dataset, self.settings = device, dataset, settings
-        self._train_rows, self._validation_rows = _split(dataset, settings)
+        self._train_rows, self._validation_rows = training_rows(dataset, settings)
         self.plan = plan_run(
             settings,
             device.description,
@@ -50,153 +48,214 @@ class Session:
             n_validation=len(self._validation_rows),
             n_test=len(dataset.test_labels),
         )
-        untrained = [self._untrained_layer(layer) for layer in range(len(device.description.layers))]
-        self.network = Network(encoder, untrained, dataset.classes)
-        if start is not None:
-            self.network = self.network.starting_from(start)
-        self.untrained: Measured | None = None
+        untrained = untrained_network(device.description, dataset, settings)
+        self.network = untrained if start is None else untrained.starting_from(start)
+        self.progress: Progress | None = None
         self.trained: Measured | None = None
-        self.layers: list[LayerDone] = []
-        self.layer_counts: list[Counts] = []
+        self._trainer: LayerTrainer | None = None
+        self._counts_before = Counts()
+        self._began_s, self._earlier_s, self._layer_began_s = device.clock.now_s(), 0.0, 0.0
 
-    def run(self) -> Generator[Event]:
-        """Train every layer, then measure the test part; yields what happens as it happens."""
-        device = self.device
-        test = self.network.encoder.encode(self.dataset.test_inputs)
-        patterns = self.network.encoder.encode(self.dataset.train_inputs).patterns
-        if test.n_outside:
-            yield Problem(f"{test.n_outside} test values lie outside the training range and were limited to it")
-        if device.description.topology == "cascaded":
-            yield from self._look_at_taps(patterns)
+    @property
+    def device_seconds(self) -> float:
+        """Device time that the session has taken so far, earlier parts of a resumed one included."""
+        return self._earlier_s + (self.device.clock.now_s() - self._began_s)
+
+    def run(self) -> Generator[tuple[Event, ...]]:
+        """Train every layer, then measure the test part; yields the events of each moment together."""
+        if self.progress is None:
+            yield from self._begin()
+        while (progress := self.progress) is not None and len(progress.layers) < len(self.network.layers):
+            layer = len(progress.layers)
+            stage(self.device, layer, progress.patterns)
+            if self._trainer is None:
+                self._trainer = self._trainer_of(layer)
+                self._counts_before = self.device.ledger.by_purpose["training"]
+                self._layer_began_s = self.device_seconds
+            while (trainer := self._trainer).stopped_by is None:
+                yield tuple(self._step(trainer))
+            yield (self._freeze(trainer, progress),)
+        yield tuple(self._finish())
+
+    def state(self) -> tuple[Arrays, Plain] | None:
+        """Return everything that decides how the session goes on, None before its first moment.
+
+        The arrays are shared with the session, which never changes one in place.
+        """
+        if self.progress is None:
+            return None
+        arrays, plain = self.progress.to_state()
+        arrays = named_under("progress", arrays)
+        state: Plain = {
+            "progress": plain,
+            "counts": self.device.ledger.as_json(),
+            "counts_before": [self._counts_before.writes, self._counts_before.readings, self._counts_before.shots],
+            "saturated": self.device.saturated,
+            "device_seconds": self.device_seconds,
+            "began_s": self._began_s,
+            "earlier_s": self._earlier_s,
+            "layer_began_s": self._layer_began_s,
+        }
+        if self._trainer is not None:
+            trainer_arrays, state["trainer"] = self._trainer.state()
+            arrays |= named_under("trainer", trainer_arrays)
+        exact = self.device.snapshot()
+        if exact is not None:
+            arrays |= named_under("device", exact)
+        return arrays, state
+
+    def restore(self, network: Network, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, with the *network* of the same checkpoint.
+
+        A twin gets its exact state back. Hardware is parked first, then the frozen layers of a
+        cascade are written again.
+        """
+        self.network = network
+        self.progress = Progress.from_state(under("progress", arrays), state["progress"])
+        self.device.ledger.restore(state["counts"])
+        self.device.saturated = state["saturated"]
+        self._counts_before = Counts(*state["counts_before"])
+        self._layer_began_s = state["layer_began_s"]
+        layer = len(self.progress.layers)
+        if "trainer" in state:
+            self._trainer = self._trainer_of(layer)
+            self._trainer.restore(under("trainer", arrays), state["trainer"])
+        exact = under("device", arrays)
+        if exact:
+            self.device.restore(exact)
+            self._began_s, self._earlier_s = state["began_s"], state["earlier_s"]
+        else:
+            self.device.park()
+            self._began_s, self._earlier_s = self.device.clock.now_s(), state["device_seconds"]
+            self.energise_frozen_layers()
+
+    def energise_frozen_layers(self) -> None:
+        """Write the trained layers of a cascade again, after parking: the light passes through them."""
+        if self.device.description.topology == "cascaded" and self.progress is not None:
+            with self.device.ledger.spending_on("carry"):
+                for layer in range(len(self.progress.layers)):
+                    self.device.write_parameters(layer, self.network.layers[layer].parameters)
+
+    def _first_look(self, test_outside: int, patterns: FloatArray) -> Generator[Event]:
+        """Look at what the operator should know before anything is spent."""
+        if test_outside:
+            yield Problem(f"{test_outside} test values lie outside the training range and were limited to it")
+        if self.device.description.topology == "cascaded":
+            yield from look_at_taps(self.device, self.network, patterns)
+
+    def _begin(self) -> Generator[tuple[Event, ...]]:
+        """Look at the bench, then measure the untrained device."""
+        encoder = self.network.encoder
+        patterns = encoder.encode(self.dataset.train_inputs).patterns
+        test = encoder.encode(self.dataset.test_inputs)
+        events = tuple(self._first_look(test.n_outside, patterns))
+        yield events
+        untrained = None
         if self.settings.baselines:
-            with device.ledger.spending_on("baseline"):
-                self.untrained = self.network.measure(device, test.patterns)
-        similarity = np.zeros((len(self.network.layers), len(patterns), self.dataset.n_classes))
-        for layer in range(len(self.network.layers)):
-            stage(device, layer, patterns)
-            outputs = yield from self._train(layer, similarity)
-            carry = self.network.layers[layer].carry
-            if carry is not None:
-                patterns = carry.apply(outputs)
-        with device.ledger.spending_on("evaluation"):
-            self.trained = self.network.measure(device, test.patterns)
-        if device.saturated:
-            yield Problem(f"{device.saturated} readings were at or above the detectors' full scale")
-        if any(self.trained.dark):
-            yield Problem(f"test patterns under the detection floor, by layer: {list(self.trained.dark)}")
+            with self.device.ledger.spending_on("baseline"):
+                untrained = self.network.measure(self.device, test.patterns).similarity
+        self.progress = Progress(
+            patterns=patterns,
+            similarity=np.zeros((len(self.network.layers), len(patterns), self.dataset.n_classes)),
+            untrained=untrained,
+            problems=_messages(events),
+            tap_power=tuple(event.mean for event in events if isinstance(event, TapPower)),
+        )
 
-    def _train(self, layer: int, similarity: FloatArray) -> Generator[Event, None, FloatArray]:
-        """Train one layer on the staged patterns, fill its *similarity* and return the outputs of all of them."""
-        device, labels = self.device, self.dataset.train_labels
-        before = device.ledger.by_purpose["training"]
-        task = self._task(layer, similarity)
-        optimizer = optimizer_named(self.settings.optimizer, device.description.layers[layer].n_parameters)
-        start = self.network.layers[layer].parameters
-        trainer = LayerTrainer(device, layer, task, self.settings, self.plan.steps, start, optimizer)
-        loss, stopped_by = yield from self._steps(trainer)
-        self.network = self.network.with_parameters(layer, trainer.finish())
+    def _step(self, trainer: LayerTrainer) -> Generator[Event]:
+        """Take one step and look whether a limit ends the layer."""
+        settings = self.settings
+        step = trainer.advance()
+        yield StepDone(trainer.layer, trainer.step, trainer.steps, step.loss, step.accuracy, step.slope_rms)
+        if len(self._validation_rows) and trainer.step % settings.check_every == 0:
+            accuracy = self._validation_accuracy(trainer)
+            trainer.watch = trainer.watch.looked(accuracy, trainer.parameters)
+            yield Checked(trainer.layer, trainer.step, accuracy)
+        spent_s = self.device_seconds - self._layer_began_s
+        if settings.patience is not None and trainer.watch.worse >= settings.patience:
+            trainer.stopped_by = "patience"
+        elif (
+            self.plan.layer_seconds is not None
+            and spent_s * (trainer.step + 1) / trainer.step > self.plan.layer_seconds
+        ):
+            trainer.stopped_by = "budget"
+        elif trainer.step >= trainer.steps:
+            trainer.stopped_by = "steps"
+
+    def _freeze(self, trainer: LayerTrainer, progress: Progress) -> LayerDone:
+        """Freeze a trained layer, measure all training patterns with it and carry them on."""
+        device, labels, layer = self.device, self.dataset.train_labels, trainer.layer
+        if trainer.watch.accuracy >= 0.0:
+            trainer.parameters = trainer.watch.parameters
+        self.network = self.network.with_parameters(layer, trainer.settled())
+        own = self.network.layers[layer]
         with device.ledger.spending_on("carry"):
-            device.write_parameters(layer, self.network.layers[layer].parameters)
+            device.write_parameters(layer, own.parameters)
             outputs = read_all(device, layer, len(labels))
-        similarity[layer], _ = self.network.layers[layer].similarity(outputs, task.judge.floor)
+        similarity = progress.similarity.copy()
+        similarity[layer], _ = own.similarity(outputs, trainer.task.judge.floor)
         done = LayerDone(
             layer=layer,
             steps=trainer.step,
-            stopped_by=stopped_by,
-            loss=loss,
+            stopped_by=trainer.stopped_by or "steps",
+            loss=trainer.loss,
             train_accuracy=_share_right(similarity[layer], labels),
             sum_train_accuracy=_share_right(similarity.sum(axis=0), labels),
             wrapped=trainer.wrapped,
             projected=trainer.projected,
             dark=trainer.dark,
         )
-        self.layers.append(done)
-        self.layer_counts.append(device.ledger.by_purpose["training"] - before)
-        yield done
-        return outputs
+        counts = device.ledger.by_purpose["training"] - self._counts_before
+        self.progress = replace(
+            progress,
+            patterns=progress.patterns if own.carry is None else own.carry.apply(outputs),
+            similarity=similarity,
+            layers=(*progress.layers, (done, counts)),
+        )
+        self._trainer = None
+        return done
 
-    def _steps(self, trainer: LayerTrainer) -> Generator[Event, None, tuple[float, str]]:
-        """Take steps until one of the limits ends the layer; returns the last loss and what stopped it.
-
-        With a validation part the parameters of the best look at it are kept.
-        """
-        settings, clock = self.settings, self.device.clock
-        began_s = clock.now_s()
-        best, best_parameters, worse = -1.0, trainer.parameters, 0
-        loss, stopped_by = np.inf, "steps"
-        while trainer.step < trainer.steps and stopped_by == "steps":
-            step = trainer.advance()
-            loss = step.loss
-            yield StepDone(trainer.layer, trainer.step, trainer.steps, step.loss, step.accuracy, step.slope_rms)
-            if self.plan.layer_seconds is not None and clock.now_s() - began_s >= self.plan.layer_seconds:
-                stopped_by = "budget"
-            if len(self._validation_rows) and trainer.step % settings.check_every == 0:
-                accuracy = self._validation_accuracy(trainer)
-                yield Checked(trainer.layer, trainer.step, accuracy)
-                worse = 0 if accuracy > best else worse + 1
-                if worse == 0:
-                    best, best_parameters = accuracy, trainer.parameters
-                if settings.patience is not None and worse >= settings.patience:
-                    stopped_by = "patience"
-        if best >= 0.0:
-            trainer.parameters = best_parameters
-        return loss, stopped_by
+    def _finish(self) -> Generator[Event]:
+        """Measure the test part with the trained network."""
+        device = self.device
+        with device.ledger.spending_on("evaluation"):
+            self.trained = self.network.measure(device, self.network.encoder.encode(self.dataset.test_inputs).patterns)
+        events: list[Event] = []
+        if device.saturated:
+            events.append(Problem(f"{device.saturated} readings were at or above the detectors' full scale"))
+        if any(self.trained.dark):
+            events.append(Problem(f"test patterns under the detection floor, by layer: {list(self.trained.dark)}"))
+        if self.progress is not None:
+            self.progress = replace(self.progress, problems=self.progress.problems + _messages(events))
+        yield from events
 
     def _validation_accuracy(self, trainer: LayerTrainer) -> float:
         with self.device.ledger.spending_on("evaluation"):
-            self.device.write_parameters(trainer.layer, trainer.finish())
+            self.device.write_parameters(trainer.layer, trainer.settled())
             outputs = self.device.read_outputs(trainer.layer, self._validation_rows)
         labels = self.dataset.train_labels[self._validation_rows]
         judged = trainer.task.judge(outputs, labels, trainer.task.base[self._validation_rows])
         return judged.correct / len(labels)
 
-    def _task(self, layer: int, similarity: FloatArray) -> LayerTask:
+    def _trainer_of(self, layer: int) -> LayerTrainer:
+        """Return the trainer of a layer at its start."""
         described, settings = self.device.description.layers[layer], self.settings
         own = self.network.layers[layer]
+        similarity = np.zeros((1, 1, 1)) if self.progress is None else self.progress.similarity
         loss = loss_named(settings.loss, margin_width=settings.margin_width, sharpness=settings.sharpness)
-        return LayerTask(
+        task = LayerTask(
             rows=self._train_rows,
             labels=self.dataset.train_labels,
             base=similarity.sum(axis=0) if settings.accumulate else np.zeros_like(similarity[0]),
             judge=Judge(own.prototypes, loss, own.centre, described.detection_floor),
             reach=None if settings.slopes == "total" else described.reach,
         )
-
-    def _untrained_layer(self, layer: int) -> TrainedLayer:
-        description, settings = self.device.description, self.settings
-        described = description.layers[layer]
-        carries = description.topology == "reinjected" and layer + 1 < len(description.layers)
-        return TrainedLayer(
-            parameters=initial_parameters(described, settings.seed, layer),
-            prototypes=simplex_prototypes(
-                self.dataset.n_classes, described.n_outputs, generator(settings.seed, For.PROTOTYPES, layer)
-            ),
-            centre=described.one_sign if settings.centre is None else settings.centre,
-            carry=Carry.into(description.layers[layer + 1]) if carries else None,
-        )
-
-    def _look_at_taps(self, patterns: FloatArray) -> Generator[Event]:
-        """Report the optical power at every tap of a cascade, and warn where it is under the detectors' noise."""
-        device = self.device
-        with device.ledger.spending_on("evaluation"):
-            stage(device, 0, patterns[:TAP_PATTERNS])
-            for number, layer in enumerate(self.network.layers):
-                device.write_parameters(number, layer.parameters)
-            for number, described in enumerate(device.description.layers):
-                try:
-                    mean = float(read_all(device, number, min(TAP_PATTERNS, len(patterns))).mean())
-                except DarkBatch as dark:
-                    mean = None
-                    yield Problem(f"tap {number} is dark before training: {dark}")
-                yield TapPower(number, mean, described.detection_floor, described.output_unit)
+        optimizer = optimizer_named(settings.optimizer, described.n_parameters)
+        return LayerTrainer(self.device, layer, task, settings, self.plan.steps, own.parameters, optimizer)
 
 
-def _split(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows]:
-    """Return the training rows to draw from and those held back for validation."""
-    if settings.validation == 0.0:
-        return np.arange(len(dataset.train_labels)), np.array([], dtype=np.intp)
-    rng = generator(settings.seed, For.VALIDATION)
-    return stratified_split(dataset.train_labels, settings.validation, rng)
+def _messages(events: Iterable[Event]) -> tuple[str, ...]:
+    return tuple(event.message for event in events if isinstance(event, Problem))
 
 
 def _share_right(similarity: FloatArray, labels: NDArray[np.int64]) -> float:

@@ -95,11 +95,11 @@ def test_more_classes_than_outputs_are_refused(cli: Command, tmp_path: Path) -> 
 def test_a_run_folder_that_exists_is_never_touched(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.strftime", lambda *_: "20260101-000000")
     first = cli("train", "--steps", 2, "--name", "mine", "--json")
-    before = {path: path.read_bytes() for path in Path(first.json["run"]).iterdir()}
+    before = {path: path.read_bytes() for path in Path(first.json["run"]).iterdir() if path.is_file()}
     ended = cli("train", "--steps", 2, "--name", "mine")
     assert ended.code == 2
     assert "exists already" in ended.err
-    assert before == {path: path.read_bytes() for path in Path(first.json["run"]).iterdir()}
+    assert before == {path: path.read_bytes() for path in Path(first.json["run"]).iterdir() if path.is_file()}
 
 
 def test_with_json_the_error_is_json_too(cli: Command) -> None:

@@ -41,14 +41,30 @@ class Imperfections(_Strict):
     """Standard deviation of a reading as a fraction of full scale."""
     adc_bits: Annotated[int, Field(ge=1, le=24)] | None
     """Resolution of the readout over full scale; None: continuous."""
+    exchange_s: NonNegative
+    """Constant time of every write and reading that the description's timing does not state."""
+    latency_jitter: Annotated[float, Field(ge=0.0, le=0.5)]
+    """Standard deviation of an exchange's duration, as a fraction of it."""
 
 
 PRESETS: dict[PresetName, Imperfections] = {
     "ideal": Imperfections(
-        splitter_error_rad=0.0, random_offsets=False, drive_bits=None, detector_noise=0.0, adc_bits=None
+        splitter_error_rad=0.0,
+        random_offsets=False,
+        drive_bits=None,
+        detector_noise=0.0,
+        adc_bits=None,
+        exchange_s=0.0,
+        latency_jitter=0.0,
     ),
     "typical": Imperfections(
-        splitter_error_rad=0.03, random_offsets=True, drive_bits=16, detector_noise=0.002, adc_bits=14
+        splitter_error_rad=0.03,
+        random_offsets=True,
+        drive_bits=16,
+        detector_noise=0.002,
+        adc_bits=14,
+        exchange_s=50e-6,
+        latency_jitter=0.1,
     ),
 }
 
@@ -114,6 +130,10 @@ class PhotonicConfig(_Strict):
     """Overrides the preset: standard deviation of a reading as a fraction of full scale."""
     adc_bits: Annotated[int, Field(ge=1, le=24)] | None = None
     """Overrides the preset: resolution of the readout."""
+    exchange_s: NonNegative | None = None
+    """Overrides the preset: constant time of every exchange that the description does not state."""
+    latency_jitter: Annotated[float, Field(ge=0.0, le=0.5)] | None = None
+    """Overrides the preset: standard deviation of an exchange's duration, as a fraction of it."""
     timing: Timing = Timing(
         write_s=1e-3,
         shot_s=10e-6,

@@ -1,11 +1,12 @@
 """The photonic twin: interferometer meshes with heaters behind the device port."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.twin.latency import Latency
 from drivers.twin.photonic.activation import electro_optic
 from drivers.twin.photonic.chip import Chip, ChipTruth, DriveChain, fabricate
 from drivers.twin.photonic.config import PhotonicConfig
@@ -55,6 +56,9 @@ class PhotonicTwin(Device):
         self._staged: dict[int, FloatArray] = {}
         self._entering: dict[int, ComplexArray] = {}
         self._readings = 0
+        self._latency = Latency(
+            clock, config.seed, exchange_s=imperfections.exchange_s, jitter=imperfections.latency_jitter
+        )
         self.description = _describe(config, geometry, drive, self._detectors, self._chips[0].kernel)
 
     @classmethod
@@ -72,7 +76,7 @@ class PhotonicTwin(Device):
         self._chips[layer].set_phases(values)
         for later in [known for known in self._entering if known > layer]:
             del self._entering[later]
-        self.clock.sleep_s(self._config.timing.write_s)
+        self._latency.spend(self._config.timing.write_s)
 
     def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
         """Read the intensities (len(rows), N) at the tap of one mesh; takes τx per row."""
@@ -82,7 +86,7 @@ class PhotonicTwin(Device):
             field = self._chips[layer].fields(self._fields_into(layer)[rows])
             outputs = field.real**2 + field.imag**2
         self._readings += 1
-        self.clock.sleep_s(len(rows) * self._config.timing.shot_s)
+        self._latency.spend(len(rows) * self._config.timing.shot_s)
         return self._detectors.read(outputs, self._readings)
 
     def read_parameters(self, layer: int) -> FloatArray:
@@ -104,6 +108,28 @@ class PhotonicTwin(Device):
         """Park and drop the staged patterns."""
         self.park()
         self._staged.clear()
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Return what decides future outputs: setpoints, the index of the noise, and the virtual time."""
+        return {
+            "setpoints": np.stack([chip.setpoints for chip in self._chips]),
+            "readings": np.array(self._readings),
+            "exchanges": np.array(self._latency.exchanges),
+            "clock_s": np.array(self.clock.now_s()),
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put a snapshot back; patterns must be staged anew. Raises ValueError when it is of other meshes."""
+        expected = (len(self._chips), len(self._chips[0].setpoints))
+        if state["setpoints"].shape != expected:
+            raise ValueError(f"a snapshot with setpoints {state['setpoints'].shape}, this twin has {expected}")
+        for chip, setpoints in zip(self._chips, state["setpoints"], strict=True):
+            chip.set_phases(setpoints)
+        self._readings = int(state["readings"])
+        self._latency.exchanges = int(state["exchanges"])
+        self._entering.clear()
+        if isinstance(self.clock, VirtualClock):
+            self.clock.restore(float(state["clock_s"]))
 
     def reveal(self, layer: int) -> ChipTruth:
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""
@@ -171,6 +197,7 @@ def _describe(
         layers=(layer,) * config.layers,
         timing=config.timing,
         implementation=kernel,
+        exclusive=False,
         power_budget_w=heaters.budget_w * config.layers,
         health=tuple(
             HealthChannel(name=f"heat_{i}", unit="W", lower=0.0, upper=heaters.budget_w) for i in range(config.layers)

@@ -1,0 +1,69 @@
+"""The manifest of a run: everything needed to say what it was and to run it again."""
+
+import platform
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ffzero_lab._version import __version__
+from ffzero_lab.device import DeviceDescription, InterlockBound
+from ffzero_lab.training import Session
+
+FORMAT = 1
+
+
+def describe_run(
+    session: Session,
+    *,
+    name: str,
+    device: str,
+    device_options: Mapping[str, Any],
+    interlocks: Mapping[str, InterlockBound],
+    checkpoint_every_s: float,
+) -> dict[str, Any]:
+    """Return the manifest of a run that is about to begin."""
+    description = session.device.description
+    return {
+        "format": FORMAT,
+        "run_id": uuid.uuid4().hex,
+        "name": name,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "versions": versions_of(description),
+        "device": {
+            "name": device,
+            "options": dict(device_options),
+            "description": description.model_dump(mode="json"),
+        },
+        "settings": session.settings.model_dump(mode="json"),
+        "interlocks": {channel: bound.model_dump() for channel, bound in interlocks.items()},
+        "checkpoint_every_s": checkpoint_every_s,
+        "dataset": {
+            "name": session.dataset.name,
+            "fingerprint": session.dataset.fingerprint,
+            "classes": list(session.dataset.classes),
+            "train": len(session.dataset.train_labels),
+            "test": len(session.dataset.test_labels),
+            "features": session.dataset.n_features,
+        },
+        "calibration": None,
+        "plan": {
+            "steps": session.plan.steps,
+            "batch": session.plan.batch,
+            "counts": {purpose: asdict(counts) for purpose, counts in session.plan.counts.items()},
+            "seconds": session.plan.seconds,
+        },
+    }
+
+
+def versions_of(description: DeviceDescription) -> dict[str, str]:
+    """Return the versions under which numbers come about bit by bit."""
+    return {
+        "ffzero_lab": __version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "kernel": description.implementation,
+    }

@@ -1,0 +1,12 @@
+"""Names inside a run folder.
+
+``manifest.json`` says what was asked for, ``metrics.jsonl`` what happened, ``checkpoint.npz`` what was learned,
+``status.json`` what is going on, and ``summary.json``, written last, that the run is complete.
+"""
+
+MANIFEST = "manifest.json"
+METRICS = "metrics.jsonl"
+SUPERSEDED = "metrics.superseded.jsonl"
+STATUS = "status.json"
+SUMMARY = "summary.json"
+CONTROL = "control"

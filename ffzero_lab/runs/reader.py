@@ -1,0 +1,63 @@
+"""Reads runs, complete or not."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ffzero_lab.errors import InputError
+from ffzero_lab.runs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
+from ffzero_lab.runs.layout import MANIFEST, METRICS, STATUS, SUMMARY
+
+
+class RunReader:
+    """Reads one run; raises InputError when the folder is none or a file in it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / MANIFEST).is_file():
+            raise InputError(f"{path} is no run folder: it has no {MANIFEST}")
+        self.manifest: dict[str, Any] = self._json(MANIFEST)
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """The summary of a complete run, else None."""
+        return self._json(SUMMARY) if (self.path / SUMMARY).is_file() else None
+
+    @property
+    def status(self) -> dict[str, Any] | None:
+        """The last status that the run told, else None."""
+        return self._json(STATUS) if (self.path / STATUS).is_file() else None
+
+    def newest_checkpoint(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
+        """Return the newest intact checkpoint, or None, and why newer ones were refused."""
+        return read_checkpoint(self.path, str(self.manifest.get("run_id")))
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest intact checkpoint; raises InputError when there is none."""
+        found, _ = self.newest_checkpoint()
+        if found is None:
+            raise InputError(f"{self.path} has no {CHECKPOINT}: the run ended before its first checkpoint")
+        return found
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of metrics; a last line that was cut off while it was written is left out."""
+        if not (self.path / METRICS).is_file():
+            return
+        with (self.path / METRICS).open("rb") as rows:
+            for line in rows:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def list_runs(run_dir: Path) -> list[RunReader]:
+    """Return the runs below *run_dir*, oldest first; folders without a manifest are no runs."""
+    if not run_dir.is_dir():
+        return []
+    return [RunReader(manifest.parent) for manifest in sorted(run_dir.glob(f"*/{MANIFEST}"))]

@@ -1,0 +1,64 @@
+"""What stands before the first step: the untrained network, the rows to train on, a look at a cascade's taps."""
+
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.datasets import Dataset, Encoder, stratified_split
+from ffzero_lab.device import DarkBatch, DeviceDescription, Guarded
+from ffzero_lab.rule.prototypes import simplex_prototypes
+from ffzero_lab.rule.randomness import For, generator
+from ffzero_lab.training.carry import Carry
+from ffzero_lab.training.events import Problem, TapPower
+from ffzero_lab.training.layer import initial_parameters
+from ffzero_lab.training.network import Network, TrainedLayer, read_all, stage
+from ffzero_lab.training.settings import TrainSettings
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+TAP_PATTERNS = 64
+
+
+def untrained_network(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> Network:
+    """Return random parameters and prototypes for every layer, behind an encoder fitted to the training part."""
+    first = description.layers[0]
+    encoder = Encoder.fit(
+        dataset.train_inputs, first.n_inputs, first.input_lower, first.input_upper, dataset=dataset.name
+    )
+    layers: list[TrainedLayer] = []
+    for number, described in enumerate(description.layers):
+        rng = generator(settings.seed, For.PROTOTYPES, number)
+        carries = description.topology == "reinjected" and number + 1 < len(description.layers)
+        layers.append(
+            TrainedLayer(
+                parameters=initial_parameters(described, settings.seed, number),
+                prototypes=simplex_prototypes(dataset.n_classes, described.n_outputs, rng),
+                centre=described.one_sign if settings.centre is None else settings.centre,
+                carry=Carry.into(description.layers[number + 1]) if carries else None,
+            )
+        )
+    return Network(encoder, layers, dataset.classes)
+
+
+def training_rows(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows]:
+    """Return the training rows to draw from and those held back for validation."""
+    if settings.validation == 0.0:
+        return np.arange(len(dataset.train_labels)), np.array([], dtype=np.intp)
+    return stratified_split(dataset.train_labels, settings.validation, generator(settings.seed, For.VALIDATION))
+
+
+def look_at_taps(device: Guarded, network: Network, patterns: FloatArray) -> Generator[TapPower | Problem]:
+    """Report the optical power at every tap of a cascade, and warn where it is under the detectors' noise."""
+    with device.ledger.spending_on("evaluation"):
+        stage(device, 0, patterns[:TAP_PATTERNS])
+        for number, layer in enumerate(network.layers):
+            device.write_parameters(number, layer.parameters)
+        for number, described in enumerate(device.description.layers):
+            try:
+                mean = float(read_all(device, number, min(TAP_PATTERNS, len(patterns))).mean())
+            except DarkBatch as dark:
+                mean = None
+                yield Problem(f"tap {number} is dark before training: {dark}")
+            yield TapPower(number, mean, described.detection_floor, described.output_unit)
