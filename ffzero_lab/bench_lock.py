@@ -164,13 +164,13 @@ class BenchLock:
         return None
 
     def __enter__(self) -> Self:
-        """Return the lock, not yet acquired; leaving the block releases it."""
+        """Return the lock as it is; leaving the block releases it, by an error with the duty to park handed on."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release()
+        self.release(parked=error is None)
 
     def _is_mine(self) -> bool:
         return self._held is not None and self._me.pid == os.getpid()  # false in a forked child

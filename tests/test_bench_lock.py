@@ -114,6 +114,14 @@ def test_who_could_not_park_hands_the_duty_on(lock: BenchLock) -> None:
     assert lock.acquire(None) is True
 
 
+def test_a_block_left_by_an_error_hands_the_duty_on(lock: BenchLock, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="link"), BenchLock(BENCH, tmp_path) as broken:
+        broken.acquire(None)
+        raise OSError("link lost while parking")
+    assert lock.owner is None
+    assert lock.acquire(None) is True
+
+
 def test_a_lock_forgotten_without_release_counts_as_a_crash(lock: BenchLock, start: Start) -> None:
     ended = start("lock.acquire(None)")
     assert ended.wait(timeout=10) == 0
