@@ -132,6 +132,24 @@ def test_slew_is_kept_from_where_the_hardware_stands_and_within_a_batch(bench):
     assert setup.reached == []
 
 
+def test_slew_is_kept_between_settings_of_a_batch_not_only_from_its_start(bench):
+    setup = bench(of_layer={"groups": slow(5.0)})
+    rows = setup.stage()
+    with pytest.raises(LimitViolation, match=r"stiffness\[0\]: -0\.4 N/m moves too fast"):
+        setup.device.probe(0, np.array([at(0.4), at(-0.4)]), rows)
+    assert setup.reached == []
+
+
+def test_after_a_failed_write_the_slew_starts_from_what_is_reported(bench):
+    setup = bench(of_layer={"groups": slow(5.0)})
+    setup.device.write_parameters(0, at(0.0))
+    setup.fake.write_faults.append(LinkTimeout("no answer, but carried out"))
+    with pytest.raises(LinkTimeout):
+        setup.device.write_parameters(0, at(0.4))
+    with pytest.raises(LimitViolation, match="too fast"):
+        setup.device.write_parameters(0, at(-0.3))
+
+
 def test_waiting_allows_a_longer_way(bench):
     setup = bench(of_layer={"groups": slow(5.0)})
     setup.device.write_parameters(0, at(0.0))
