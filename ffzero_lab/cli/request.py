@@ -108,7 +108,7 @@ def _tables_of(config: Path) -> Tables:
 
 
 def _assign(tables: Tables, assignment: str) -> None:
-    """Carry out one ``--set KEY=VALUE``; ``device.KEY`` and ``interlocks.CHANNEL.KEY`` go to their tables."""
+    """Carry out one ``--set KEY=VALUE``; ``device.KEY``, ``interlocks.CHANNEL.KEY`` and ``run.KEY`` go to theirs."""
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
@@ -118,7 +118,7 @@ def _assign(tables: Tables, assignment: str) -> None:
         value = text
     table: dict[str, Any] = tables.train
     path = key.strip().split(".")
-    if path[0] in {"device", "interlocks"}:
+    if path[0] in {"device", "interlocks", "run"}:
         table, path = getattr(tables, path[0]), path[1:]
     for part in path[:-1]:
         inner: Any = table.get(part, {})
