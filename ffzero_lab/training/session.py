@@ -78,11 +78,12 @@ class Session:
         yield tuple(self._finish())
 
     def state(self) -> tuple[Arrays, Plain] | None:
-        """Return everything that decides how the session goes on, None before its first moment.
+        """Return everything that decides how the session goes on; None before its first step and after its end.
 
-        The arrays are shared with the session, which never changes one in place.
+        The arrays are shared with the session, which never changes one in place. Once the test part is measured
+        nothing goes on: a session taken up there would measure, and count, it a second time.
         """
-        if self.progress is None:
+        if self.progress is None or self.trained is not None:
             return None
         arrays, plain = self.progress.to_state()
         arrays = named_under("progress", arrays)
