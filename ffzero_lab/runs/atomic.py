@@ -1,19 +1,26 @@
 """Files that a crash leaves old or new, never in part."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, keep: Path | None = None) -> None:
     """Replace *path* by *content*: written beside it, synced, renamed, and the folder synced.
 
-    With *keep* the file that stood there before is kept under that name. Raises OSError; *path* is then as it was.
+    With *keep* the file that stood there before is kept under that name. Raises OSError; *path* is then as it was, and
+    nothing half-written takes room on a disk that may be full.
     """
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
     if keep is not None and path.exists():
         path.replace(keep)
     partial.replace(path)

@@ -14,7 +14,7 @@ from ffzero_lab.archives import unpack_archive
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.atomic import write_atomically
 
-CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint.previous.npz"
+CHECKPOINT, PREVIOUS, REFUSED = "checkpoint.npz", "checkpoint.previous.npz", "checkpoint.refused.npz"
 FORMAT = 1
 _HEAD = "checkpoint"
 
@@ -74,8 +74,22 @@ def read_checkpoint(folder: Path, run_id: str) -> tuple[Checkpoint | None, tuple
         except InputError as error:
             reasons.append(str(error))
     if found:
-        raise InputError("; ".join(reasons))
+        raise InputError(f"{'; '.join(reasons)}; put an intact one back, or move them away to begin the run anew")
     return None, ()
+
+
+def set_refused_aside(folder: Path, run_id: str) -> None:
+    """Give the newest checkpoint another name when it cannot be used.
+
+    It would otherwise be kept as the previous one by the next to be written, in place of the one that is intact.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return
+    try:
+        _read(path, run_id)
+    except InputError:
+        path.replace(folder / REFUSED)
 
 
 def _read(path: Path, run_id: str) -> Checkpoint:

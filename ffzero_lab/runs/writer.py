@@ -1,27 +1,38 @@
 """Writes one run: appended durably, replaced atomically, never overwritten."""
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.atomic import sync_folder, write_atomically, write_briefly
-from ffzero_lab.runs.checkpoint import Checkpoint
+from ffzero_lab.runs.checkpoint import Checkpoint, set_refused_aside
 from ffzero_lab.runs.layout import CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
 
 
 class RunWriter:
-    """The open folder of a run. A failure to persist raises OSError and ends the run: nothing is lost quietly."""
+    """The open folder of a run. A failure to persist raises OSError and ends the run: nothing is lost quietly.
+
+    One process at a time writes a run; raises InputError while another one does. The lock ends with the process,
+    however it ends.
+    """
 
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
-        self._metrics: IO[bytes] = (path / METRICS).open("ab")
+        self._metrics = FileIO(path / METRICS, "ab")  # unbuffered: closing after a failure has nothing left to write
+        try:
+            fcntl.flock(self._metrics, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._metrics.close()
+            raise InputError(f"another process is writing the run {path}; stop it first") from None
 
     @classmethod
     def create(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
@@ -42,24 +53,24 @@ class RunWriter:
         """Open a run again at the moment of a checkpoint; later rows of metrics move to another file.
 
         Killed in between, it can be done again: a row may then stand twice among the superseded ones, never nowhere.
+        Requests that nobody has heard are dropped: who resumes a run wants it to go on. Raises InputError when rows
+        that the checkpoint counts on are missing.
         """
         metrics = path / METRICS
-        if metrics.exists():
-            content = metrics.read_bytes()
-            if len(content) < metrics_bytes:
-                raise InputError(
-                    f"{metrics} is shorter than its checkpoint says: {len(content)} of {metrics_bytes} bytes"
-                )
-            if len(content) > metrics_bytes:
-                with (path / SUPERSEDED).open("ab") as superseded:
-                    superseded.write(content[metrics_bytes:].rstrip(b"\n") + b"\n")
-                    superseded.flush()
-                    os.fsync(superseded.fileno())
-                with metrics.open("r+b") as file:
-                    file.truncate(metrics_bytes)
-                    os.fsync(file.fileno())
-        (path / CONTROL).mkdir(exist_ok=True)
-        return cls(path, manifest)
+        length = metrics.stat().st_size if metrics.exists() else 0
+        if length < metrics_bytes:
+            raise InputError(f"{metrics} is shorter than its checkpoint says: {length} of {metrics_bytes} bytes")
+        run = cls(path, manifest)
+        try:
+            run._supersede_rows_after(metrics_bytes)
+            set_refused_aside(path, str(manifest["run_id"]))
+            (path / CONTROL).mkdir(exist_ok=True)
+            for stale in (path / CONTROL).iterdir():
+                stale.unlink()
+        except BaseException:
+            run.close()
+            raise
+        return run
 
     @property
     def metrics_bytes(self) -> int:
@@ -68,8 +79,7 @@ class RunWriter:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Append one row of metrics and hand it to the operating system; raises OSError when the folder is gone."""
-        self._metrics.write(json.dumps(row, allow_nan=False).encode() + b"\n")
-        self._metrics.flush()
+        _write_whole(self._metrics, json.dumps(row, allow_nan=False).encode() + b"\n")
         if os.fstat(self._metrics.fileno()).st_nlink == 0:
             raise FileNotFoundError(f"{self.path / METRICS} was deleted while the run was writing it")
 
@@ -92,6 +102,20 @@ class RunWriter:
         """Close the metrics; everything appended is with the operating system already."""
         self._metrics.close()
 
+    def _supersede_rows_after(self, metrics_bytes: int) -> None:
+        """Move what stands behind *metrics_bytes* to the superseded rows, durably, before it is cut off."""
+        content = (self.path / METRICS).read_bytes()[metrics_bytes:]
+        if not content:
+            return
+        with FileIO(self.path / SUPERSEDED, "ab") as superseded:
+            # after a line that was cut off, by a full disk or a kill, the next one begins on a line of its own
+            begin = b"\n" if superseded.tell() and not _ends_a_line(self.path / SUPERSEDED) else b""
+            _write_whole(superseded, begin + content.rstrip(b"\n") + b"\n")
+            os.fsync(superseded.fileno())
+        self._metrics.truncate(metrics_bytes)
+        self._metrics.seek(metrics_bytes)
+        os.fsync(self._metrics.fileno())
+
     def __enter__(self) -> Self:
         return self
 
@@ -104,3 +128,15 @@ class RunWriter:
 def as_json(content: Mapping[str, Any]) -> bytes:
     """Return readable JSON; numbers that are not finite raise ValueError."""
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    """Write all of *content*: an unbuffered file may take a part of it, when the disk is about to be full."""
+    while content:
+        content = content[file.write(content) :]
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -128,7 +128,8 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it_with_the_reason(
 
 def test_a_checkpoint_of_another_run_or_format_is_refused_with_the_reason(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with RunWriter.create(folder, MANIFEST), RunWriter(folder, {**MANIFEST, "run_id": "r2"}) as other:
+    writer(folder).close()
+    with RunWriter(folder, {**MANIFEST, "run_id": "r2"}) as other:
         other.checkpoint({}, {}, 0)
     with pytest.raises(InputError, match=r"belongs to another run \(r2, not r1\)"):
         RunReader(folder).newest_checkpoint()
