@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ffzero_lab.device import Guarded, InterlockTripped, park_within
+from ffzero_lab.device import Guarded, InterlockTripped
 from ffzero_lab.runs import ControlFolder, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -74,8 +74,9 @@ class Conductor:
             for moment in self.session.run():
                 self._keep(moment)
                 self._heed_requests()
+            self._heed_between_exchanges()  # the last exchange is judged as well
             self.signals.parking()
-            park_within(device)
+            device.park()
             summary = summarise(self.session, self._wall_s())
             self.run.complete(summary)
             self._tell("complete")
@@ -159,8 +160,9 @@ class Conductor:
         self.signals.parking()
         device.before_exchange = None
         endings: list[tuple[str, Callable[[], None]]] = [
-            ("parking", lambda: park_within(device)),
+            ("parking", device.park),
             ("saving the last complete moment", self._save_last),
+            ("writing down the reason", lambda: self._write_reason(error)),
             ("telling the status", lambda: self._tell(_state_after(error), reason=str(error))),
         ]
         for what, end in endings:
@@ -168,6 +170,10 @@ class Conductor:
                 end()
             except Exception as second:  # noqa: BLE001 - reported on the first error, which is raised
                 error.add_note(f"{what} failed as well: {second}")
+
+    def _write_reason(self, error: BaseException) -> None:
+        """Keep the reason among the metrics; a resume moves it to the superseded ones."""
+        self.run.append({"event": "end", "state": _state_after(error), "reason": str(error)})
 
     def _save_last(self) -> None:
         if self._boundary is not None:

@@ -2,12 +2,15 @@
 
 import importlib
 import importlib.util
+from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from ffzero_lab.bench_lock import BenchLock
 from ffzero_lab.device import Clock, Driver, Guarded
 from ffzero_lab.errors import InputError, not_one_of
 from ffzero_lab.explain import explain_validation
@@ -16,8 +19,18 @@ DRIVER_GROUP = "ffzero_lab.drivers"
 SIBLINGS = ("drivers", "calibration", "protocols")
 
 
-def open_device(device: str, clock: Clock | None = None, **options: Any) -> Guarded:
+def open_device(
+    device: str,
+    clock: Clock | None = None,
+    *,
+    run: Path | None = None,
+    wait_s: float = 0.2,
+    **options: Any,
+) -> Guarded:
     """Open a device by its name, without energising anything, behind the guard.
+
+    Hardware is locked first and let go when the device is closed, so that one process at a time has it; when the
+    process before ended without letting go, the bench is parked before anything else.
 
     Parameters
     ----------
@@ -25,6 +38,10 @@ def open_device(device: str, clock: Clock | None = None, **options: Any) -> Guar
         ``twin``, ``twin:photonic``, the name of any installed driver, or ``module:Class`` of a driver of one's own.
     clock
         Time as the device shall see it; None leaves the choice to the driver.
+    run
+        The run folder that others shall see as the owner.
+    wait_s
+        How long to wait for another owner.
     **options
         Fields of the driver's ``Config``.
 
@@ -32,16 +49,47 @@ def open_device(device: str, clock: Clock | None = None, **options: Any) -> Guar
     ------
     InputError
         For an unknown device, an option that its configuration does not allow, or shadowed packages.
+    BenchBusy
+        When another process has the bench; it was then not touched.
     """
+    driver, config = _configured(device, options)
+    lock = _lock_of(device, driver, config)
+    crashed = lock is not None and lock.acquire(None if run is None else str(run.resolve()), wait_s=wait_s)
+    try:
+        opened = Guarded(driver.open(config, clock), when_closed=None if lock is None else lock.release)
+    except BaseException as error:
+        if lock is not None:
+            lock.release(parked=not crashed)
+        if isinstance(error, ImportError):
+            raise InputError(f"device {device!r} needs a package that is not installed: {error}") from error
+        raise
+    if crashed:
+        with ExitStack() as closing_on_failure:
+            closing_on_failure.push(opened)
+            opened.park()
+            closing_on_failure.pop_all()
+    return opened
+
+
+def bench_lock_of(device: str, options: Mapping[str, Any]) -> BenchLock | None:
+    """Return the lock of the hardware that *device* with *options* names; None for a twin, which is nobody else's."""
+    driver, config = _configured(device, options)
+    return _lock_of(device, driver, config)
+
+
+def _configured(device: str, options: Mapping[str, Any]) -> tuple[type[Driver], BaseModel]:
     driver = find_driver(device)
     try:
-        config = driver.Config(**options)
+        return driver, driver.Config(**options)
     except ValidationError as error:
         raise InputError(explain_validation(error, driver.Config, f"device {device!r}")) from None
-    try:
-        return Guarded(driver.open(config, clock))
-    except ImportError as error:
-        raise InputError(f"device {device!r} needs a package that is not installed: {error}") from error
+
+
+def _lock_of(device: str, driver: type[Driver], config: BaseModel) -> BenchLock | None:
+    """Return the lock of a device, by the name its driver gives the hardware, else by its whole configuration."""
+    naming = getattr(driver, "bench_name", None)
+    name = f"{device} {config.model_dump_json()}" if naming is None else naming(config)
+    return None if name is None else BenchLock(name)
 
 
 def find_driver(device: str) -> type[Driver]:
@@ -78,8 +126,8 @@ def check_siblings() -> None:
 def _driver_in(module: str, name: str) -> type[Driver]:
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"device '{module}:{name}' cannot be loaded: {error}") from error
+    except Exception as error:
+        raise InputError(f"device '{module}:{name}' cannot be loaded: {type(error).__name__}: {error}") from error
     if not hasattr(found, "Config") or not hasattr(found, "open"):
         raise InputError(f"device '{module}:{name}' is no driver: it needs a Config and open(config, clock)")
     return found

@@ -13,7 +13,6 @@ from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import load_dataset
 from ffzero_lab.device import Guarded, InterlockBound, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
-from ffzero_lab.holding import held_bench
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_device
 from ffzero_lab.runs import Checkpoint, RunReader, RunWriter
@@ -27,14 +26,14 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
     settings = request.settings
     start = None if start_from is None else _network_of(start_from)
     dataset = load_dataset(settings.dataset, settings.data_dir)
-    with open_device(request.device, **request.device_options) as device:
+    name = request.name or _default_name(settings.dataset, settings.seed)
+    path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    with open_device(request.device, run=path, **request.device_options) as device:
         session = Session(device, dataset, settings, start)
         interlocks_for(device.description, request.interlocks)
         if dry_run:
             _show_dry_run(session, as_json)
             return
-        name = request.name or _default_name(settings.dataset, settings.seed)
-        path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
         manifest = describe_run(
             session,
             name=name,
@@ -45,7 +44,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
         )
         if start_from is not None:
             manifest["started_from"] = str(start_from)
-        with held_bench(device, path), RunWriter.create(path, manifest) as run:
+        with RunWriter.create(path, manifest) as run:
             _conduct(session, run, signals, as_json=as_json)
 
 
@@ -61,7 +60,7 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     checkpoint, refused = reader.newest_checkpoint()
     started_from = manifest.get("started_from")
     start = None if started_from is None or checkpoint is not None else _network_of(Path(started_from))
-    with open_device(manifest["device"]["name"], **manifest["device"]["options"]) as device, held_bench(device, path):
+    with open_device(manifest["device"]["name"], run=path, **manifest["device"]["options"]) as device:
         session = Session(device, dataset, settings, start)
         earlier_s, metrics_bytes = 0.0, 0
         if checkpoint is not None:

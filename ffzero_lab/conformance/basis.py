@@ -71,11 +71,9 @@ class ConformanceBasis(ABC):
         share = np.minimum(self.excursion, reachable / (upper - lower))
         start = np.clip(0.0, lower, upper)
         drawn = np.random.default_rng(seed).uniform(lower, upper, (count, described.n_parameters))
-        budget_w = description.power_budget_w
-        while budget_w is not None:
-            hottest_w = drawn_power_w(described, start + share * (drawn - start)).max()
-            if hottest_w <= budget_w / len(description.layers):
-                break
+        whole_w = np.inf if description.power_budget_w is None else description.power_budget_w / len(description.layers)
+        budget_w = min(whole_w, described.power_budget_w or np.inf)
+        while drawn_power_w(described, start + share * (drawn - start)).max() > budget_w:
             share = share / 2.0
         return start + share * (drawn - start)
 

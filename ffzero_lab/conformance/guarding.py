@@ -55,11 +55,9 @@ class GuardingConformance(ConformanceBasis):
             refused(log, (f"layer {layer}",), device.probe, layer, good, rows)
 
     def test_more_than_the_power_budget_never_reaches_the_driver(self, driver: Device) -> None:
-        """Hot settings are admitted until the next one would draw more than all actuators may together."""
+        """Hot settings are admitted until the next one would draw more than its layer, or all layers, may."""
         device, log = self.guarded(driver)
-        budget_w = device.description.power_budget_w
-        if budget_w is None:
-            return
+        whole_w = np.inf if device.description.power_budget_w is None else device.description.power_budget_w
         rows = self.prepare(device)
         device.park()
         drawn_w = np.zeros(len(device.description.layers))
@@ -72,12 +70,18 @@ class GuardingConformance(ConformanceBasis):
             )
             of_layer_w = float(drawn_power_w(described, hot[np.newaxis])[0])
             others_w = 0.0 if device.description.shared_hardware else float(drawn_w.sum())
-            if others_w + of_layer_w <= budget_w:
+            own_w = np.inf if described.power_budget_w is None else described.power_budget_w
+            if of_layer_w <= own_w and others_w + of_layer_w <= whole_w:
                 if not np.isfinite(described.per_parameter("slew_per_s")).any():
                     device.write_parameters(layer, hot)
                     drawn_w[layer] = of_layer_w
                 continue
-            named = (device.description.name, f"layer {layer}", " W", f"{budget_w:.4g} W")
+            named = (
+                device.description.name,
+                f"layer {layer}",
+                " W",
+                f"{own_w if of_layer_w > own_w else whole_w:.4g} W",
+            )
             good[SETTINGS // 2] = hot
             refused(log, named, device.write_parameters, layer, hot)
             refused(log, named, device.probe, layer, good, rows)

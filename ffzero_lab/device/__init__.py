@@ -32,7 +32,6 @@ from ffzero_lab.device.interlocks import (
     NoInterlocks,
     interlocks_for,
 )
-from ffzero_lab.device.parking import park_within
 from ffzero_lab.device.port import Device, Driver, FloatArray, Patterns, Resumable, RowIndex
 from ffzero_lab.device.reach import Reach
 from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
@@ -79,5 +78,4 @@ __all__ = [
     "Watcher",
     "interlocks_for",
     "interlocks_on",
-    "park_within",
 ]

@@ -74,6 +74,8 @@ class LayerDescription(_Frozen):
     detection_floor: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """Magnitude under which an output cannot be told from noise; 0 for a noiseless device."""
     groups: Annotated[tuple[ParameterGroup, ...], Field(min_length=1)]
+    power_budget_w: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Most power that the layer's actuators may draw together, as its own cooling carries away."""
     dead: tuple[int, ...] = ()
     """Indices of parameters that do not move; training leaves them out."""
     reach: Annotated[Reach | None, Field(exclude=True)] = None
@@ -181,8 +183,6 @@ class DeviceDescription(_Frozen):
     timing: Timing
     implementation: str = ""
     """Firmware or kernel behind the port, with its version: the same numbers are promised only under the same one."""
-    exclusive: bool = True
-    """True for hardware, which one process at a time may use; False for a twin, of which everyone has their own."""
     shared_hardware: bool = False
     """True when the layers are one piece of hardware that is written anew for each of them."""
     pattern_memory: PositiveInt | None = None

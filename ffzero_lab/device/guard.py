@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from ffzero_lab.device.counts import Ledger
 from ffzero_lab.device.errors import BadReply, DarkBatch, LimitViolation, StagingLost
 from ffzero_lab.device.limits import SetpointLimits
+from ffzero_lab.device.parking import PARK_DEADLINE_S, within_deadline
 from ffzero_lab.device.port import Device, FloatArray, Patterns, Resumable, RowIndex
 
 MAX_CALL_S = 1.0
+DARK_RMS = 0.5
+"""A batch whose RMS is under this share of the detection floor holds no light: the floor is some sigmas of noise."""
 
 
 class Guarded(Device):
@@ -24,9 +27,20 @@ class Guarded(Device):
     max_call_s
         Longest single call to the driver in predicted device seconds; longer probes and readings are split, so
         that parking never waits longer.
+    park_deadline_s
+        How long parking, and closing, may take.
+    when_closed
+        Called last of all with ``parked``, whether parking went well.
     """
 
-    def __init__(self, driver: Device, max_call_s: float = MAX_CALL_S) -> None:
+    def __init__(
+        self,
+        driver: Device,
+        max_call_s: float = MAX_CALL_S,
+        when_closed: Callable[..., None] | None = None,
+        park_deadline_s: float = PARK_DEADLINE_S,
+    ) -> None:
+        self._when_closed, self._park_deadline_s = when_closed, park_deadline_s
         self.driver = driver
         self.description = driver.description
         self.clock = driver.clock
@@ -36,7 +50,7 @@ class Guarded(Device):
         self.saturated = 0
         """Outputs read at or above full scale so far."""
         self._max_call_s = max_call_s
-        self._limits = SetpointLimits(driver.description, driver.clock)
+        self._limits = SetpointLimits(driver.description)
         self._staged: dict[int, Patterns] = {}
         self._closed = False
 
@@ -114,17 +128,30 @@ class Guarded(Device):
                 self._limits.written(layer, standing)
 
     def park(self) -> None:
-        """Bring every actuator into its safe state."""
-        self.driver.park()
+        """Bring every actuator into its safe state; raises LinkTimeout when the driver does not get there in time."""
+        within_deadline(self.driver.park, self._park_deadline_s, self.description.name, "parking")
         self._limits.parked()
 
     def close(self) -> None:
-        """Park, then release the hardware."""
+        """Park, then release the hardware; it is released even when parking fails, and the first error stays first."""
         if self._closed:
             return
         self._closed = True
-        with self.driver:  # closed even when parking fails, and the first error stays the first
-            self.park()
+        errors: list[Exception] = []
+        for end in (self.park, self._close_driver):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
+                errors.append(error)
+        if self._when_closed is not None:
+            self._when_closed(parked=not errors)
+        if errors:
+            for second in errors[1:]:
+                errors[0].add_note(f"closing {self.description.name} failed as well: {second}")
+            raise errors[0]
+
+    def _close_driver(self) -> None:
+        within_deadline(self.driver.close, self._park_deadline_s, self.description.name, "closing")
 
     def _check_usable(self, layer: int) -> None:
         if self._closed:
@@ -193,9 +220,18 @@ class Guarded(Device):
             return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
 
     def _stage_again(self) -> None:
+        """Give a device that restarted its patterns and its setpoints back."""
         for layer, patterns in self._staged.items():
             self._limits.check_patterns(layer, patterns)  # no copy was kept: their owner may have changed them
             self.driver.load_inputs(layer, patterns)
+        for layer, values in self._limits.standing().items():
+            if self._limits.limits_slew(layer):
+                raise StagingLost(
+                    f"{self.description.name} restarted and lost its setpoints; layer {layer} has a slew limit and "
+                    "cannot be put back in one step: park, then resume the run"
+                )
+            self.driver.write_parameters(layer, values)
+            self.ledger.add(writes=1)
 
     def _shaped(self, layer: int, outputs: FloatArray, lead: tuple[int, ...]) -> FloatArray:
         expected = (*lead, self.description.layers[layer].n_outputs)
@@ -221,9 +257,10 @@ class Guarded(Device):
         largest = float(outputs.max())
         if largest >= described.output_upper:
             self.saturated += int(np.count_nonzero(outputs >= described.output_upper))
-        if largest < described.detection_floor and -float(outputs.min()) < described.detection_floor:
+        if squares < outputs.size * (DARK_RMS * described.detection_floor) ** 2:
             raise DarkBatch(
-                f"{self.description.name}, layer {layer}: all {outputs.size} outputs are under the detection floor "
-                f"of {described.detection_floor:.3g} {described.output_unit} (largest {largest:.3g}); "
-                "check the source, the path to this tap and the detectors' range"
+                f"{self.description.name}, layer {layer}: the RMS of all {outputs.size} outputs is "
+                f"{np.sqrt(squares / outputs.size):.3g} {described.output_unit}, nothing but noise (detection floor "
+                f"{described.detection_floor:.3g}, largest reading {largest:.3g}); check the source, the path to this "
+                "tap and the detectors' range"
             )

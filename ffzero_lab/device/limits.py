@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ffzero_lab.device.clock import Clock
 from ffzero_lab.device.description import DeviceDescription
 from ffzero_lab.device.errors import LimitViolation
 from ffzero_lab.device.port import FloatArray, Patterns
@@ -14,13 +13,12 @@ from ffzero_lab.device.port import FloatArray, Patterns
 class SetpointLimits:
     """The limits of one device and the setpoints it stands at; checks refuse, they never change a value."""
 
-    def __init__(self, description: DeviceDescription, clock: Clock) -> None:
+    def __init__(self, description: DeviceDescription) -> None:
         self._description = description
-        self._clock = clock
         self._lower = [layer.per_parameter("lower") for layer in description.layers]
         self._upper = [layer.per_parameter("upper") for layer in description.layers]
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
-        self._standing: dict[int, tuple[FloatArray, float]] = {}
+        self._standing: dict[int, FloatArray] = {}
         self._power_w = np.zeros(len(description.layers))
 
     def check_patterns(self, layer: int, patterns: Patterns) -> None:
@@ -71,7 +69,11 @@ class SetpointLimits:
 
     def needs_standing(self, layer: int) -> bool:
         """Tell whether *layer* has a slew limit and nobody knows yet from where it moves."""
-        return layer not in self._standing and bool(np.isfinite(self._slew[layer]).any())
+        return layer not in self._standing and self.limits_slew(layer)
+
+    def limits_slew(self, layer: int) -> bool:
+        """Tell whether any parameter of *layer* has a slew limit."""
+        return bool(np.isfinite(self._slew[layer]).any())
 
     @contextmanager
     def moving(self, layer: int, settings: FloatArray) -> Generator[None]:
@@ -89,9 +91,13 @@ class SetpointLimits:
             raise
         self.written(layer, settings[-1])
 
+    def standing(self) -> dict[int, FloatArray]:
+        """Return the setpoints (P,) of every layer of which they are known."""
+        return dict(self._standing)
+
     def written(self, layer: int, values: FloatArray) -> None:
         """Note that *layer* now stands at *values* (P,)."""
-        self._standing[layer] = (values.copy(), self._clock.now_s())
+        self._standing[layer] = values.copy()
         if self._description.power_budget_w is not None:
             if self._description.shared_hardware:
                 self._power_w[:] = 0.0
@@ -103,11 +109,18 @@ class SetpointLimits:
         self._power_w[:] = 0.0
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
+        drawn_w = self._drawn_w(layer, settings).max()
+        own_w = self._description.layers[layer].power_budget_w
+        if own_w is not None and drawn_w > own_w:
+            raise LimitViolation(
+                f"{self._where(layer)}: the actuators would draw {drawn_w:.4g} W, the layer's budget is {own_w:.4g} W; "
+                "nothing was written"
+            )
         budget_w = self._description.power_budget_w
         if budget_w is None:
             return
         others_w = 0.0 if self._description.shared_hardware else self._power_w.sum() - self._power_w[layer]
-        most_w = float(self._drawn_w(layer, settings).max()) + float(others_w)
+        most_w = float(drawn_w) + float(others_w)
         if most_w > budget_w:
             raise LimitViolation(
                 f"{self._where(layer)}: the actuators would draw {most_w:.4g} W, the budget is {budget_w:.4g} W; "
@@ -115,16 +128,13 @@ class SetpointLimits:
             )
 
     def _check_slew(self, layer: int, settings: FloatArray) -> None:
+        """Refuse a step larger than the slew allows during one write; waiting before it does not make a jump slower."""
         slew = self._slew[layer]
-        if not np.isfinite(slew).any():
+        if not self.limits_slew(layer):
             return
-        timing = self._description.timing
-        previous, elapsed_s = settings[0], timing.write_s
-        if layer in self._standing:
-            previous, since_s = self._standing[layer]
-            elapsed_s = max(self._clock.now_s() - since_s, timing.write_s)
+        previous = self._standing.get(layer, settings[0])
         for number, values in enumerate(settings):
-            too_fast = np.abs(values - previous) > slew * (elapsed_s if number == 0 else timing.write_s)
+            too_fast = np.abs(values - previous) > slew * self._description.timing.write_s
             if too_fast.any():
                 self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
             previous = values

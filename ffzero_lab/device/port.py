@@ -84,7 +84,12 @@ class Device(ABC):
 
 
 class Driver(Protocol):
-    """What an entry point of the group ``ffzero_lab.drivers`` names."""
+    """What an entry point of the group ``ffzero_lab.drivers`` names.
+
+    A driver may also have a static method ``bench_name(config) -> str | None`` that names the hardware without touching
+    it, so that two configurations of the same bench exclude each other; None says that it is nobody else's (a twin).
+    Without one the whole configuration stands for the bench.
+    """
 
     Config: ClassVar[type[BaseModel]]
 
@@ -99,7 +104,7 @@ class Resumable(Protocol):
     """A twin: its exact state can be saved and put back."""
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Return everything that decides future outputs."""
+        """Return everything that decides future outputs, but for the staged patterns."""
         ...
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:

@@ -54,7 +54,8 @@ def test_lost_staging_is_staged_again_once_and_the_call_repeated(bench, call):
     setup.fake.faults.append(StagingLost("rebooted"))
     arguments = (0, rows) if call == "read_outputs" else (0, SETTINGS[:1], rows)
     np.testing.assert_array_equal(getattr(setup.device, call)(*arguments).reshape(6, 2), expected)
-    assert setup.reached == [call, "load_inputs", "load_inputs", call]
+    assert setup.reached == [call, "load_inputs", "load_inputs", "write_parameters", call]
+    np.testing.assert_array_equal(setup.log.named("write_parameters")[0].values, SETTINGS[0])
     assert {staged.layer for staged in setup.log.named("load_inputs")} == {0, 1}
 
 
@@ -111,14 +112,17 @@ def test_huge_but_finite_readings_are_no_bad_reply(bench):
 def test_a_dark_batch_is_told_from_a_dim_one(bench):
     setup = bench(of_layer={"detection_floor": 0.5})
     rows = setup.stage()
-    dark = np.full((6, 2), 0.49)
-    for lit in (0.5, -0.51):
-        dim = dark.copy()
-        dim[3, 0] = lit
+    dark = np.full((6, 2), 0.2)  # under half the floor: what noise alone gives, whatever its largest sample
+    dark[3, 0] = 0.5
+    dark[0, :] = 0.0
+    for level in (0.26, -0.26):
+        dim = np.full((6, 2), level)
         setup.fake.faults.append(dim)
         np.testing.assert_array_equal(setup.device.read_outputs(0, rows), dim)
     setup.fake.faults.append(dark)
-    with pytest.raises(DarkBatch, match=r"fake, layer 0: all 12 outputs .* 0\.5 mm .*check the source"):
+    with pytest.raises(
+        DarkBatch, match=r"fake, layer 0: the RMS of all 12 outputs is 0\.\d+ mm.*floor 0\.5.*check the source"
+    ):
         setup.device.read_outputs(0, rows)
     setup.fake.faults.extend([dark, dark])
     with pytest.raises(DarkBatch):

@@ -79,6 +79,13 @@ def test_power_counts_all_layers_unless_they_share_the_hardware(bench):
     apart.device.write_parameters(1, hot)
 
 
+def test_a_layer_keeps_the_power_budget_of_its_own_cooling(bench):
+    setup = bench(power_budget_w=100.0, of_layer={"power_budget_w": 60.0})
+    with pytest.raises(LimitViolation, match=r"layer 0: the actuators would draw 64 W, the layer's budget is 60 W"):
+        setup.device.write_parameters(0, at(voltage=8.0))
+    setup.device.write_parameters(0, at(voltage=6.0))
+
+
 def test_power_is_checked_anywhere_in_a_batch_and_forgotten_after_parking(bench):
     setup = bench(power_budget_w=60.0)
     rows = setup.stage()
@@ -150,11 +157,12 @@ def test_after_a_failed_write_the_slew_starts_from_what_is_reported(bench):
         setup.device.write_parameters(0, at(-0.3))
 
 
-def test_waiting_allows_a_longer_way(bench):
+def test_waiting_does_not_make_a_jump_slower(bench):
     setup = bench(of_layer={"groups": slow(5.0)})
     setup.device.write_parameters(0, at(0.0))
-    setup.fake.clock.sleep_s(0.4)
-    setup.device.write_parameters(0, at(2.0))
+    setup.fake.clock.sleep_s(3600.0)
+    with pytest.raises(LimitViolation, match="too fast"):
+        setup.device.write_parameters(0, at(2.0))
 
 
 def test_after_parking_the_slew_starts_from_what_is_reported(bench):

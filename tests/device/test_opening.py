@@ -38,7 +38,7 @@ def test_options_reach_the_driver_and_the_clock_is_the_one_given():
     assert device.clock is clock
     assert len(device.description.layers) == 3
     assert device.description.topology == "cascaded"
-    assert device.description.power_budget_w == 4.5
+    assert [layer.power_budget_w for layer in device.description.layers] == [1.5] * 3
     assert device.description.layers[0].detection_floor == pytest.approx(4 * 0.01 * 4.0)
 
 

@@ -311,12 +311,14 @@ def test_the_virtual_clock_accounts_every_write_and_shot_and_nothing_else():
 
 def test_heat_follows_the_phases_and_the_budget_is_kept():
     device = Guarded(twin(heaters={"pi_power_w": 0.01, "resistance_ohm": 100.0, "budget_w": 0.3}))
-    assert device.description.power_budget_w == 0.6
+    assert [layer.power_budget_w for layer in device.description.layers] == [0.3, 0.3]
     phases = np.zeros(PORTS**2)
     phases[:5] = np.pi
     device.write_parameters(1, phases)
     assert device.read_health() == pytest.approx({"heat_0": 0.0, "heat_1": 5 * 0.01})
-    with pytest.raises(LimitViolation, match=r"layer 0: the actuators would draw 0\.77 W, the budget is 0\.6 W"):
+    with pytest.raises(
+        LimitViolation, match=r"layer 0: the actuators would draw 0\.72 W, the layer's budget is 0\.3 W"
+    ):
         device.write_parameters(0, np.full(PORTS**2, 2 * np.pi))
     assert not device.read_parameters(0).any()
     device.park()

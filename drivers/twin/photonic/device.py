@@ -61,6 +61,11 @@ class PhotonicTwin(Device):
         )
         self.description = _describe(config, geometry, drive, self._detectors, self._chips[0].kernel)
 
+    @staticmethod
+    def bench_name(config: PhotonicConfig) -> None:
+        """Tell that a twin is nobody else's: everyone has their own."""
+        del config
+
     @classmethod
     def open(cls, config: PhotonicConfig, clock: Clock | None = None) -> "PhotonicTwin":
         """Make the chips of *config*, all heaters off; the clock is virtual unless one is given."""
@@ -110,8 +115,9 @@ class PhotonicTwin(Device):
         self._staged.clear()
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Return what decides future outputs: setpoints, the index of the noise, and the virtual time."""
+        """Return what decides future outputs but for the patterns: setpoints, index of the noise, virtual time."""
         return {
+            "identity": np.array(self._identity()),
             "setpoints": np.stack([chip.setpoints for chip in self._chips]),
             "readings": np.array(self._readings),
             "exchanges": np.array(self._latency.exchanges),
@@ -119,10 +125,10 @@ class PhotonicTwin(Device):
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Put a snapshot back; patterns must be staged anew. Raises ValueError when it is of other meshes."""
-        expected = (len(self._chips), len(self._chips[0].setpoints))
-        if state["setpoints"].shape != expected:
-            raise ValueError(f"a snapshot with setpoints {state['setpoints'].shape}, this twin has {expected}")
+        """Put a snapshot back; patterns must be staged anew. Raises ValueError when it is of other chips."""
+        mine = self._identity()
+        if str(state["identity"]) != mine:
+            raise ValueError(f"this is a snapshot of {state['identity']}, not of {mine}")
         for chip, setpoints in zip(self._chips, state["setpoints"], strict=True):
             chip.set_phases(setpoints)
         self._readings = int(state["readings"])
@@ -130,6 +136,10 @@ class PhotonicTwin(Device):
         self._entering.clear()
         if isinstance(self.clock, VirtualClock):
             self.clock.restore(float(state["clock_s"]))
+
+    def _identity(self) -> str:
+        """Name everything that decides which chips these are."""
+        return self._config.model_dump_json(exclude={"kernel", "timing"})
 
     def reveal(self, layer: int) -> ChipTruth:
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""
@@ -187,6 +197,7 @@ def _describe(
             phases("phi", geometry.n_mzi),
             phases("gamma", config.ports),
         ),
+        power_budget_w=heaters.budget_w,
         reach=Reach(first, stop, config.ports),
     )
     return DeviceDescription(
@@ -197,8 +208,6 @@ def _describe(
         layers=(layer,) * config.layers,
         timing=config.timing,
         implementation=kernel,
-        exclusive=False,
-        power_budget_w=heaters.budget_w * config.layers,
         health=tuple(
             HealthChannel(name=f"heat_{i}", unit="W", lower=0.0, upper=heaters.budget_w) for i in range(config.layers)
         ),
