@@ -1,16 +1,17 @@
 """Conducts one run: drives the session, keeps what it tells, heeds what is asked, and parks whatever happens."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ffzero_lab.device import Guarded, InterlockTripped
-from ffzero_lab.runs import ControlFolder, RunWriter
+from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
-from ffzero_lab.training import Event, LayerDone, Session, StepDone, as_row
+from ffzero_lab.training import Event, LayerDone, Network, Session, StepDone, as_row
 from ffzero_lab.training.progress import Arrays, Plain, named_under
 
 State = Literal["running", "paused", "stopped", "tripped", "failed", "complete"]
@@ -23,6 +24,7 @@ STOPPED_BY_REQUEST = 143
 class Boundary:
     """A moment at which the session's state was complete, and how long the metrics were then."""
 
+    network: Network
     arrays: Arrays
     plain: Plain
     metrics_bytes: int
@@ -60,6 +62,7 @@ class Conductor:
     _saved_s: float = field(default_factory=time.perf_counter, init=False)
     _told_s: float = field(default=float("-inf"), init=False)
     _last: Event | None = field(default=None, init=False)
+    _heard: list[ControlRequest] = field(default_factory=list[ControlRequest], init=False)
 
     def conduct(self) -> dict[str, Any]:
         """Return the summary of the complete run.
@@ -67,22 +70,29 @@ class Conductor:
         Whatever ends the run early is raised after the device was parked and, then, the last complete moment saved.
         """
         device = self.session.device
-        device.before_exchange = self._heed_between_exchanges
-        self._control = ControlFolder(self.run.path)
         try:
-            self._tell("running")
-            for moment in self.session.run():
-                self._keep(moment)
-                self._heed_requests()
-            self._heed_between_exchanges()  # the last exchange is judged as well
-            self.signals.parking()
-            device.park()
-            summary = summarise(self.session, self._wall_s())
-            self.run.complete(summary)
-            self._tell("complete")
+            try:
+                return self._conduct(device)
+            finally:
+                self.signals.parking()
         except BaseException as error:
             self._end_parked(device, error)
             raise
+
+    def _conduct(self, device: Guarded) -> dict[str, Any]:
+        self.signals.finish_exchanges()
+        self._control = ControlFolder(self.run.path)
+        self._control.heard()  # asked of a process before this one
+        device.before_exchange = self._heed_between_exchanges
+        self._tell("running")
+        for moment in self.session.run():
+            self._keep(moment)
+            self._heed_requests()
+        self.signals.parking()
+        device.park()
+        summary = summarise(self.session, self._wall_s())
+        self.run.complete(summary)
+        self._tell("complete")
         return summary
 
     def _keep(self, moment: tuple[Event, ...]) -> None:
@@ -98,7 +108,7 @@ class Conductor:
         state = self.session.state()
         if state is None:
             return
-        self._boundary = Boundary(*state, self.run.metrics_bytes)
+        self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes)
         now_s = time.perf_counter()
         if layer_done or now_s - self._saved_s >= self.checkpoint_every_s:
             self._save(self._boundary)
@@ -120,7 +130,7 @@ class Conductor:
         return self.earlier_wall_s + time.perf_counter() - self._began_s
 
     def _save(self, boundary: Boundary) -> None:
-        arrays = {**self.session.network.to_arrays(), **named_under("state", boundary.arrays)}
+        arrays = {**boundary.network.to_arrays(), **named_under("state", boundary.arrays)}
         plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
         self.run.checkpoint(arrays, plain, boundary.metrics_bytes)
         self._saved_s = time.perf_counter()
@@ -128,41 +138,53 @@ class Conductor:
     def _heed_between_exchanges(self) -> None:
         self.signals.heed()
         self.interlocks()
+        self._hear()
+
+    def _hear(self) -> None:
+        """Take in what was put into the control folder; a request to stop waits for nothing but the exchange."""
+        self._heard += self._control.heard()
+        if any(request.name == "stop" for request in self._heard):
+            raise Interruption("stopped on request", STOPPED_BY_REQUEST)
 
     def _heed_requests(self) -> None:
-        """Answer what was put into the control folder; a pause lasts until somebody ends it."""
+        """Answer the requests at a moment at which the state is complete; a pause lasts until somebody ends it."""
+        self._hear()
         paused = False
-        while True:
-            for request in self._control.heard():
-                if request.name == "stop":
-                    raise Interruption("stopped on request", STOPPED_BY_REQUEST)
+        while self._heard or paused:
+            for request in self._heard:
                 if request.name == "pause" and not paused:
                     paused = True
                     self._pause(park=request.park)
                 elif request.name == "continue" and paused:
-                    self._tell("running")
-                    self.session.energise_frozen_layers()
-                    return
-            if not paused:
-                return
-            self._heed_between_exchanges()
-            time.sleep(PAUSE_POLL_S)
+                    paused = False
+                    self._go_on()
+            self._heard.clear()
+            if paused:
+                self._heed_between_exchanges()
+                time.sleep(PAUSE_POLL_S)
 
     def _pause(self, *, park: bool) -> None:
-        if self._boundary is not None:
-            self._save(self._boundary)
         if park:
             self.session.device.park()
+        if self._boundary is not None:
+            self._save(self._boundary)
         self._tell("paused", parked=park)
+
+    def _go_on(self) -> None:
+        self._tell("running")
+        self.session.energise_frozen_layers()
 
     def _end_parked(self, device: Guarded, error: BaseException) -> None:
         """Park, then save the last complete moment; neither may hide what ended the run."""
-        self.signals.parking()
         device.before_exchange = None
+        try:
+            device.park()
+            error.add_note("the device is parked")
+        except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
+            print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
+            error.add_note(f"parking failed as well: {second}")
         endings: list[tuple[str, Callable[[], None]]] = [
-            ("parking", device.park),
             ("saving the last complete moment", self._save_last),
-            ("writing down the reason", lambda: self._write_reason(error)),
             ("telling the status", lambda: self._tell(_state_after(error), reason=str(error))),
         ]
         for what, end in endings:
@@ -170,10 +192,6 @@ class Conductor:
                 end()
             except Exception as second:  # noqa: BLE001 - reported on the first error, which is raised
                 error.add_note(f"{what} failed as well: {second}")
-
-    def _write_reason(self, error: BaseException) -> None:
-        """Keep the reason among the metrics; a resume moves it to the superseded ones."""
-        self.run.append({"event": "end", "state": _state_after(error), "reason": str(error)})
 
     def _save_last(self) -> None:
         if self._boundary is not None:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: the first asks the run to end, the second ends it at once, parking is never disturbed."""
+"""SIGINT, SIGTERM and SIGHUP: end at once while nothing is switched on, after the exchange in flight during a run."""
 
 import signal
 from collections.abc import Callable
@@ -17,42 +17,57 @@ class Interruption(BaseException):
 
 
 class Signals:
-    """Handles the signals while a run goes on; a context manager that restores what stood before.
+    """Handles the signals inside its block and restores what stood before; an ignored one (nohup) stays ignored.
 
-    The first signal is only noted: :meth:`heed`, called between exchanges with the device, raises Interruption. A
-    second one raises it from wherever the program is. Once :meth:`parking` was called, signals are noted and nothing
-    else.
+    At first a signal raises Interruption from wherever the program is. After :meth:`finish_exchanges` the first one is
+    only noted: :meth:`heed`, called between exchanges with the device, raises Interruption, and a second signal raises
+    it at once. It is raised once: on the way to parking, and after :meth:`parking`, signals are noted and nothing else.
     """
 
     def __init__(self) -> None:
         self._received: list[int] = []
-        self._parking = False
+        self._tolerated = 0
+        self._undisturbed = False
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
+
+    def finish_exchanges(self) -> None:
+        """Let the first signal wait for :meth:`heed` from now on."""
+        self._tolerated = 1
 
     def heed(self) -> None:
         """Raise Interruption when a signal has come in."""
         if self._received:
-            raise self._interruption()
+            self._raise()
 
     def parking(self) -> None:
         """Let nothing disturb what follows."""
-        self._parking = True
+        self._undisturbed = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._received.append(number)
-        if len(self._received) > 1 and not self._parking:
-            raise self._interruption()
+        if len(self._received) > self._tolerated and not self._undisturbed:
+            self._raise()
 
-    def _interruption(self) -> Interruption:
+    def _raise(self) -> None:
+        self._undisturbed = True
         first = signal.Signals(self._received[0])
-        return Interruption(f"interrupted by {first.name}", 128 + first.value)
+        raise Interruption(f"interrupted by {first.name}", 128 + first.value)
 
     def __enter__(self) -> Self:
         for number in HANDLED:
-            self._before[number] = signal.signal(number, self._handle)
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def ignore_signals() -> None:
+    """Ignore the signals from now on: the command has ended, and nothing shall change its exit code any more."""
+    for number in HANDLED:
+        signal.signal(number, signal.SIG_IGN)

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Literal, Self, get_args
 
 from ffzero_lab.device.description import Timing
@@ -62,7 +62,7 @@ class Ledger:
 
     def as_json(self) -> dict[str, dict[str, int]]:
         """Return the counts as plain dictionaries."""
-        return {purpose: asdict(counts) for purpose, counts in self.by_purpose.items()}
+        return {purpose: dict(vars(counts)) for purpose, counts in self.by_purpose.items()}  # asdict takes ten times it
 
     def restore(self, saved: Mapping[Purpose, Mapping[str, int]]) -> None:
         """Continue from counts written by :meth:`as_json`."""
