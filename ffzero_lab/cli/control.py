@@ -29,7 +29,7 @@ def control_command(run: Path, request: ControlRequest, *, wait_s: float, as_jso
         status = before
         while time.monotonic() < deadline:
             status = reader.status or before
-            if status["state"] in EXPECTED[request.name] | ENDED:
+            if status["state"] in EXPECTED[request.name] | ENDED or not is_alive(status["pid"]):
                 break
             time.sleep(ANSWER_POLL_S)
         else:

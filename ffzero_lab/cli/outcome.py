@@ -1,5 +1,6 @@
 """How a command ends: exit codes, one readable message, and nothing but JSON with ``--json``."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Generator, Mapping
@@ -52,10 +53,12 @@ def print_json(content: Mapping[str, Any]) -> None:
 def _end(code: int, error: BaseException, as_json: bool) -> None:
     message = str(error) or "interrupted"
     notes = [str(note) for note in getattr(error, "__notes__", [])]
-    if as_json:
-        print_json(
-            {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
-        )
-    else:
-        print("\n".join([f"ffzero-lab: {message}", *notes]), file=sys.stderr)  # noqa: T201
+    # Output may be gone with the terminal, which is what SIGHUP tells: the exit code still says how it ended.
+    with contextlib.suppress(OSError):
+        if as_json:
+            print_json(
+                {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
+            )
+        else:
+            print("\n".join([f"ffzero-lab: {message}", *notes]), file=sys.stderr)  # noqa: T201
     raise typer.Exit(code) from None

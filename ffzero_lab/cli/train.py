@@ -3,6 +3,8 @@
 import re
 import shlex
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import load_dataset
-from ffzero_lab.device import Guarded, InterlockBound, interlocks_for, interlocks_on
+from ffzero_lab.device import Guarded, InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_device
 from ffzero_lab.runs import Checkpoint, RunReader, RunWriter
+from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Network, Session, TrainSettings
 from ffzero_lab.training.progress import under
@@ -28,7 +31,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
     dataset = load_dataset(settings.dataset, settings.data_dir)
     name = request.name or _default_name(settings.dataset, settings.seed)
     path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-    with open_device(request.device, run=path, **request.device_options) as device:
+    with _told_how_to_go_on(path), open_device(request.device, run=path, **request.device_options) as device:
         session = Session(device, dataset, settings, start)
         interlocks_for(device.description, request.interlocks)
         if dry_run:
@@ -44,6 +47,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
         )
         if start_from is not None:
             manifest["started_from"] = str(start_from)
+        signals.finish_exchanges()  # from here on nothing is left half done
         with RunWriter.create(path, manifest) as run:
             _conduct(session, run, signals, as_json=as_json)
 
@@ -60,7 +64,10 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     checkpoint, refused = reader.newest_checkpoint()
     started_from = manifest.get("started_from")
     start = None if started_from is None or checkpoint is not None else _network_of(Path(started_from))
-    with open_device(manifest["device"]["name"], run=path, **manifest["device"]["options"]) as device:
+    with (
+        _told_how_to_go_on(path),
+        open_device(manifest["device"]["name"], run=path, **manifest["device"]["options"]) as device,
+    ):
         session = Session(device, dataset, settings, start)
         earlier_s, metrics_bytes = 0.0, 0
         if checkpoint is not None:
@@ -69,6 +76,7 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
                 Network.from_arrays(checkpoint.arrays), under("state", checkpoint.arrays), checkpoint.plain["session"]
             )
             earlier_s, metrics_bytes = checkpoint.plain["wall_seconds"], checkpoint.metrics_bytes
+        signals.finish_exchanges()
         with RunWriter.reopen(path, manifest, metrics_bytes) as run:
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
             _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
@@ -83,23 +91,34 @@ def _conduct(
     earlier_wall_s: float = 0.0,
     notes: tuple[str, ...] = (),
 ) -> None:
-    """Conduct a run; when something ends it early, the command that resumes it is the last thing said."""
+    """Conduct a run under its interlocks, and show it."""
     bounds = {channel: InterlockBound(**bound) for channel, bound in run.manifest["interlocks"].items()}
     device = session.device
-    try:
-        with (
-            interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
-            display_for(session, run.path, notes, as_json=as_json) as display,
-        ):
-            every_s = run.manifest["checkpoint_every_s"]
-            conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
-            summary = conductor.conduct()
-            display.conclude(summary)
-    except (Exception, Interruption) as error:
-        error.add_note(f"the device is parked; to go on:\nffzero-lab train --resume {shlex.quote(str(run.path))}")
-        raise
+    with (
+        interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
+        display_for(session, run.path, notes, as_json=as_json) as display,
+    ):
+        every_s = run.manifest["checkpoint_every_s"]
+        conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
+        summary = conductor.conduct()
+        display.conclude(summary)
     if as_json:
         print_json({"run": str(run.path), **summary})
+
+
+@contextmanager
+def _told_how_to_go_on(path: Path) -> Generator[None]:
+    """When something ends a run early, make the command that resumes it the last thing said."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, Interruption) as error:
+        if (path / MANIFEST).is_file() and not (path / SUMMARY).is_file():
+            tripped = isinstance(error, InterlockTripped)
+            when, told = ("when the cause is removed", " --after-trip") if tripped else ("to go on", "")
+            error.add_note(f"{when}:\nffzero-lab train --resume {shlex.quote(str(path))}{told}")
+        raise
 
 
 def _show_dry_run(session: Session, as_json: bool) -> None:

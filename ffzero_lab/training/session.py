@@ -54,6 +54,7 @@ class Session:
         self.trained: Measured | None = None
         self._trainer: LayerTrainer | None = None
         self._counts_before = Counts()
+        self._energise = False
         self._began_s, self._earlier_s, self._layer_began_s = device.clock.now_s(), 0.0, 0.0
 
     @property
@@ -65,6 +66,8 @@ class Session:
         """Train every layer, then measure the test part; yields the events of each moment together."""
         if self.progress is None:
             yield from self._begin()
+        elif self._energise:
+            self.energise_frozen_layers()
         while (progress := self.progress) is not None and len(progress.layers) < len(self.network.layers):
             layer = len(progress.layers)
             stage(self.device, layer, progress.patterns)
@@ -108,8 +111,8 @@ class Session:
     def restore(self, network: Network, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state` returned, with the *network* of the same checkpoint.
 
-        A twin gets its exact state back. Hardware is parked first, then the frozen layers of a
-        cascade are written again.
+        A twin gets its exact state back. Hardware is parked, and :meth:`run` writes the frozen layers of a cascade
+        again: nothing is switched on before the interlocks are watched.
         """
         self.network = network
         self.progress = Progress.from_state(under("progress", arrays), state["progress"])
@@ -128,7 +131,7 @@ class Session:
         else:
             self.device.park()
             self._began_s, self._earlier_s = self.device.clock.now_s(), state["device_seconds"]
-            self.energise_frozen_layers()
+            self._energise = True
 
     def energise_frozen_layers(self) -> None:
         """Write the trained layers of a cascade again, after parking: the light passes through them."""
