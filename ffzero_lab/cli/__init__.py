@@ -116,7 +116,6 @@ def train(
             run={"run_dir": run_dir, "name": name},
         )
         with outcome(as_json=json_):
-            signals.heed()
             if resume is not None:
                 resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, as_json=json_)
             else:

@@ -56,6 +56,8 @@ class PhotonicTwin(Device):
         self._staged: dict[int, FloatArray] = {}
         self._entering: dict[int, ComplexArray] = {}
         self._readings = 0
+        self._identity = config.model_dump_json(exclude={"kernel", "timing"})
+        """Everything that decides which chips these are; kept, because a snapshot is taken at every step."""
         self._latency = Latency(
             clock, config.seed, exchange_s=imperfections.exchange_s, jitter=imperfections.latency_jitter
         )
@@ -117,7 +119,7 @@ class PhotonicTwin(Device):
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return what decides future outputs but for the patterns: setpoints, index of the noise, virtual time."""
         return {
-            "identity": np.array(self._identity()),
+            "identity": np.array(self._identity),
             "setpoints": np.stack([chip.setpoints for chip in self._chips]),
             "readings": np.array(self._readings),
             "exchanges": np.array(self._latency.exchanges),
@@ -126,7 +128,7 @@ class PhotonicTwin(Device):
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Put a snapshot back; patterns must be staged anew. Raises ValueError when it is of other chips."""
-        mine = self._identity()
+        mine = self._identity
         if str(state["identity"]) != mine:
             raise ValueError(f"this is a snapshot of {state['identity']}, not of {mine}")
         for chip, setpoints in zip(self._chips, state["setpoints"], strict=True):
@@ -136,10 +138,6 @@ class PhotonicTwin(Device):
         self._entering.clear()
         if isinstance(self.clock, VirtualClock):
             self.clock.restore(float(state["clock_s"]))
-
-    def _identity(self) -> str:
-        """Name everything that decides which chips these are."""
-        return self._config.model_dump_json(exclude={"kernel", "timing"})
 
     def reveal(self, layer: int) -> ChipTruth:
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""
