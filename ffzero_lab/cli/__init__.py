@@ -45,6 +45,7 @@ def _main(
 
 @app.command()
 def train(
+    context: typer.Context,
     device: Device = None,
     dataset: Annotated[str | None, typer.Option(help="digits, csv:PATH or npz:PATH.")] = None,
     layers: Annotated[str | None, typer.Option(help="Layers of the twin.")] = None,
@@ -90,7 +91,7 @@ def train(
 
     with Signals() as signals:
         from ffzero_lab.cli.outcome import outcome
-        from ffzero_lab.cli.request import Tables, read_request
+        from ffzero_lab.cli.request import Tables, check_beside_resume, read_request
         from ffzero_lab.cli.train import resume as resume_run
         from ffzero_lab.cli.train import train as train_run
 
@@ -116,6 +117,7 @@ def train(
             run={"run_dir": run_dir, "name": name},
         )
         with outcome(as_json=json_):
+            check_beside_resume(context, allowed=["json_"], only=["other_versions", "after_trip"])
             if resume is not None:
                 resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, as_json=json_)
             else:

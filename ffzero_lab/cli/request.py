@@ -1,11 +1,12 @@
 """What was asked for on the command line and in a configuration file, merged: flags win over the file."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffzero_lab.device import InterlockBound
@@ -83,6 +84,35 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
         models = {model.__name__: model for model in (TrainSettings, _RunTable, InterlockBound)}
         raise InputError(explain_validation(error, models[error.title], "settings")) from None
     return Request(device, device_options, settings, interlocks, run.run_dir, run.name, run.checkpoint_every)
+
+
+def check_beside_resume(context: typer.Context, allowed: Collection[str], only: Collection[str]) -> None:
+    """Raise InputError for an option that says nothing here: beside ``--resume`` all but *allowed*, else *only*.
+
+    A resumed run goes on as it was told; ``--dry-run`` that trains, or ``--steps`` that counts for nothing, would be
+    worse than a refusal.
+    """
+    given = {
+        parameter.name: parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name and _is_on_command_line(context, parameter.name)
+    }
+    if "resume" not in given:
+        wrong = [option for name, option in given.items() if name in only]
+        if wrong:
+            raise InputError(f"{', '.join(wrong)}: only with --resume RUN")
+        return
+    wrong = [option for name, option in given.items() if name not in {"resume", *allowed, *only}]
+    if wrong:
+        raise InputError(
+            f"{', '.join(wrong)}: not beside --resume, which goes on with the run as it was told; "
+            "start a new run from its parameters with --from"
+        )
+
+
+def _is_on_command_line(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def device_options(assignments: Sequence[str]) -> dict[str, Any]:

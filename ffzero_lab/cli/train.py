@@ -3,7 +3,7 @@
 import re
 import shlex
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import load_dataset
-from ffzero_lab.device import Guarded, InterlockBound, InterlockTripped, interlocks_for, interlocks_on
+from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_device
-from ffzero_lab.runs import Checkpoint, RunReader, RunWriter
+from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Network, Session, TrainSettings
@@ -46,7 +46,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
             checkpoint_every_s=request.checkpoint_every_s,
         )
         if start_from is not None:
-            manifest["started_from"] = str(start_from)
+            manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
         with RunWriter.create(path, manifest) as run:
             _conduct(session, run, signals, as_json=as_json)
@@ -69,15 +69,18 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         open_device(manifest["device"]["name"], run=path, **manifest["device"]["options"]) as device,
     ):
         session = Session(device, dataset, settings, start)
+        _check_bench(device.description.serial_number, manifest, path)
+        was, now = manifest["versions"] if checkpoint is None else checkpoint.versions, versions_of(device.description)
+        if not other_versions:
+            _check_versions(was, now, path)
         earlier_s, metrics_bytes = 0.0, 0
         if checkpoint is not None:
-            _check_versions(checkpoint, device, path, other_versions=other_versions)
             session.restore(
                 Network.from_arrays(checkpoint.arrays), under("state", checkpoint.arrays), checkpoint.plain["session"]
             )
             earlier_s, metrics_bytes = checkpoint.plain["wall_seconds"], checkpoint.metrics_bytes
         signals.finish_exchanges()
-        with RunWriter.reopen(path, manifest, metrics_bytes) as run:
+        with RunWriter.reopen(path, {**manifest, "versions": now}, metrics_bytes) as run:
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
             _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
 
@@ -142,13 +145,20 @@ def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:
         )
 
 
-def _check_versions(checkpoint: Checkpoint, device: Guarded, path: Path, *, other_versions: bool) -> None:
+def _check_bench(serial_number: str, manifest: Mapping[str, Any], path: Path) -> None:
+    """Refuse to go on with another device of the same name: its parameters would mean nothing to it."""
+    was = manifest["device"]["description"]["serial_number"]
+    if serial_number != was:
+        raise InputError(
+            f"{path} was started on {manifest['device']['name']} with the serial number {was}, this one has "
+            f"{serial_number}. Connect that one, or start a new run with --from"
+        )
+
+
+def _check_versions(was: Mapping[str, str], now: Mapping[str, str], path: Path) -> None:
     """Refuse an exact resume under versions that would give other numbers."""
-    now = versions_of(device.description)
-    changed = [
-        f"{name} {was} (now {now.get(name)})" for name, was in checkpoint.versions.items() if now.get(name) != was
-    ]
-    if changed and not other_versions:
+    changed = [f"{name} {version} (now {now.get(name)})" for name, version in was.items() if now.get(name) != version]
+    if changed:
         raise InputError(
             f"{path} was written under {', '.join(changed)}: it would not go on with the same numbers. "
             "Restore those versions, or say --other-versions"

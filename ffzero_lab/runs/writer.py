@@ -53,8 +53,7 @@ class RunWriter:
         """Open a run again at the moment of a checkpoint; later rows of metrics move to another file.
 
         Killed in between, it can be done again: a row may then stand twice among the superseded ones, never nowhere.
-        Requests that nobody has heard are dropped: who resumes a run wants it to go on. Raises InputError when rows
-        that the checkpoint counts on are missing.
+        Raises InputError when rows that the checkpoint counts on are missing.
         """
         metrics = path / METRICS
         length = metrics.stat().st_size if metrics.exists() else 0
@@ -65,8 +64,6 @@ class RunWriter:
             run._supersede_rows_after(metrics_bytes)
             set_refused_aside(path, str(manifest["run_id"]))
             (path / CONTROL).mkdir(exist_ok=True)
-            for stale in (path / CONTROL).iterdir():
-                stale.unlink()
         except BaseException:
             run.close()
             raise
