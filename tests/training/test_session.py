@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ffzero_lab import open_device
-from ffzero_lab.datasets import Dataset, load_dataset
+from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import DarkBatch, Guarded
 from ffzero_lab.errors import InputError
 from ffzero_lab.training import Checked, Event, LayerDone, Problem, Session, StepDone, TrainSettings
@@ -176,15 +176,3 @@ def test_the_same_seed_repeats_a_session_exactly_and_prototypes_follow_the_seed(
     for a, b in zip(networks[0].layers, networks[1].layers, strict=True):
         np.testing.assert_array_equal(a.parameters, b.parameters)
     assert not np.array_equal(networks[0].layers[0].prototypes, networks[2].layers[0].prototypes)
-
-
-@pytest.mark.slow
-def test_the_default_run_reaches_the_accuracy_that_the_readme_states() -> None:
-    accuracies = []
-    for seed in range(2):
-        running = Session(open_device("twin", seed=seed), load_dataset("digits"), TrainSettings(seed=seed))
-        list(running.run())
-        assert running.trained is not None
-        answers = running.trained.similarity.sum(axis=0).argmax(axis=1)
-        accuracies.append((answers == running.dataset.test_labels).mean())
-    assert np.mean(accuracies) >= 0.94

@@ -1,0 +1,23 @@
+"""The main job at full length, as a newcomer runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_default_run_reaches_the_accuracy_that_the_readme_states(tmp_path: Path) -> None:
+    accuracies = []
+    for seed in range(2):
+        command = [sys.executable, "-m", "ffzero_lab", "train", "--device", "twin", "--json"]
+        seeds = ["--seed", str(seed), "--set", f"device.seed={seed}"]
+        ended = subprocess.run([*command, *seeds], cwd=tmp_path, capture_output=True, text=True, check=True)
+        summary = json.loads(ended.stdout)
+        accuracies.append(summary["test_accuracy"][summary["readout"]])
+        assert summary["device_seconds"] == pytest.approx(summary["predicted_seconds"], rel=0.1)
+        assert summary["baselines"]["untrained_device"]["sum"] < 0.25
+    assert sum(accuracies) / len(accuracies) >= 0.94
