@@ -17,6 +17,8 @@ from ffzero_lab.training.progress import Arrays, Plain, named_under
 State = Literal["running", "paused", "stopped", "tripped", "failed", "complete"]
 PAUSE_POLL_S = 0.05
 STATUS_EVERY_S = 1.0
+MARK_EVERY_S = 0.05
+"""Keeping a moment in memory takes some percent of a fast step; an error costs at most so many seconds of steps."""
 STOPPED_BY_REQUEST = 143
 
 
@@ -61,6 +63,8 @@ class Conductor:
     _began_s: float = field(default_factory=time.perf_counter, init=False)
     _saved_s: float = field(default_factory=time.perf_counter, init=False)
     _told_s: float = field(default=float("-inf"), init=False)
+    _marked: bool = field(default=True, init=False)
+    _marked_s: float = field(default=float("-inf"), init=False)
     _last: Event | None = field(default=None, init=False)
     _heard: list[ControlRequest] = field(default_factory=list[ControlRequest], init=False)
 
@@ -82,7 +86,6 @@ class Conductor:
     def _conduct(self, device: Guarded) -> dict[str, Any]:
         self.signals.finish_exchanges()
         self._control = ControlFolder(self.run.path)
-        self._control.heard()  # asked of a process before this one
         device.before_exchange = self._heed_between_exchanges
         self._tell("running")
         for moment in self.session.run():
@@ -105,15 +108,27 @@ class Conductor:
             layer_done |= isinstance(event, LayerDone)
             if not isinstance(event, StepDone) or event.step % log_every == 0 or event.step == event.steps:
                 self.run.append(self._row(event))
-        state = self.session.state()
-        if state is None:
-            return
-        self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes)
+        self._marked = False
         now_s = time.perf_counter()
         if layer_done or now_s - self._saved_s >= self.checkpoint_every_s:
-            self._save(self._boundary)
+            self._save_now()
+        elif now_s - self._marked_s >= MARK_EVERY_S or self.signals.received:
+            self._mark()
         if now_s - self._told_s >= STATUS_EVERY_S:
             self._tell("running")
+
+    def _mark(self) -> None:
+        """Keep the present moment in memory, to be saved when something ends the run before the next one."""
+        if self._marked:
+            return
+        state = self.session.state()
+        if state is not None:
+            self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes)
+        self._marked, self._marked_s = True, time.perf_counter()
+
+    def _save_now(self) -> None:
+        self._mark()
+        self._save_last()
 
     def _row(self, event: Event) -> dict[str, Any]:
         total = self.session.device.ledger.total
@@ -129,7 +144,10 @@ class Conductor:
     def _wall_s(self) -> float:
         return self.earlier_wall_s + time.perf_counter() - self._began_s
 
-    def _save(self, boundary: Boundary) -> None:
+    def _save_last(self) -> None:
+        boundary = self._boundary
+        if boundary is None:
+            return
         arrays = {**boundary.network.to_arrays(), **named_under("state", boundary.arrays)}
         plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
         self.run.checkpoint(arrays, plain, boundary.metrics_bytes)
@@ -142,13 +160,18 @@ class Conductor:
 
     def _hear(self) -> None:
         """Take in what was put into the control folder; a request to stop waits for nothing but the exchange."""
-        self._heard += self._control.heard()
-        if any(request.name == "stop" for request in self._heard):
+        heard = self._control.heard()
+        self._heard += heard
+        if any(request.name == "stop" for request in heard):
             raise Interruption("stopped on request", STOPPED_BY_REQUEST)
 
     def _heed_requests(self) -> None:
         """Answer the requests at a moment at which the state is complete; a pause lasts until somebody ends it."""
-        self._hear()
+        try:
+            self._hear()
+        finally:
+            if self._heard:
+                self._mark()
         paused = False
         while self._heard or paused:
             for request in self._heard:
@@ -166,8 +189,7 @@ class Conductor:
     def _pause(self, *, park: bool) -> None:
         if park:
             self.session.device.park()
-        if self._boundary is not None:
-            self._save(self._boundary)
+        self._save_now()
         self._tell("paused", parked=park)
 
     def _go_on(self) -> None:
@@ -192,10 +214,6 @@ class Conductor:
                 end()
             except Exception as second:  # noqa: BLE001 - reported on the first error, which is raised
                 error.add_note(f"{what} failed as well: {second}")
-
-    def _save_last(self) -> None:
-        if self._boundary is not None:
-            self._save(self._boundary)
 
     def _tell(self, state: State, **more: Any) -> None:
         """Write ``status.json``. Its failure is a failure to persist while the run goes on."""

@@ -34,6 +34,11 @@ class Signals:
         """Let the first signal wait for :meth:`heed` from now on."""
         self._tolerated = 1
 
+    @property
+    def received(self) -> bool:
+        """Whether a signal has come in."""
+        return bool(self._received)
+
     def heed(self) -> None:
         """Raise Interruption when a signal has come in."""
         if self._received:

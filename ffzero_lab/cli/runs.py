@@ -45,7 +45,7 @@ def show_command(run: Path, *, as_json: bool) -> None:
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
-    from ffzero_lab.cli.display import result_table
+    from ffzero_lab.cli.wording import result_table
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)

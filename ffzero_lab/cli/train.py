@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ffzero_lab.cli.display import display_for, dry_run_lines, dry_run_numbers
+from ffzero_lab.cli.display import display_for
+from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor

@@ -85,7 +85,7 @@ def test_every_row_of_metrics_carries_the_counts_so_far(cli: Command) -> None:
 def test_plain_lines_tell_the_plan_the_progress_and_the_result(cli: Command) -> None:
     ended = cli("train", "--steps", 20, "--layers", 1)
     assert ended.code == 0
-    assert "1 layers" in ended.out
+    assert "1 layer, reinjected" in ended.out
     assert "predicted device time" in ended.out
     assert "step 20/20" in ended.out
     assert "untrained device" in ended.out
