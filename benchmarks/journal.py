@@ -2,7 +2,7 @@
 
 Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/journal.py``, as the command line sets it. In one training run every
 other step is kept as the command line keeps it, so that a busy machine slows both of a pair alike. Moments in memory,
-rows of metrics, the status and checkpoints come less often: they are timed one by one and counted as often as in a default run.
+rows of metrics, the status and checkpoints come less often: they are timed one by one, and counted as in a default run.
 """
 
 import argparse

@@ -2,12 +2,12 @@
 
 import sys
 
-from ffzero_lab.signals import Interruption, Signals, ignore_signals
+from ffzero_lab.signals import Interruption, Signals
 
 
 def main() -> None:
     """Run the command line; a signal ends any command with 128 + its number, and parks what the command opened."""
-    with Signals():
+    with Signals(last=True):
         try:
             from ffzero_lab.cli import main as command_line
 
@@ -15,8 +15,6 @@ def main() -> None:
         except Interruption as error:
             print(f"ffzero-lab: {error}", file=sys.stderr)  # noqa: T201
             sys.exit(error.exit_code)
-        finally:
-            ignore_signals()
 
 
 if __name__ == "__main__":

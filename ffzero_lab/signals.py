@@ -22,9 +22,16 @@ class Signals:
     At first a signal raises Interruption from wherever the program is. After :meth:`finish_exchanges` the first one is
     only noted: :meth:`heed`, called between exchanges with the device, raises Interruption, and a second signal raises
     it at once. It is raised once: on the way to parking, and after :meth:`parking`, signals are noted and nothing else.
+
+    Parameters
+    ----------
+    last
+        Whether the block is the last thing that the process does: what comes after it is ignored, so that it cannot
+        change the exit code any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, last: bool = False) -> None:
+        self._last = last
         self._received: list[int] = []
         self._tolerated = 0
         self._undisturbed = False
@@ -69,10 +76,5 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-
-
-def ignore_signals() -> None:
-    """Ignore the signals from now on: the command has ended, and nothing shall change its exit code any more."""
-    for number in HANDLED:
-        signal.signal(number, signal.SIG_IGN)
+            after = signal.SIG_DFL if handler is None else handler
+            signal.signal(number, signal.SIG_IGN if self._last else after)
