@@ -50,9 +50,9 @@ class NullDevice(Device):
 def step_times_ms(device: Guarded, settings: TrainSettings) -> list[float]:
     """Return the wall time of every step of a session, in milliseconds."""
     times_ms, began = [], time.perf_counter()
-    for event in Session(device, load_dataset("digits"), settings).run():
+    for moment in Session(device, load_dataset("digits"), settings).run():
         now = time.perf_counter()
-        if isinstance(event, StepDone):
+        if isinstance(moment[0], StepDone):
             times_ms.append(1e3 * (now - began))
         began = now
     return times_ms[len(times_ms) // 10 :]

@@ -1,43 +1,67 @@
 """Turns a failed validation into one readable message: which key, which value, what is allowed."""
 
 from collections.abc import Sequence
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ffzero_lab.errors import near_match
 
-
-def explain_validation(error: ValidationError, model: type[BaseModel], where: str) -> str:
-    """Describe every mistake of *error* in *where* (a file, a device, the command line), the near matches included."""
-    return f"{where}: " + "; ".join(_explain(mistake, model) for mistake in error.errors(include_url=False))
+_NO_TABLE = {"model_type", "model_attributes_type", "dict_type"}
 
 
-def _explain(mistake: ErrorDetails, model: type[BaseModel]) -> str:
+def explain_validation(
+    error: ValidationError, model: type[BaseModel] | None, where: str, above: Sequence[str] = ()
+) -> str:
+    """Describe every mistake of *error* in *where* (a file, a device, the command line), the near matches included.
+
+    *model* is what was validated, to name its allowed keys; None: not known. *above* are the tables around it.
+    """
+    mistakes = error.errors(include_url=False)
+    return f"{where}: " + "; ".join(_explain(mistake, model, above) for mistake in mistakes)
+
+
+def _explain(mistake: ErrorDetails, model: type[BaseModel] | None, above: Sequence[str]) -> str:
     path = [str(part) for part in mistake["loc"]]
-    key = ".".join(path)
+    key = ".".join([*above, *path])
     if mistake["type"] == "extra_forbidden":
-        allowed = sorted(_model_at(path[:-1], model).model_fields)
-        return f"unknown key {key!r}{near_match(path[-1], allowed)}; allowed: {', '.join(allowed)}"
+        allowed = _keys_at(path[:-1], model)
+        listed = f"; allowed: {', '.join(allowed)}" if allowed else ""
+        return f"unknown key {key!r}{near_match(path[-1], allowed)}{listed}"
     message = mistake["msg"].removeprefix("Value error, ")
-    if not path:
+    if mistake["type"] in _NO_TABLE:
+        message = "must be a table of keys and values"
+    if not key:
         return message
     given = mistake["input"]
-    shown = "" if isinstance(given, dict) else f" is {given!r}"
     hint = near_match(given, _words(mistake)) if isinstance(given, str) else ""
-    return f"{key}{shown}: {message[:1].lower()}{message[1:]}{hint}"
+    return f"{key}{_shown(given, mistake)}: {message[:1].lower()}{message[1:]}{hint}"
+
+
+def _shown(given: Any, mistake: ErrorDetails) -> str:
+    """Say what was given, as it would stand in a file; a table that holds a mistake needs no telling."""
+    if isinstance(given, dict):
+        return "" if mistake["type"] in {"value_error", "missing"} else " is a table"
+    return f" is {given!r}" if isinstance(given, str | int | float | list | None) else f" is {given}"
 
 
 def _words(mistake: ErrorDetails) -> list[str]:
     """Return the words that a closed list allows."""
     expected = str(mistake.get("ctx", {}).get("expected", ""))
-    return [word.strip("' ") for word in expected.replace(" or ", ",").split(",")]
+    return [word for part in expected.replace(" or ", ",").split(",") if (word := part.strip("' "))]
 
 
-def _model_at(path: Sequence[str], model: type[BaseModel]) -> type[BaseModel]:
+def _keys_at(path: Sequence[str], model: type[BaseModel] | None) -> list[str]:
+    """Return the keys of the table at *path* below *model*, through named tables of tables; empty if not known."""
+    at: Any = model
     for part in path:
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return model
-        model = inner
-    return model
+        if _is_model(at):
+            at = at.model_fields[part].annotation if part in at.model_fields else None
+        else:
+            at = get_args(at)[1] if get_origin(at) is dict else None
+    return sorted(at.model_fields) if _is_model(at) else []
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -2,7 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -19,14 +19,7 @@ DRIVER_GROUP = "ffzero_lab.drivers"
 SIBLINGS = ("drivers", "calibration", "protocols")
 
 
-def open_device(
-    device: str,
-    clock: Clock | None = None,
-    *,
-    run: Path | None = None,
-    wait_s: float = 0.2,
-    **options: Any,
-) -> Guarded:
+def open_device(device: str, /, clock: Clock | None = None, **options: Any) -> Guarded:
     """Open a device by its name, without energising anything, behind the guard.
 
     Hardware is locked first and let go when the device is closed, so that one process at a time has it; when the
@@ -38,19 +31,30 @@ def open_device(
         ``twin``, ``twin:photonic``, the name of any installed driver, or ``module:Class`` of a driver of one's own.
     clock
         Time as the device shall see it; None leaves the choice to the driver.
-    run
-        The run folder that others shall see as the owner.
-    wait_s
-        How long to wait for another owner.
     **options
         Fields of the driver's ``Config``.
 
     Raises
     ------
     InputError
-        For an unknown device, an option that its configuration does not allow, or shadowed packages.
+        For an unknown device, options that its configuration or the driver does not allow, or shadowed packages.
     BenchBusy
         When another process has the bench; it was then not touched.
+    """
+    return open_configured(device, options, clock)
+
+
+def open_configured(
+    device: str,
+    options: Mapping[str, Any],
+    clock: Clock | None = None,
+    *,
+    run: Path | None = None,
+    wait_s: float = 0.2,
+) -> Guarded:
+    """Open a device as `open_device` does, with *options* that somebody wrote: no name among them is reserved.
+
+    *run* is the run folder that others shall see as the owner, *wait_s* how long to wait for another owner.
     """
     driver, config = _configured(device, options)
     lock = _lock_of(device, driver, config)
@@ -60,15 +64,29 @@ def open_device(
     except BaseException as error:
         if lock is not None:
             lock.release(parked=not crashed)
-        if isinstance(error, ImportError):
-            raise InputError(f"device {device!r} needs a package that is not installed: {error}") from error
-        raise
+        refused = _as_bad_input(error, device)
+        if refused is None:
+            raise
+        raise refused from error
     if crashed:
         with ExitStack() as closing_on_failure:
             closing_on_failure.push(opened)
             opened.park()
             closing_on_failure.pop_all()
     return opened
+
+
+def _as_bad_input(error: BaseException, device: str) -> InputError | None:
+    """Return what a person can mend of a device that would not open; None for everything else."""
+    if isinstance(error, InputError):
+        return None  # says it already
+    if isinstance(error, ImportError):
+        return InputError(f"device {device!r} needs a package that is not installed: {error}")
+    if isinstance(error, ValidationError):
+        return InputError(explain_validation(error, None, f"device {device!r} cannot be as its settings say"))
+    if isinstance(error, ValueError):
+        return InputError(f"device {device!r} refuses its settings: {' '.join(str(error).split())}")
+    return None
 
 
 def bench_lock_of(device: str, options: Mapping[str, Any]) -> BenchLock | None:
@@ -80,7 +98,7 @@ def bench_lock_of(device: str, options: Mapping[str, Any]) -> BenchLock | None:
 def _configured(device: str, options: Mapping[str, Any]) -> tuple[type[Driver], BaseModel]:
     driver = find_driver(device)
     try:
-        return driver, driver.Config(**options)
+        return driver, driver.Config.model_validate(dict(options))
     except ValidationError as error:
         raise InputError(explain_validation(error, driver.Config, f"device {device!r}")) from None
 
@@ -98,10 +116,10 @@ def find_driver(device: str) -> type[Driver]:
     installed = installed_drivers()
     entry = installed.get(device.replace(":", "."))
     if entry is not None:
-        return entry.load()
+        return _loaded(device, entry.load)
     module, separator, name = device.partition(":")
     if separator and name.isidentifier() and module and importlib.util.find_spec(module.partition(".")[0]):
-        return _driver_in(module, name)
+        return _loaded(device, lambda: getattr(importlib.import_module(module), name))
     raise not_one_of("device", device, [key.replace(".", ":") for key in installed])
 
 
@@ -123,11 +141,12 @@ def check_siblings() -> None:
             )
 
 
-def _driver_in(module: str, name: str) -> type[Driver]:
+def _loaded(device: str, load: Callable[[], Any]) -> type[Driver]:
+    """Import a driver; whatever its module or a vendor's library raises becomes one message."""
     try:
-        found = getattr(importlib.import_module(module), name)
+        found = load()
     except Exception as error:
-        raise InputError(f"device '{module}:{name}' cannot be loaded: {type(error).__name__}: {error}") from error
+        raise InputError(f"device {device!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if not hasattr(found, "Config") or not hasattr(found, "open"):
-        raise InputError(f"device '{module}:{name}' is no driver: it needs a Config and open(config, clock)")
+        raise InputError(f"device {device!r} is no driver: it needs a Config and open(config, clock)")
     return found

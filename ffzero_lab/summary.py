@@ -16,9 +16,9 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
     own = [float((layer.argmax(axis=1) == labels).mean()) for layer in trained.similarity]
     total = session.device.ledger.total
     baselines = None
-    if progress.untrained is not None:
+    if session.settings.baselines:
         baselines = {
-            "untrained_device": accuracies(progress.untrained, labels),
+            "untrained_device": None if progress.untrained is None else accuracies(progress.untrained, labels),
             "linear_classifier": linear_classifier_accuracy(session.dataset),
         }
     return {

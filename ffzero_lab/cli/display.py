@@ -1,8 +1,10 @@
 """What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere, nothing with ``--json``."""
 
+import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +25,7 @@ PLAIN_LINES_PER_LAYER = 10
 
 
 class Display(ABC):
-    """Shows the events of one run. A failure to display never ends a run: it is told once, then the display rests."""
+    """Shows one run. A failure to display never ends it: the failure is told once, then the display rests."""
 
     def __init__(self, session: Session, path: Path, notes: tuple[str, ...] = ()) -> None:
         self.session, self.path, self.notes = session, path, notes
@@ -31,37 +33,58 @@ class Display(ABC):
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if self._broken:
-            return
-        try:
-            self._show(event)
-        except (OSError, ValueError) as error:
-            self._broken = True
-            print(f"ffzero-lab: the display failed and rests, the run goes on: {error}", file=sys.stderr)  # noqa: T201
+        self._try(lambda: self._show(event))
+
+    def conclude(self, summary: Mapping[str, Any]) -> None:
+        """Show the result."""
+        self._try(lambda: self._conclude(summary))
+
+    def __enter__(self) -> Self:
+        self._try(self._begin)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._try(self._end)
+
+    @abstractmethod
+    def _begin(self) -> None: ...
 
     @abstractmethod
     def _show(self, event: Event) -> None: ...
 
     @abstractmethod
-    def conclude(self, summary: Mapping[str, Any]) -> None:
-        """Show the result."""
+    def _conclude(self, summary: Mapping[str, Any]) -> None: ...
 
-    def __enter__(self) -> Self:
-        return self
+    @abstractmethod
+    def _end(self) -> None: ...
 
-    def __exit__(self, *_: object) -> None:
-        """End the display."""
-        self._broken = True
+    def _try(self, tell: Callable[[], None]) -> None:
+        if self._broken:
+            return
+        try:
+            tell()
+        except (OSError, ValueError) as error:
+            self._broken = True
+            if isinstance(error, BrokenPipeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python flushes at its end must not fail as well
+            with suppress(OSError):
+                print(f"ffzero-lab: the display failed and rests, the run goes on: {error}", file=sys.stderr)  # noqa: T201
 
 
 class Silent(Display):
     """Shows nothing: standard output belongs to the JSON document."""
 
+    def _begin(self) -> None:
+        pass
+
     def _show(self, event: Event) -> None:
         del event
 
-    def conclude(self, summary: Mapping[str, Any]) -> None:
-        """Show nothing."""
+    def _conclude(self, summary: Mapping[str, Any]) -> None:
+        del summary
+
+    def _end(self) -> None:
+        pass
 
 
 class Lines(Display):
@@ -71,21 +94,21 @@ class Lines(Display):
         super().__init__(session, path, notes)
         self.console = console
 
-    def __enter__(self) -> Self:
+    def _begin(self) -> None:
         for line in (*self.notes, *plan_lines(self.session), f"run folder: {self.path}"):
             self._print(line)
-        return self
 
     def _show(self, event: Event) -> None:
         if isinstance(event, StepDone) and event.step % max(1, event.steps // PLAIN_LINES_PER_LAYER):
             return
-        spent = self.session.device.ledger.total
-        self._print(describe(event, spent))
+        self._print(describe(event, self.session.device.ledger.total))
 
-    def conclude(self, summary: Mapping[str, Any]) -> None:
-        """Print the result."""
+    def _conclude(self, summary: Mapping[str, Any]) -> None:
         self.console.print(result_table(summary))
         self._print(f"run folder: {self.path}")
+
+    def _end(self) -> None:
+        pass
 
     def _print(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -96,6 +119,7 @@ class Live(Lines):
 
     def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
         super().__init__(session, path, notes, console)
+        self._looked = ""
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -111,34 +135,42 @@ class Live(Lines):
             for layer in range(len(session.network.layers))
         ]
 
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def _begin(self) -> None:
+        super()._begin()
         self._progress.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def _end(self) -> None:
         self._progress.stop()
 
     def _show(self, event: Event) -> None:
         if isinstance(event, StepDone):
             task = self._tasks[event.layer]
-            if event.step == 1:
+            if not self._progress.tasks[task].started:
                 self._progress.start_task(task)
-            state = f"loss {event.loss:.3f}  batch {event.accuracy:.1%}  slope {event.slope_rms:.2g}"
+            state = f"loss {event.loss:.3f}  batch {event.accuracy:.1%}  slope {event.slope_rms:.2g}{self._looked}"
             self._progress.update(task, completed=event.step, state=state)
-        elif not isinstance(event, Checked):
+        elif isinstance(event, Checked):
+            self._looked = f"  validation {event.validation_accuracy:.1%}"
+        else:
+            self._looked = ""
             self._print(describe(event, self.session.device.ledger.total))
 
-    def conclude(self, summary: Mapping[str, Any]) -> None:
-        """Stop the progress and print the result."""
+    def _conclude(self, summary: Mapping[str, Any]) -> None:
         self._progress.stop()
-        super().conclude(summary)
+        super()._conclude(summary)
+
+
+class _Console(Console):
+    """A console that lets a closed pipe be handled like any other failure to display."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError("standard output was closed")
 
 
 def display_for(session: Session, path: Path, notes: tuple[str, ...], *, as_json: bool) -> Display:
     """Return the display that fits standard output; *notes* are told first."""
     if as_json:
         return Silent(session, path, notes)
-    console = Console()
+    console = _Console()
     kind = Live if console.is_terminal else Lines
     return kind(session, path, notes, console)

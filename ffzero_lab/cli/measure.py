@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.datasets import load_dataset, read_unlabelled
+from ffzero_lab.device import InterlockBound, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
-from ffzero_lab.opening import open_device
+from ffzero_lab.opening import open_configured
 from ffzero_lab.rule.readout import accuracies, predicted_classes
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Measured, Network, TrainSettings
@@ -25,7 +26,7 @@ def evaluate_command(
     with outcome(as_json=as_json):
         reader = RunReader(run)
         settings = _settings(reader)
-        network = _network(reader)
+        network = network_of(reader)
         loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir)
         if loaded.classes != network.classes:
             raise InputError(
@@ -54,8 +55,11 @@ def evaluate_command(
 def predict_command(run: Path, file: Path, *, output: Path | None, device: str | None, as_json: bool) -> None:
     """Predict the class of every row of an unlabelled file."""
     with outcome(as_json=as_json):
+        if output is not None and (as_json or output.exists() or not output.parent.is_dir()):
+            why = "goes without --json" if as_json else "exists already" if output.exists() else "is in no folder"
+            raise InputError(f"--output {output} {why}; choose another")
         reader = RunReader(run)
-        network = _network(reader)
+        network = network_of(reader)
         features = read_unlabelled(file, len(network.encoder.offset))
         measured, n_outside = _measure(reader, network, features, device)
         readout = _settings(reader).readout
@@ -74,20 +78,25 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
         if output is None:
             typer.echo(text.getvalue(), nl=False)
         else:
-            if output.exists():
-                raise InputError(f"{output} exists already; choose another --output")
             output.write_text(text.getvalue(), encoding="utf-8")
             typer.echo(f"{len(names)} predictions in {output}")
         _warn(measured, n_outside)
 
 
-def _network(reader: RunReader) -> Network:
+def network_of(reader: RunReader) -> Network:
+    """Return the network of a run; tells on standard error when the run is not complete."""
+    checkpoint = reader.checkpoint()
     try:
-        network = Network.from_arrays(reader.checkpoint().arrays)
+        network = Network.from_arrays(checkpoint.arrays)
     except KeyError as error:
         raise InputError(f"the checkpoint of {reader.path} lacks {error}; it was written by another program") from None
     if reader.summary is None:
-        typer.echo(f"ffzero-lab: {reader.path} is not complete; its last checkpoint is used", err=True)
+        done = len(checkpoint.plain["session"]["progress"]["layers"])
+        typer.echo(
+            f"ffzero-lab: {reader.path} is not complete: {done} of {len(network.layers)} layers are trained, "
+            "the others stand at their start",
+            err=True,
+        )
     return network
 
 
@@ -102,15 +111,20 @@ def _measure(
     name: str = saved["name"] if device is None else device
     options: dict[str, Any] = saved["options"] if device is None else {}
     encoded = network.encoder.encode(features)
-    with open_device(name, **options) as opened:
+    with open_configured(name, options) as opened:
         described = [(layer.n_parameters, layer.n_outputs) for layer in opened.description.layers]
         trained = [(len(layer.parameters), layer.prototypes.shape[1]) for layer in network.layers]
         if described != trained:
             raise InputError(
                 f"device {name!r} has (parameters, outputs) {described} by layer, the run was trained on {trained}"
             )
-        with opened.ledger.spending_on("evaluation"):
-            return network.measure(opened, encoded.patterns), encoded.n_outside
+        bounds = {channel: InterlockBound(**bound) for channel, bound in reader.manifest["interlocks"].items()}
+        with interlocks_on(opened, interlocks_for(opened.description, bounds)) as interlocks:
+            opened.before_exchange = interlocks.check
+            with opened.ledger.spending_on("evaluation"):
+                measured = network.measure(opened, encoded.patterns)
+            interlocks.check()
+        return measured, encoded.n_outside
 
 
 def _warn(measured: Measured, n_outside: int) -> None:

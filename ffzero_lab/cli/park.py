@@ -6,7 +6,7 @@ import typer
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.request import device_options
-from ffzero_lab.opening import bench_lock_of, open_device
+from ffzero_lab.opening import bench_lock_of, open_configured
 from ffzero_lab.runs import ControlRequest, ask
 
 
@@ -17,7 +17,7 @@ def park_command(device: str, assignments: list[str], *, wait_s: float, as_json:
         lock = bench_lock_of(device, options)
         owner = None if lock is None else lock.owner
         stopped = None if owner is None else _ask(owner.run)
-        with open_device(device, wait_s=wait_s, **options) as opened:
+        with open_configured(device, options, wait_s=wait_s) as opened:
             opened.park()
             name = opened.description.name
         if as_json:

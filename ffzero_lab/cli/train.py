@@ -10,6 +10,7 @@ from typing import Any
 
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
+from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
@@ -17,7 +18,7 @@ from ffzero_lab.datasets import load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
-from ffzero_lab.opening import open_device
+from ffzero_lab.opening import open_configured
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
@@ -28,11 +29,11 @@ from ffzero_lab.training.progress import under
 def train(request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool) -> None:
     """Carry out a request for a new run, or only say what it would do."""
     settings = request.settings
-    start = None if start_from is None else _network_of(start_from)
+    start = None if start_from is None else network_of(RunReader(start_from))
     dataset = load_dataset(settings.dataset, settings.data_dir)
     name = request.name or _default_name(settings.dataset, settings.seed)
     path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-    with _told_how_to_go_on(path), open_device(request.device, run=path, **request.device_options) as device:
+    with _told_how_to_go_on(path), open_configured(request.device, request.device_options, run=path) as device:
         session = Session(device, dataset, settings, start)
         interlocks_for(device.description, request.interlocks)
         if dry_run:
@@ -64,10 +65,10 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         raise InputError(f"dataset {dataset.name} is not the one {path} was started with: its fingerprint changed")
     checkpoint, refused = reader.newest_checkpoint()
     started_from = manifest.get("started_from")
-    start = None if started_from is None or checkpoint is not None else _network_of(Path(started_from))
+    start = None if started_from is None or checkpoint is not None else network_of(RunReader(Path(started_from)))
     with (
         _told_how_to_go_on(path),
-        open_device(manifest["device"]["name"], run=path, **manifest["device"]["options"]) as device,
+        open_configured(manifest["device"]["name"], manifest["device"]["options"], run=path) as device,
     ):
         session = Session(device, dataset, settings, start)
         _check_bench(device.description.serial_number, manifest, path)
@@ -130,10 +131,6 @@ def _show_dry_run(session: Session, as_json: bool) -> None:
         print_json(dry_run_numbers(session))
     else:
         print("\n".join(dry_run_lines(session)))  # noqa: T201
-
-
-def _network_of(run: Path) -> Network:
-    return Network.from_arrays(RunReader(run).checkpoint().arrays)
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:

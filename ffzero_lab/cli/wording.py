@@ -56,8 +56,9 @@ def result_table(summary: Mapping[str, Any]) -> Table:
         table.add_row(f"{name}{default}", f"{accuracy:.1%}")
     baselines = summary["baselines"]
     if baselines is not None:
-        untrained = baselines["untrained_device"][summary["readout"]]
-        table.add_row("untrained device, same readout", f"{untrained:.1%}", style="dim")
+        untrained = baselines["untrained_device"]
+        share = "dark" if untrained is None else f"{untrained[summary['readout']]:.1%}"
+        table.add_row("untrained device, same readout", share, style="dim")
         table.add_row("linear classifier on the raw features", f"{baselines['linear_classifier']:.1%}", style="dim")
     table.caption = (
         f"{summary['writes']:,} writes, {summary['shots']:,} shots; device time "

@@ -72,6 +72,11 @@ class Guarded(Device):
             self.driver.write_parameters(layer, values)
         self.ledger.add(writes=1)
 
+    def check_parameters(self, layer: int, values: FloatArray) -> None:
+        """Raise LimitViolation when *values* (P,) could not be written with all other layers parked; writes nothing."""
+        self._check_usable(layer)
+        SetpointLimits(self.description).check_settings(layer, values[np.newaxis])
+
     def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
         """Read staged *rows* in order; raises BadReply, DarkBatch or LimitViolation (rows that are not staged)."""
         self._check_usable(layer)
@@ -235,12 +240,17 @@ class Guarded(Device):
 
     def _shaped(self, layer: int, outputs: FloatArray, lead: tuple[int, ...]) -> FloatArray:
         expected = (*lead, self.description.layers[layer].n_outputs)
+        if getattr(outputs, "dtype", np.dtype(object)).kind != "f":
+            raise BadReply(
+                f"{self.description.name}, layer {layer}: outputs that are no array of floating-point numbers "
+                f"({getattr(outputs, 'dtype', type(outputs).__name__)}); the reply was discarded"
+            )
         if outputs.shape != expected:
             raise BadReply(
                 f"{self.description.name}, layer {layer}: outputs of shape {outputs.shape} instead of {expected}; "
                 "the reply was discarded"
             )
-        return outputs
+        return outputs.astype(np.float64, copy=False)
 
     def _judge(self, layer: int, outputs: FloatArray) -> None:
         described = self.description.layers[layer]

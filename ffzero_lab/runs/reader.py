@@ -34,10 +34,15 @@ class RunReader:
         return read_checkpoint(self.path, str(self.manifest.get("run_id")))
 
     def checkpoint(self) -> Checkpoint:
-        """Return the newest intact checkpoint; raises InputError when there is none."""
-        found, _ = self.newest_checkpoint()
+        """Return the newest checkpoint; raises InputError when there is none, or it is damaged.
+
+        An older one is good for going on with a run, not for using what it learned: it holds less than was reported.
+        """
+        found, refused = self.newest_checkpoint()
         if found is None:
             raise InputError(f"{self.path} has no {CHECKPOINT}: the run ended before its first checkpoint")
+        if refused:
+            raise InputError(f"the result of {self.path} cannot be used: {'; '.join(refused)}")
         return found
 
     def metrics(self) -> Iterator[dict[str, Any]]:

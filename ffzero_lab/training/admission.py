@@ -3,8 +3,9 @@
 import numpy as np
 
 from ffzero_lab.datasets import Dataset
-from ffzero_lab.device import DeviceDescription, LayerDescription
+from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
+from ffzero_lab.training.network import Network
 from ffzero_lab.training.settings import TrainSettings
 
 LARGEST_COMPONENT = 6.0
@@ -27,6 +28,10 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
         if len(layer.alive) == 0:
             raise InputError(f"{where}: every parameter is marked dead; there is nothing to train")
         _admit_amplitude(where, layer, settings.epsilon)
+    memory = description.pattern_memory
+    largest = max(len(dataset.train_labels), len(dataset.test_labels))
+    if memory is not None and memory < largest:
+        raise InputError(f"{description.name} holds {memory} patterns, dataset {dataset.name} needs {largest} at once")
     if description.topology == "reinjected":
         for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):
             if layer.n_outputs != after.n_inputs:
@@ -34,6 +39,18 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
                     f"{description.name}: layer {number} has {layer.n_outputs} outputs, layer {number + 1} takes "
                     f"{after.n_inputs} inputs; reinjection needs the same count"
                 )
+
+
+def check_power(device: Guarded, network: Network) -> None:
+    """Raise InputError when the guard would refuse the parameters that training starts from; writes nothing."""
+    for number, layer in enumerate(network.layers):
+        try:
+            device.check_parameters(number, layer.parameters)
+        except LimitViolation as refusal:
+            raise InputError(
+                f"training cannot start: {refusal}. Use fewer or more efficient actuators, or raise the power budget "
+                "if the cooling allows it"
+            ) from None
 
 
 def _admit_amplitude(where: str, layer: LayerDescription, epsilon: float) -> None:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.device import DarkBatch
 from ffzero_lab.rule.losses import Loss, LossValue
 from ffzero_lab.rule.similarity import Directions, directions_of, similarities, slope_in_outputs
+
+MAX_DARK_SHARE = 0.01
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -57,3 +60,12 @@ class Judge:
     def slope_in_outputs(self, judged: Judgement) -> FloatArray:
         """Return ∂L/∂z (B, n) of a judgement of this judge."""
         return slope_in_outputs(judged.loss.slope, judged.directions, self.prototypes)
+
+
+def refuse_darkness(dark: int, n_patterns: int, where: str, floor: float) -> None:
+    """Raise DarkBatch when more than 1 % of the patterns of a reading are under the detection floor."""
+    if dark > MAX_DARK_SHARE * n_patterns:
+        raise DarkBatch(
+            f"{where}: {dark} of {n_patterns} patterns are under the detection floor of {floor:.3g}; at most 1 % may "
+            "be. Raise the optical power or the detectors' gain, or leave dark patterns out"
+        )

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.device import DarkBatch, Device, LayerDescription, Reach
+from ffzero_lab.device import Device, LayerDescription, Reach
 from ffzero_lab.rule.bounds import ParameterBox
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
-from ffzero_lab.training.judgement import Judge
+from ffzero_lab.training.judgement import Judge, refuse_darkness
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.watch import Watch
 
@@ -23,7 +23,6 @@ Labels = NDArray[np.int64]
 
 StopReason = Literal["steps", "budget", "patience"]
 
-MAX_DARK_SHARE = 0.01
 COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected")
 SIGNS = {"pair": (1.0, -1.0), "abba": (1.0, -1.0, -1.0, 1.0)}
 
@@ -117,9 +116,8 @@ class LayerTrainer:
         return step
 
     def settled(self) -> FloatArray:
-        """Return the parameters (P,) inside the bounds, with no room kept for a perturbation."""
-        self._settle(np.zeros_like(self.parameters))
-        return self.parameters
+        """Return the parameters (P,) inside the bounds, with no room kept for a perturbation; changes nothing."""
+        return self._box.settle(self.parameters).values
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return the whole state as arrays and plain values; nothing of it is ever changed in place."""
@@ -182,12 +180,7 @@ class LayerTrainer:
 
     def _note_darkness(self, dark: int, n_patterns: int) -> None:
         self.dark += dark
-        if dark > MAX_DARK_SHARE * n_patterns:
-            raise DarkBatch(
-                f"{self.device.description.name}, layer {self.layer}: {dark} of {n_patterns} patterns are under the "
-                f"detection floor of {self.task.judge.floor:.3g}; at most 1 % may be. Raise the optical power or the "
-                "detectors' gain, or leave dark patterns out"
-            )
+        refuse_darkness(dark, n_patterns, f"{self.device.description.name}, layer {self.layer}", self.task.judge.floor)
 
 
 def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:

@@ -6,6 +6,8 @@ from ffzero_lab.device import Counts, DeviceDescription, Purpose
 from ffzero_lab.errors import InputError
 from ffzero_lab.training.settings import TrainSettings
 
+TAP_PATTERNS = 64
+"""Patterns with which the taps of a cascade are looked at before training."""
 RESERVE = 1.2
 """A budget keeps so much of the predicted time for what comes after training: latencies differ from what is stated."""
 
@@ -49,7 +51,7 @@ def plan_run(
     """
     n_layers = len(description.layers)
     batch = min(settings.batch, n_train - n_validation)
-    fixed = _besides_training(settings, n_layers, n_train, n_test)
+    fixed = _besides_training(settings, description, n_train, n_test)
     fixed_seconds = sum(spent.seconds(description.timing) for spent in fixed.values())
     step = Counts(settings.readings_per_step, settings.readings_per_step, settings.readings_per_step * batch)
     look = Counts(1, 1, n_validation) if n_validation else Counts()
@@ -77,11 +79,15 @@ def plan_run(
     return Plan(steps, batch, counts, seconds, layer_seconds)
 
 
-def _besides_training(settings: TrainSettings, n_layers: int, n_train: int, n_test: int) -> dict[Purpose, Counts]:
+def _besides_training(
+    settings: TrainSettings, description: DeviceDescription, n_train: int, n_test: int
+) -> dict[Purpose, Counts]:
     """Return what a run measures once, however long it trains."""
+    n_layers = len(description.layers)
     test_once = Counts(n_layers, n_layers, n_layers * n_test)
+    taps = Counts(n_layers, n_layers, n_layers * min(TAP_PATTERNS, n_train))
     return {
         "carry": Counts(n_layers, n_layers, n_layers * n_train),
-        "evaluation": test_once,
+        "evaluation": test_once + taps if description.topology == "cascaded" else test_once,
         "baseline": test_once if settings.baselines else Counts(),
     }

@@ -13,12 +13,11 @@ from ffzero_lab.training.carry import Carry
 from ffzero_lab.training.events import Problem, TapPower
 from ffzero_lab.training.layer import initial_parameters
 from ffzero_lab.training.network import Network, TrainedLayer, read_all, stage
+from ffzero_lab.training.plan import TAP_PATTERNS
 from ffzero_lab.training.settings import TrainSettings
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
-
-TAP_PATTERNS = 64
 
 
 def untrained_network(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> Network:

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset
-from ffzero_lab.device import Counts, Guarded
+from ffzero_lab.device import Counts, DarkBatch, Guarded
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
-from ffzero_lab.training.admission import admit
+from ffzero_lab.training.admission import admit, check_power
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
-from ffzero_lab.training.judgement import Judge
+from ffzero_lab.training.judgement import Judge, refuse_darkness
 from ffzero_lab.training.layer import LayerTask, LayerTrainer
 from ffzero_lab.training.network import Measured, Network, read_all, stage
 from ffzero_lab.training.plan import plan_run
@@ -48,8 +48,9 @@ class Session:
             n_validation=len(self._validation_rows),
             n_test=len(dataset.test_labels),
         )
-        untrained = untrained_network(device.description, dataset, settings)
-        self.network = untrained if start is None else untrained.starting_from(start)
+        self._untrained = untrained_network(device.description, dataset, settings)
+        self.network = self._untrained if start is None else self._untrained.starting_from(start)
+        check_power(device, self._untrained)
         self.progress: Progress | None = None
         self.trained: Measured | None = None
         self._trainer: LayerTrainer | None = None
@@ -152,19 +153,23 @@ class Session:
         encoder = self.network.encoder
         patterns = encoder.encode(self.dataset.train_inputs).patterns
         test = encoder.encode(self.dataset.test_inputs)
-        events = tuple(self._first_look(test.n_outside, patterns))
-        yield events
-        untrained = None
+        looked = tuple(self._first_look(test.n_outside, patterns))
+        yield looked
+        untrained, problems = None, _messages(looked)
         if self.settings.baselines:
-            with self.device.ledger.spending_on("baseline"):
-                untrained = self.network.measure(self.device, test.patterns).similarity
+            try:
+                with self.device.ledger.spending_on("baseline"):
+                    untrained = self._untrained.measure(self.device, test.patterns).similarity
+            except DarkBatch as dark:
+                problems = (*problems, f"the untrained device gives no baseline: {dark}")
         self.progress = Progress(
             patterns=patterns,
             similarity=np.zeros((len(self.network.layers), len(patterns), self.dataset.n_classes)),
             untrained=untrained,
-            problems=_messages(events),
-            tap_power=tuple(event.mean for event in events if isinstance(event, TapPower)),
+            problems=problems,
+            tap_power=tuple(event.mean for event in looked if isinstance(event, TapPower)),
         )
+        yield tuple(Problem(message) for message in problems[len(_messages(looked)) :])
 
     def _step(self, trainer: LayerTrainer) -> Generator[Event]:
         """Take one step and look whether a limit ends the layer."""
@@ -197,7 +202,8 @@ class Session:
             device.write_parameters(layer, own.parameters)
             outputs = read_all(device, layer, len(labels))
         similarity = progress.similarity.copy()
-        similarity[layer], _ = own.similarity(outputs, trainer.task.judge.floor)
+        similarity[layer], dark = own.similarity(outputs, trainer.task.judge.floor)
+        refuse_darkness(dark, len(labels), f"{device.description.name}, layer {layer}", trainer.task.judge.floor)
         done = LayerDone(
             layer=layer,
             steps=trainer.step,
@@ -239,6 +245,8 @@ class Session:
             outputs = self.device.read_outputs(trainer.layer, self._validation_rows)
         labels = self.dataset.train_labels[self._validation_rows]
         judged = trainer.task.judge(outputs, labels, trainer.task.base[self._validation_rows])
+        where = f"{self.device.description.name}, layer {trainer.layer}, validation part"
+        refuse_darkness(judged.dark, len(labels), where, trainer.task.judge.floor)
         return judged.correct / len(labels)
 
     def _trainer_of(self, layer: int) -> LayerTrainer:

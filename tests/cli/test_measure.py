@@ -64,3 +64,29 @@ def test_a_folder_that_is_no_run_is_refused(cli: Command, tmp_path: Path) -> Non
     ended = cli("evaluate", tmp_path)
     assert ended.code == 2
     assert "no run folder" in ended.err
+
+
+def test_evaluate_keeps_the_interlocks_of_the_run(cli: Command, trained: Path) -> None:
+    manifest = json.loads((trained / "manifest.json").read_text())
+    manifest["interlocks"] = {"heat_0": {"lower": None, "upper": 1e-6, "debounce": 1}}
+    (trained / "manifest.json").write_text(json.dumps(manifest))
+    ended = cli("evaluate", trained)
+    assert ended.code == 4
+    assert "heat_0" in ended.err
+
+
+def test_a_damaged_checkpoint_is_never_replaced_by_an_older_one_in_an_evaluation(cli: Command, trained: Path) -> None:
+    (trained / "checkpoint.npz").write_bytes((trained / "checkpoint.npz").read_bytes()[:1000])
+    for command in (("evaluate", trained), ("predict", trained, "nothing.csv"), ("train", "--from", trained)):
+        ended = cli(*command)
+        assert ended.code == 2
+        assert "cannot be used" in ended.err
+
+
+def test_predict_refuses_a_place_it_cannot_write_before_it_measures(
+    cli: Command, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "new.csv").write_text("a,b,c\n0.2,1.1,3\n")
+    ended = cli("predict", trained, "new.csv", "--output", "no/where.csv")
+    assert ended.code == 2
+    assert "is in no folder" in ended.err

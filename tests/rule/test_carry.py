@@ -21,7 +21,7 @@ UPPER = st.floats(0.01, 100)
 
 @given(OUTPUTS, UPPER)
 def test_intensities_are_divided_by_the_brightest_output_of_their_pattern(outputs: FloatArray, upper: float):
-    carried = Carry(signed=False, upper=upper).apply(outputs)
+    carried = Carry(0.0, upper).apply(outputs)
     for z, x in zip(outputs.tolist(), carried.tolist(), strict=True):
         peak = max(z)
         expected = [upper * max(value, 0.0) / peak if peak > 0.0 else 0.0 for value in z]
@@ -30,14 +30,14 @@ def test_intensities_are_divided_by_the_brightest_output_of_their_pattern(output
 
 @given(OUTPUTS, UPPER)
 def test_intensities_stay_in_the_range_of_the_next_layer_exactly(outputs: FloatArray, upper: float):
-    carried = Carry(signed=False, upper=upper).apply(outputs)
+    carried = Carry(0.0, upper).apply(outputs)
     assert (carried >= 0.0).all()
     assert (carried <= upper).all()
 
 
 @given(OUTPUTS, UPPER)
 def test_signed_outputs_keep_their_sign_and_fill_the_range(outputs: FloatArray, upper: float):
-    carried = Carry(signed=True, upper=upper).apply(outputs)
+    carried = Carry(-upper, upper).apply(outputs)
     for z, x in zip(outputs.tolist(), carried.tolist(), strict=True):
         peak = max(abs(value) for value in z)
         expected = [upper * value / peak if peak > 0.0 else 0.0 for value in z]
@@ -46,14 +46,14 @@ def test_signed_outputs_keep_their_sign_and_fill_the_range(outputs: FloatArray, 
 
 @given(OUTPUTS, st.floats(1e-6, 1e6), st.booleans())
 def test_the_carry_forgets_the_brightness_of_a_pattern(outputs: FloatArray, factor: float, signed: bool):
-    carry = Carry(signed, 2.0)
+    carry = Carry(-2.0 if signed else 0.0, 2.0)
     np.testing.assert_allclose(carry.apply(outputs * factor), carry.apply(outputs), rtol=1e-12)
 
 
 def test_a_pattern_without_a_positive_reading_stays_dark():
     outputs = np.array([[0.0, 0.0], [-0.1, -0.2], [-0.1, 0.4]])
-    np.testing.assert_allclose(Carry(signed=False, upper=1.0).apply(outputs), [[0, 0], [0, 0], [0, 1]])
-    np.testing.assert_allclose(Carry(signed=True, upper=1.0).apply(outputs), [[0, 0], [-0.5, -1], [-0.25, 1]])
+    np.testing.assert_allclose(Carry(0.0, 1.0).apply(outputs), [[0, 0], [0, 0], [0, 1]])
+    np.testing.assert_allclose(Carry(-1.0, 1.0).apply(outputs), [[0, 0], [-0.5, -1], [-0.25, 1]])
 
 
 def layer(lower: float, upper: float) -> LayerDescription:
@@ -71,19 +71,35 @@ def layer(lower: float, upper: float) -> LayerDescription:
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper", "signed", "reach"),
-    [(0.0, 1.0, False, 1.0), (-1.0, 1.0, True, 1.0), (-0.5, 2.0, True, 0.5), (-2.0, 0.7, True, 0.7)],
+    ("lower", "upper", "carry"),
+    [
+        (0.0, 1.0, Carry(0.0, 1.0)),
+        (0.2, 1.0, Carry(0.2, 1.0)),
+        (-1.0, 1.0, Carry(-1.0, 1.0)),
+        (-0.5, 2.0, Carry(-0.5, 0.5)),
+        (-2.0, 0.7, Carry(-0.7, 0.7)),
+    ],
 )
-def test_the_carry_uses_the_range_the_next_layer_declares(lower: float, upper: float, signed: bool, reach: float):
-    assert Carry.into(layer(lower, upper)) == Carry(signed, reach)
+def test_the_carry_uses_the_range_the_next_layer_declares(lower: float, upper: float, carry: Carry):
+    assert Carry.into(layer(lower, upper)) == carry
 
 
-@given(st.booleans(), UPPER)
-def test_a_carry_comes_back_from_its_arrays(signed: bool, upper: float):
-    assert Carry.from_arrays(Carry(signed, upper).to_arrays()) == Carry(signed, upper)
+def test_inputs_that_start_above_zero_are_filled_from_there():
+    carried = Carry(0.2, 1.0).apply(np.array([[0.0, 0.5, 1.0], [-1.0, -2.0, 0.0]]))
+    np.testing.assert_allclose(carried, [[0.2, 0.6, 1.0], [0.2, 0.2, 0.2]])
+
+
+@given(OUTPUTS, UPPER)
+def test_signed_outputs_stay_in_the_range_of_the_next_layer_exactly(outputs: FloatArray, upper: float):
+    assert (np.abs(Carry(-upper, upper).apply(outputs)) <= upper).all()
+
+
+@given(st.sampled_from([-1.0, 0.0, 0.5]), UPPER)
+def test_a_carry_comes_back_from_its_arrays(lower: float, upper: float):
+    assert Carry.from_arrays(Carry(lower, upper).to_arrays()) == Carry(lower, upper)
 
 
 def test_outputs_are_left_alone():
     outputs = np.array([[-1.0, 2.0]])
-    Carry(signed=False, upper=1.0).apply(outputs)
+    Carry(0.0, 1.0).apply(outputs)
     assert outputs.tolist() == [[-1.0, 2.0]]
