@@ -127,6 +127,7 @@ def test_a_session_taken_up_anew_at_every_single_moment_ends_the_same(case: str,
         going = session.run()
         while (moment := next(going, None)) is not None:
             events += moment
+            assert len(events) <= len(expected_events)
             if session.state() is not None:
                 session = taken_up(case, keep(run, session))
                 going = session.run()
