@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from drivers.twin.photonic import PhotonicConfig, PhotonicTwin
+from drivers.twin.photonic.config import Activation
 from ffzero_lab.device import Device, HealthChannel, LinkLost, Timing, VirtualClock, WallClock
 
 FOREVER_S = 3600.0
@@ -62,7 +63,13 @@ class RecordedBench(Device):
 
     def __init__(self, config: RecordedConfig) -> None:
         self._config = config
-        twin = PhotonicConfig(ports=config.ports, layers=config.layers, kernel="numpy", topology=config.topology)
+        twin = PhotonicConfig(
+            ports=config.ports,
+            layers=config.layers,
+            kernel="numpy",
+            topology=config.topology,
+            activation=Activation(bias_rad=0.0),  # lets the light of few patterns through
+        )
         self._twin = PhotonicTwin(twin, VirtualClock())
         self.clock = WallClock()
         self.description = self._twin.description.model_copy(
@@ -102,7 +109,10 @@ class RecordedBench(Device):
         self._tell("exchange")
         time.sleep(self._fault("exchange_s", self._config.read_s))
         outputs = self._twin.read_outputs(layer, rows)
-        if self._fault("exchange", "") == "fail":
+        fault = self._fault("exchange", "")
+        if fault == "bug":
+            raise ZeroDivisionError("recorded: a mistake in the driver")
+        if fault == "fail":
             raise LinkLost("recorded: the connection broke; check the cable")
         self._tell("exchanged")
         return outputs
@@ -157,6 +167,7 @@ class Seen:
     pid: int
     what: str
     on: int
+    layer: int | None = None
 
 
 class Witness:
@@ -171,6 +182,11 @@ class Witness:
         self._server.bind(str(path))
         self._server.listen()
         threading.Thread(target=self._accept, name="witness", daemon=True).start()
+
+    @property
+    def layers(self) -> list[int]:
+        """Return the layers that were written, in order."""
+        return [seen.layer for seen in list(self.seen) if seen.layer is not None]
 
     @property
     def on(self) -> int:
@@ -226,7 +242,9 @@ class Witness:
                         self._outputs[told["layer"]] = int(told["on"], 16).bit_count()
                     elif told["what"] == "parked":
                         self._outputs.clear()
-                    self.seen.append(Seen(at_s, told["pid"], told["what"], sum(self._outputs.values())))
+                    self.seen.append(
+                        Seen(at_s, told["pid"], told["what"], sum(self._outputs.values()), told.get("layer"))
+                    )
 
 
 class Table:
@@ -234,6 +252,7 @@ class Table:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen] = []
         self.witness = Witness(folder / "witness")
         self.faults = folder / "faults.json"
         rows = [f"{5 if i % 2 else i % 5},{i % 3},{i % 7},{'rose' if i % 2 else 'tulip'}" for i in range(40)]
@@ -263,19 +282,36 @@ class Table:
         """Start a command; *script* is run instead of the plain command line."""
         run = ["-m", "ffzero_lab"] if script is None else ["-c", script]
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **how}
-        return subprocess.Popen(
-            [sys.executable, *run, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            preexec_fn=_hear_signals,
-            **given,
+        self._started.append(
+            process := subprocess.Popen(
+                [sys.executable, *run, *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                preexec_fn=_hear_signals,
+                **given,
+            )
         )
+        return process
 
     def run(self, *arguments: str, script: str | None = None) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error of a command."""
         process = self.start(*arguments, script=script)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
+
+    def started(self, *more: str, steps: int = 2000, readings: int = 20, script: str | None = None) -> subprocess.Popen:
+        """Start a run, and return when the bench was read so many times."""
+        process = self.start(*self.train(*more, steps=steps), script=script)
+        self.witness.wait_for("exchanged", count=readings)
+        return process
+
+    def close(self) -> None:
+        """End what was started and still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.witness.close()
 
     @property
     def runs(self) -> list[Path]:

@@ -33,7 +33,10 @@ PHASES = ("off", "running", "paused", "parking", "complete")
 class Injection:
     """What was done to one run, and what came of it."""
 
-    at_s: float
+    at_s: float | None
+    """Seconds after the start of the process, or None."""
+    after_message: int
+    """Message of the bench to its witness after which it happens, when it is not at a time."""
     signals: list[str]
     gaps_s: list[float]
     faults: dict[str, float]
@@ -60,12 +63,18 @@ class Injection:
         return parked and self.exit_right and self.last_line_right and self.resumed is not False
 
 
-def drawn(rng: random.Random, whole_s: float) -> Injection:
-    """Draw one injection into a run that takes *whole_s* undisturbed."""
+def drawn(rng: random.Random, whole_s: float, messages: int) -> Injection:
+    """Draw one injection into a run that takes *whole_s* and tells so many messages undisturbed.
+
+    A third comes at any time from the start on, half after any message, the others after one of the last: evaluation,
+    summary, parking, closing.
+    """
+    when = rng.choice(("time", "time", "message", "message", "message", "end"))
     count = rng.choice((1, 2, 3))
     gap_s = rng.choice((0.0, 0.003, 0.03, 0.3))
     return Injection(
-        at_s=rng.uniform(0.0, 1.02 * whole_s),
+        at_s=rng.uniform(0.0, whole_s) if when == "time" else None,
+        after_message=messages - rng.randrange(12) if when == "end" else rng.randint(1, messages),
         signals=[rng.choice(HANDLED).name for _ in range(count)],
         gaps_s=[rng.uniform(0.5, 1.5) * gap_s for _ in range(count - 1)],
         faults=rng.choice(({}, {}, {"park_s": 0.15}, {"exchange_s": 0.1}, {"exchange_s": 0.02, "park_s": 0.1})),
@@ -83,12 +92,18 @@ def inject(table: Table, injection: Injection, name: str) -> str:
     kept_apart = subprocess.PIPE if injection.as_json else subprocess.STDOUT
     process = table.start(*table.train("--name", name, *["--json"] * injection.as_json), stderr=kept_apart)
     asked = False
-    while time.monotonic() - began < injection.at_s and process.poll() is None:
+
+    def too_early() -> bool:
+        if injection.at_s is not None:
+            return time.monotonic() - began < injection.at_s
+        return len(table.witness.seen) < injection.after_message
+
+    while too_early() and process.poll() is None:
         if injection.paused and not asked and table.witness.whats().count("exchanged") > 20:
             (run,) = set(table.runs) - before
             (run / "control" / "pause.json").write_text('{"name": "pause", "park": false}')
             asked = True
-        time.sleep(0.0005)
+        time.sleep(0.0003)
     first_s = time.monotonic()
     for kind, gap_s in zip(injection.signals, [*injection.gaps_s, 0.0], strict=True):
         process.send_signal(signal.Signals[kind])
@@ -149,11 +164,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         table = Table(Path(folder))
         table.run(*table.train())
+        table.witness.forget()
         began = time.monotonic()
         table.run(*table.train("--name", "whole"))
-        whole_s = time.monotonic() - began
+        whole_s, messages = time.monotonic() - began, len(table.witness.seen)
         for number in range(arguments.injections):
-            injection = drawn(rng, whole_s)
+            injection = drawn(rng, whole_s, messages)
             out = inject(table, injection, f"injection{number}")
             if injection.reached == "run folder" and injection.last_line_right and number % RESUME_EVERY == 0:
                 injection.resumed = resumes(table, out, injection.as_json)
@@ -166,7 +182,7 @@ def main() -> int:
         "injections": len(done),
         "right": sum(injection.right for injection in done),
         "before_handlers": len(done) - len(heard),
-        "latest_before_handlers_s": max((i.at_s for i in done if i.by_default), default=0.0),
+        "latest_before_handlers_s": max((i.at_s or 0.0 for i in done if i.by_default), default=0.0),
         "reached": {
             name: sum(i.reached == name for i in heard) for name in ("no run folder", "run folder", "complete")
         },

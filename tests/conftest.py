@@ -1,6 +1,44 @@
-"""Property tests draw the same examples every time, and do not fail because the machine is busy."""
+"""Property tests draw the same examples every time; a bench in real time for what must be seen from outside."""
 
+import importlib
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import settings
+from typer.testing import CliRunner
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of the bench that is watched from outside."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("recorded_bench")
+
+
+@pytest.fixture
+def table(tmp_path: Path, recorded: Any) -> Generator[Any]:
+    """A bench in real time that the test watches, and the command line in processes of their own."""
+    table = recorded.Table(tmp_path)
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process, in the folder of the test; returns exit code, output and errors."""
+    from ffzero_lab.cli import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
