@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ def main() -> None:
             print(f"{count.runs}/{arguments.kills} runs, {count.kills} kills", end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     if arguments.json:
-        print(json.dumps({"undisturbed_s": duration_s, "seed": arguments.seed, **asdict(count)}, indent=2))
+        print(json.dumps({"undisturbed_s": duration_s, "seed": arguments.seed, **vars(count)}, indent=2))
         return
     print(f"undisturbed run: {duration_s:.1f} s, {arguments.steps} steps in each of 2 layers")
     print("killed: " + ", ".join(f"{number} {moment}" for moment, number in count.by_moment.most_common()))

@@ -1,7 +1,8 @@
 """Files that a crash leaves old or new, never in part."""
 
 import os
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -13,7 +14,7 @@ def write_atomically(path: Path, content: bytes, *, keep: Path | None = None) ->
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with failures_named(path), partial.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -30,8 +31,20 @@ def write_atomically(path: Path, content: bytes, *, keep: Path | None = None) ->
 def write_briefly(path: Path, content: bytes) -> None:
     """Replace *path* by *content* for readers in other processes, without waiting for the disk."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
+    with failures_named(path):
+        partial.write_bytes(content)
     partial.replace(path)
+
+
+@contextmanager
+def failures_named(path: Path) -> Generator[None]:
+    """Let an OSError that comes without a name, as that of a full disk does, name *path*."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from ffzero_lab.errors import InputError
-from ffzero_lab.runs.atomic import sync_folder, write_atomically, write_briefly
+from ffzero_lab.runs.atomic import failures_named, sync_folder, write_atomically, write_briefly
 from ffzero_lab.runs.checkpoint import Checkpoint, set_refused_aside
 from ffzero_lab.runs.layout import CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
 
@@ -76,7 +76,9 @@ class RunWriter:
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Append one row of metrics and hand it to the operating system; raises OSError when the folder is gone."""
-        _write_whole(self._metrics, json.dumps(row, allow_nan=False).encode() + b"\n")
+        line = json.dumps(row, allow_nan=False).encode() + b"\n"
+        with failures_named(self.path / METRICS):
+            _write_whole(self._metrics, line)
         if os.fstat(self._metrics.fileno()).st_nlink == 0:
             raise FileNotFoundError(f"{self.path / METRICS} was deleted while the run was writing it")
 
@@ -104,7 +106,7 @@ class RunWriter:
         content = (self.path / METRICS).read_bytes()[metrics_bytes:]
         if not content:
             return
-        with FileIO(self.path / SUPERSEDED, "ab") as superseded:
+        with failures_named(self.path / SUPERSEDED), FileIO(self.path / SUPERSEDED, "ab") as superseded:
             # after a line that was cut off, by a full disk or a kill, the next one begins on a line of its own
             begin = b"\n" if superseded.tell() and not _ends_a_line(self.path / SUPERSEDED) else b""
             _write_whole(superseded, begin + content.rstrip(b"\n") + b"\n")
