@@ -14,8 +14,7 @@ from ffzero_lab.rule.readout import ReadoutName
 RuleName = Literal["ffzero"]
 SlopeKind = Literal["attributed", "total"]
 ReadingOrder = Literal["pair", "abba"]
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -33,13 +32,13 @@ def duration_s(text: Any) -> Any:
         raise ValueError(f"{match[1]!r} is not a number") from None
 
 
-Duration = Annotated[float, BeforeValidator(duration_s), Field(gt=0.0, allow_inf_nan=False)]
+Duration = Annotated[float, BeforeValidator(duration_s), Field(gt=0.0, le=1e9, allow_inf_nan=False)]
 
 
 class TrainSettings(BaseModel):
     """Settings of one training run. The defaults were chosen on a validation part of the digits' training data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     dataset: str = "digits"
     """``digits``, ``csv:PATH`` or ``npz:PATH``."""
@@ -49,13 +48,13 @@ class TrainSettings(BaseModel):
     """Learning rule."""
     loss: LossName = "cross-entropy"
     """Local loss."""
-    margin_width: Positive = 0.3
+    margin_width: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
     """m of the margin loss (the paper's 0.3)."""
-    sharpness: Positive = 15.0
+    sharpness: Annotated[float, Field(gt=0.0, le=1e4)] = 15.0
     """τ of the cross-entropy on similarities."""
     directions: DirectionKind = "rademacher"
     """Kind of random directions."""
-    directions_per_step: Count = 1
+    directions_per_step: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Directions measured for each update."""
     readings: ReadingOrder = "pair"
     """Order of the readings of a direction: + −, or + − − +, which cancels linear drift."""
@@ -63,11 +62,11 @@ class TrainSettings(BaseModel):
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
     """What turns gradient estimates into updates."""
-    learning_rate: Positive = 0.007
+    learning_rate: Annotated[float, Field(gt=0.0, le=1e9)] = 0.007
     """Step size at the start, in the parameter's unit for Adam."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
-    epsilon: Positive = 0.01
+    epsilon: Annotated[float, Field(gt=0.0, le=1e9)] = 0.01
     """RMS amplitude of the moved parameters, in the parameter's unit."""
     centre: bool | None = None
     """None: centre outputs of one sign."""

@@ -11,6 +11,7 @@ from drivers.twin.photonic import PhotonicTwin
 from ffzero_lab import open_device
 from ffzero_lab.device import Guarded, VirtualClock
 from ffzero_lab.errors import InputError
+from ffzero_lab.opening import open_configured
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -70,8 +71,11 @@ def test_an_unknown_device_is_named_with_what_is_allowed(name, words):
         ({"ports": "many"}, ["ports is 'many': ", "integer"]),
         ({"preset": "typicl"}, ["preset is 'typicl'", "'ideal'", "did you mean 'typical'?"]),
         ({"detector_noise": float("nan")}, ["detector_noise is nan: ", "finite"]),
-        ({"full_scale": 0.0}, ["full_scale is 0.0: ", "greater than 0"]),
+        ({"full_scale": 0.0}, ["full_scale is 0.0: ", "greater than or equal to 0.000001"]),
         ({"heaters": {"phase_upper_rad": 100.0}}, ["heaters", "phase_upper_rad is 100 rad", "only reach"]),
+        ({"run": "x"}, ["unknown key 'run'", "allowed: activation"]),
+        ({"wait_s": 1.0}, ["unknown key 'wait_s'", "allowed: activation"]),
+        ({"device": "x"}, ["unknown key 'device'", "allowed: activation"]),
         ({"ports": 1, "layers": 0}, ["ports is 1", "; layers is 0"]),
     ],
 )
@@ -81,6 +85,49 @@ def test_a_wrong_option_is_named_with_what_is_allowed(options, words):
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_option_that_somebody_wrote_is_taken_for_an_argument():
+    with pytest.raises(InputError, match=r"unknown key 'clock'.*; unknown key 'wait_s'"):
+        open_configured("twin", {"clock": 3, "wait_s": 1.0})
+
+
+def test_a_latency_that_is_not_given_keeps_its_default():
+    with open_device("twin", ports=4, timing={"write_s": 0.01}) as device:
+        assert device.description.timing.write_s == 0.01
+        assert device.description.timing.shot_s == 10e-6
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (
+            "ValueError('the slot\\n7 is empty')",
+            "device 'stubborn_lab:Bench' refuses its settings: the slot 7 is empty",
+        ),
+        ("ImportError('no pyvisa')", "device 'stubborn_lab:Bench' needs a package that is not installed: no pyvisa"),
+        ("InputError('say it so')", "say it so"),
+        (
+            "ffzero_lab.device.HealthChannel(name='heat')",
+            "device 'stubborn_lab:Bench' cannot be as its settings say: unit: field required",
+        ),
+    ],
+)
+def test_a_driver_that_refuses_to_open_ends_in_one_message(tmp_path: Path, monkeypatch, raised: str, message: str):
+    (tmp_path / "stubborn_lab.py").write_text(
+        "import ffzero_lab.device\n"
+        "from drivers.twin.photonic import PhotonicTwin\n"
+        "from ffzero_lab.errors import InputError\n"
+        "class Bench(PhotonicTwin):\n"
+        "    @classmethod\n"
+        "    def open(cls, config, clock=None):\n"
+        f"        raise {raised}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "stubborn_lab", raising=False)
+    with pytest.raises(InputError) as caught:
+        open_device("stubborn_lab:Bench")
+    assert str(caught.value) == message
 
 
 def test_a_driver_of_ones_own_is_found_by_module_and_class(tmp_path: Path):
