@@ -91,6 +91,7 @@ class Conductor:
         for moment in self.session.run():
             self._keep(moment)
             self._heed_requests()
+        self._heed_between_exchanges()  # the last exchange is judged as well
         self.signals.parking()
         device.park()
         summary = summarise(self.session, self._wall_s())
