@@ -1,13 +1,14 @@
 """What was asked for on the command line and in a configuration file, merged: flags win over the file."""
 
+import re
 import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ffzero_lab.device import InterlockBound
 from ffzero_lab.errors import InputError
@@ -15,12 +16,24 @@ from ffzero_lab.explain import explain_validation
 from ffzero_lab.training import TrainSettings
 from ffzero_lab.training.settings import Duration
 
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _one_folder(name: str) -> str:
+    """Refuse a name that would leave the folder of runs, hide in it, or need quoting in a shell."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) is None:
+        raise ValueError(
+            "it becomes part of a folder's name; allowed: up to 100 letters (a-z, A-Z), digits, '.', '_' and '-', "
+            "beginning with a letter or a digit"
+        )
+    return name
+
 
 class _RunTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     run_dir: Path = Path("runs")
-    name: str | None = None
+    name: Annotated[str, AfterValidator(_one_folder)] | None = None
     checkpoint_every: Duration = 30.0
 
 
@@ -76,14 +89,26 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
         _assign(tables, assignment)
     device_options = dict(tables.device)
     device = str(device_options.pop("name", "twin"))
+    settings = _checked(TrainSettings, tables.train)
+    run = _checked(_RunTable, tables.run, "run")
+    interlocks = {
+        channel: _checked(InterlockBound, bound, "interlocks", channel) for channel, bound in tables.interlocks.items()
+    }
+    return Request(device, device_options, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every)
+
+
+def _checked(model: type[Model], table: Any, *above: str) -> Model:
     try:
-        settings = TrainSettings(**tables.train)
-        run = _RunTable(**tables.run)
-        interlocks = {channel: InterlockBound.model_validate(bound) for channel, bound in tables.interlocks.items()}
+        return model.model_validate(table)
     except ValidationError as error:
-        models = {model.__name__: model for model in (TrainSettings, _RunTable, InterlockBound)}
-        raise InputError(explain_validation(error, models[error.title], "settings")) from None
-    return Request(device, device_options, settings, interlocks, run.run_dir, run.name, run.checkpoint_every)
+        raise InputError(explain_validation(error, model, "settings", above)) from None
+
+
+def _anchored(settings: TrainSettings) -> TrainSettings:
+    """Make the folder that a data set's relative path starts from absolute: a run is taken up from anywhere."""
+    if settings.data_dir is None and ":" not in settings.dataset:
+        return settings
+    return settings.model_copy(update={"data_dir": (settings.data_dir or Path()).absolute()})
 
 
 def check_beside_resume(context: typer.Context, allowed: Collection[str], only: Collection[str]) -> None:
@@ -142,10 +167,7 @@ def _assign(tables: Tables, assignment: str) -> None:
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = _toml_value(text)
     table: dict[str, Any] = tables.train
     path = key.strip().split(".")
     if path[0] in {"device", "interlocks", "run"}:
@@ -153,7 +175,18 @@ def _assign(tables: Tables, assignment: str) -> None:
     for part in path[:-1]:
         inner: Any = table.get(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"--set {assignment!r}: {part!r} is no table")
+            raise InputError(f"--set {assignment!r}: {part!r} is {inner!r} already, no table")
         table[part] = dict(cast("dict[str, Any]", inner))
         table = table[part]
+    if not path and table is tables.interlocks:
+        raise InputError(f"--set {assignment!r}: write interlocks.CHANNEL.upper=VALUE, or lower or debounce")
     table[path[-1] if path else "name"] = value
+
+
+def _toml_value(text: str) -> Any:
+    """Return what *text* is in TOML; what is no value there is taken as a word, so that words need no quotes."""
+    try:
+        content = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return content["value"] if len(content) == 1 else text

@@ -1,19 +1,28 @@
 """``ffzero-lab runs``: lists runs and shows one."""
 
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ffzero_lab.cli.outcome import outcome, print_json
+from ffzero_lab.errors import InputError
 from ffzero_lab.runs import RunReader, list_runs
+
+_COLUMNS = ("run", "dataset", "device", "seed", "accuracy", "shots", "state")
+_NUMBERS = {"seed", "accuracy", "shots"}
+_LEFT_OUT_FIRST = ("device", "seed", "dataset", "shots", "state", "accuracy")
+"""What a narrow terminal does without, in this order; the name of a run is never cut."""
 
 
 def list_command(run_dir: Path, *, as_json: bool) -> None:
     """List the runs of a folder, oldest first."""
     with outcome(as_json=as_json):
-        rows = [_row(run) for run in list_runs(run_dir)]
+        rows = [_row(folder) for folder in list_runs(run_dir)]
         if as_json:
             print_json({"run_dir": str(run_dir), "runs": rows})
             return
@@ -21,20 +30,23 @@ def list_command(run_dir: Path, *, as_json: bool) -> None:
         if not rows:
             console.print(f"no runs in {run_dir}", markup=False)
             return
+        lines = [_cells(row) for row in rows]
+        columns = _columns_within(console.width, lines)
         table = Table()
-        for column in ("run", "dataset", "device", "seed", "accuracy", "shots", "state"):
-            table.add_column(column, justify="right" if column in {"seed", "accuracy", "shots"} else "left")
-        for row in rows:
-            accuracy = "" if row["test_accuracy"] is None else f"{row['test_accuracy']:.1%}"
-            shots = "" if row["shots"] is None else f"{row['shots']:,}"
-            state = "complete" if row["completed"] else "incomplete"
-            table.add_row(row["run"], row["dataset"], row["device"], str(row["seed"]), accuracy, shots, state)
+        for column in columns:
+            justify = "right" if column in _NUMBERS else "left"
+            table.add_column(column, justify=justify, no_wrap=column != "run", overflow="fold")
+        for cells in lines:
+            table.add_row(*(Text(cells[column]) for column in columns))
         console.print(table)
+        for row in rows:
+            if row["problem"] is not None:
+                console.print(f"problem: {row['problem']}", markup=False, highlight=False)
 
 
 def show_command(run: Path, *, as_json: bool) -> None:
     """Show the summary of a run, or how far an incomplete one came."""
-    with outcome(as_json=as_json):
+    with outcome(as_json=as_json), _damage_told(run):
         reader = RunReader(run)
         if as_json:
             rows = list(reader.metrics())
@@ -42,6 +54,17 @@ def show_command(run: Path, *, as_json: bool) -> None:
             print_json({"run": str(run), "manifest": reader.manifest, "summary": reader.summary, "last_row": last})
             return
         _print_run(Console(), reader)
+
+
+@contextmanager
+def _damage_told(run: Path) -> Generator[None]:
+    """Turn what a file of valid JSON but of other content raises into one message."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{run} is damaged: {type(error).__name__}: {error}") from error
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
@@ -65,15 +88,45 @@ def _print_run(console: Console, reader: RunReader) -> None:
         console.print(f"incomplete; {where}", markup=False, highlight=False)
 
 
-def _row(run: RunReader) -> dict[str, Any]:
+def _row(folder: Path) -> dict[str, Any]:
+    """Return what the list says of a run; a damaged one is listed with what is wrong with it."""
+    row: dict[str, Any] = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "shots"))
+    row |= {"run": folder.name, "completed": False, "state": "unreadable", "problem": None}
+    try:
+        with _damage_told(folder):
+            return row | _told(RunReader(folder))
+    except InputError as error:
+        return row | {"problem": str(error)}
+
+
+def _told(run: RunReader) -> dict[str, Any]:
     summary = run.summary
     settings = run.manifest["settings"]
     return {
-        "run": run.path.name,
         "dataset": settings["dataset"],
         "device": run.manifest["device"]["name"],
         "seed": settings["seed"],
-        "test_accuracy": None if summary is None else summary["test_accuracy"][settings["readout"]],
-        "shots": None if summary is None else summary["shots"],
+        "test_accuracy": None if summary is None else float(summary["test_accuracy"][settings["readout"]]),
+        "shots": None if summary is None else int(summary["shots"]),
         "completed": summary is not None,
+        "state": "incomplete" if summary is None else "complete",
     }
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    cells = {column: "" if row.get(column) is None else str(row[column]) for column in _COLUMNS}
+    if row["test_accuracy"] is not None:
+        cells["accuracy"] = f"{row['test_accuracy']:.1%}"
+    if row["shots"] is not None:
+        cells["shots"] = f"{row['shots']:,}"
+    return cells
+
+
+def _columns_within(width: int, lines: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the columns whose cells, each with a border and two blanks, fit *width* without being cut."""
+    columns: list[str] = list(_COLUMNS)
+    needed = {name: max(len(name), *(len(cells[name]) for cells in lines)) + 3 for name in _COLUMNS}
+    for name in _LEFT_OUT_FIRST:
+        if 1 + sum(needed[column] for column in columns) > width:
+            columns.remove(name)
+    return columns

@@ -61,8 +61,8 @@ class RunReader:
             raise InputError(f"{self.path / name} cannot be read: {error}") from error
 
 
-def list_runs(run_dir: Path) -> list[RunReader]:
-    """Return the runs below *run_dir*, oldest first; folders without a manifest are no runs."""
+def list_runs(run_dir: Path) -> list[Path]:
+    """Return the run folders below *run_dir*, oldest first, damaged ones included; without a manifest it is no run."""
     if not run_dir.is_dir():
         return []
-    return [RunReader(manifest.parent) for manifest in sorted(run_dir.glob(f"*/{MANIFEST}"))]
+    return [manifest.parent for manifest in sorted(run_dir.glob(f"*/{MANIFEST}"))]

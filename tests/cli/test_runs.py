@@ -1,8 +1,11 @@
 """Listing and showing runs, complete or not."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 Command = Callable[..., Any]
 
@@ -17,6 +20,47 @@ def test_list_tells_complete_from_incomplete(cli: Command, trained: Path) -> Non
     assert [(row["run"], row["completed"]) for row in rows] == [(trained.name, True), (half.name, False)]
     assert rows[0]["test_accuracy"] > 0.5
     assert "incomplete" in cli("runs", "list").out
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", "3", "{}", '{"settings": 3}', '{"settings": {"dataset": "digits"}, "device": {}}']
+)
+def test_a_damaged_run_is_listed_as_unreadable_beside_the_others(cli: Command, trained: Path, damage: str) -> None:
+    broken = trained.with_name("zz-broken")
+    broken.mkdir()
+    (broken / "manifest.json").write_text(damage)
+    rows = cli("runs", "list", "--json").json["runs"]
+    assert [(row["run"], row["state"]) for row in rows] == [(trained.name, "complete"), ("zz-broken", "unreadable")]
+    assert "zz-broken" in rows[1]["problem"]
+    shown = cli("runs", "list")
+    assert shown.code == 0
+    assert "unreadable" in shown.out
+    assert "problem: runs/zz-broken" in shown.out
+    assert cli("runs", "show", broken).code == 2
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (120, ["run", "dataset", "device", "seed", "accuracy", "shots", "state"]),
+        (80, ["run", "accuracy", "shots", "state"]),
+        (60, ["run", "accuracy", "state"]),
+        (32, ["run"]),
+        (20, ["run"]),
+    ],
+)
+def test_the_name_of_a_run_stays_whole_on_a_narrow_terminal(
+    cli: Command, trained: Path, monkeypatch: pytest.MonkeyPatch, width: int, columns: list[str]
+) -> None:
+    manifest = json.loads((trained / "manifest.json").read_text())
+    manifest["settings"]["dataset"] = "csv:/home/of-somebody/flowers.csv"
+    (trained / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = cli("runs", "list").out.splitlines()
+    assert lines[1].replace("┃", " ").split() == columns
+    name = "".join(line.split("│")[1].strip() for line in lines if "│" in line)
+    assert name == trained.name
+    assert all(len(line) <= width for line in lines)
 
 
 def test_show_gives_the_result_of_a_complete_run(cli: Command, trained: Path) -> None:
@@ -38,3 +82,17 @@ def test_show_tells_how_far_an_incomplete_run_came_even_with_a_cut_last_line(cli
 
 def test_an_empty_folder_has_no_runs(cli: Command, tmp_path: Path) -> None:
     assert "no runs" in cli("runs", "list", "--run-dir", tmp_path / "none").out
+
+
+@pytest.mark.parametrize("where", [[], ["--data-dir", "."]])
+def test_a_run_on_a_relative_path_is_evaluated_from_any_folder(
+    cli: Command, flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: list[str]
+) -> None:
+    arguments = ["--dataset", f"csv:{flowers.name}", *where, "--set", "device.ports=8", "--steps", 2]
+    run = tmp_path / cli("train", *arguments, "--json").json["run"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ended = cli("evaluate", run, "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["dataset"] == f"csv:{flowers.name}"
+    assert cli("evaluate", run, "--data-dir", tmp_path / "nowhere").code == 2
