@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets._files import read_bytes
-from ffzero_lab.datasets._labels import as_number, label_fault
+from ffzero_lab.datasets._labels import as_number, label_fault, number
 from ffzero_lab.errors import InputError
 
 _LABEL_NAMES = ("label", "y")  # in this order: beside a column 'label', 'y' may be a coordinate
@@ -127,7 +127,7 @@ def _read_table(
         if len(cells) != width:
             raise InputError(f"{path}, row {line} has {len(cells)} columns, the rows before have {width}")
         try:
-            row = [float(cell) for position, cell in enumerate(cells) if position != label]
+            row = [number(cell) for position, cell in enumerate(cells) if position != label]
         except ValueError:
             row = [math.nan]
         finite = all(map(math.isfinite, row))
@@ -148,12 +148,12 @@ def _bad_cell(row: _Row, header: list[str] | None, label: int | None, path: Path
     features = (position for position in range(len(numbers)) if position != label)
     faulty = (p for p in features if not math.isfinite(math.nan if (n := numbers[p]) is None else n))
     position = next(faulty, -1 if label is None else label)
-    cell, number = row.cells[position], numbers[position]
+    cell, value = row.cells[position], numbers[position]
     where = f"{path}, row {row.line}, column {repr(header[position]) if header else position + 1}"
     if position == label:
         return InputError(f"{label_fault(cell)} in {where}; every row needs a label, a word or a finite number")
-    if cell and number is None:
+    if cell and value is None:
         hint = " (decimal comma? write a point)" if as_number(cell.replace(",", ".")) is not None else ""
         return InputError(f"{cell[:40]!r} in {where} is not a number{hint}")
-    kind = "empty cell" if number is None else "NaN" if math.isnan(number) else "infinity"
+    kind = "empty cell" if value is None else "NaN" if math.isnan(value) else "infinity"
     return InputError(f"{kind} in {where}; every feature must be a finite number")

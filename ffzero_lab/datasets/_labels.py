@@ -10,25 +10,44 @@ from numpy.typing import NDArray
 from ffzero_lab.errors import InputError
 
 
+def number(text: str) -> float:
+    """Return the number that *text* spells, NaN and infinities included; raises ValueError for anything else."""
+    if "_" in text:  # Python reads 1_000 as a thousand; in a table it is a word
+        raise ValueError(text)
+    return float(text)
+
+
 def as_number(text: str) -> float | None:
     """Return the number that *text* spells (NaN and infinities included), or None for anything else."""
     try:
-        return float(text)
+        return number(text)
     except ValueError:
         return None
 
 
 def number_name(value: float) -> str:
     """Name a numeric class: ``3`` for 3 and 3.0, ``0.5`` for 0.5."""
-    return repr(value + 0.0).removesuffix(".0") if isinstance(value, float) else str(int(value))  # -0.0 is 0
+    whole = not isinstance(value, float) or value.is_integer()
+    return str(int(value)) if whole else repr(value)  # -0.0 is 0
+
+
+def _numeric_label(text: str) -> float | None:
+    """Return the number that a label spells; a whole one exactly, as identifiers may exceed a float's 53 bits."""
+    approximate = as_number(text)
+    if approximate is None or not math.isfinite(approximate):
+        return approximate
+    try:
+        return int(text)
+    except ValueError:
+        return approximate
 
 
 def label_fault(text: str) -> str:
     """Say why *text* cannot name a class (``NaN``, ``empty cell``), or return an empty string."""
     if not text:
         return "empty label"
-    number = as_number(text)
-    return "" if number is None or math.isfinite(number) else ("NaN" if math.isnan(number) else "infinity")
+    value = as_number(text)
+    return "" if value is None or math.isfinite(value) else ("NaN" if math.isnan(value) else "infinity")
 
 
 def class_indices(names: Sequence[str], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -44,11 +63,12 @@ def class_indices(names: Sequence[str], path: Path) -> tuple[NDArray[np.int64], 
     InputError
         When there are fewer than two classes.
     """
-    numbers = [as_number(name) for name in names]
-    numeric = [number for number in numbers if number is not None]
+    numbers = [_numeric_label(name) for name in names]
+    numeric = [value for value in numbers if value is not None]
     if len(numeric) == len(names):
-        names = [number_name(number) for number in numeric]
-        classes = sorted(set(names), key=float)
+        names = [number_name(value) for value in numeric]
+        value_of = dict(zip(names, numeric, strict=True))
+        classes = sorted(value_of, key=value_of.__getitem__)
     else:
         classes = sorted(set(names))
     if len(classes) < 2:

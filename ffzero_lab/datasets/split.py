@@ -1,5 +1,6 @@
 """Splits labelled samples into a training and a test part that hold every class in the same proportion."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,12 @@ def split_generator() -> np.random.Generator:
 
 
 def stratified_split(
-    labels: NDArray[Any], fraction: float, rng: np.random.Generator
+    labels: NDArray[Any],
+    fraction: float,
+    rng: np.random.Generator,
+    *,
+    classes: Sequence[str] = (),
+    part: str = "test",
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw a test part that takes the same fraction of each class.
 
@@ -33,6 +39,10 @@ def stratified_split(
         Share of the test part, between 0 and 1 (exclusive).
     rng
         Source of the draw; the same state gives the same split.
+    classes
+        Names of the classes that integer *labels* point to, for messages; empty: the labels name themselves.
+    part
+        What the part is called in messages: the test or the validation part.
 
     Returns
     -------
@@ -45,11 +55,17 @@ def stratified_split(
         When *fraction* is not inside (0, 1) or a class has fewer than two samples.
     """
     if not 0.0 < fraction < 1.0:
-        raise InputError(f"test fraction is {fraction}; allowed: more than 0 and less than 1")
-    classes, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if counts.size == 0 or counts.min() < 2:
-        short = str(classes[counts.argmin()]) if counts.size else "(none)"
-        raise InputError(f"class {short!r} has fewer than 2 samples: it cannot stand in both parts of a split")
+        raise InputError(f"the {part} share is {fraction}; allowed: more than 0 and less than 1")
+    values, members, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.size == 0:
+        raise InputError(f"there are no samples to take a {part} share of {fraction:g} from")
+    if counts.min() < 2:
+        scarce = values[counts.argmin()]
+        name = classes[scarce] if classes else str(scarce)
+        raise InputError(
+            f"class {name!r} has 1 sample to draw from: a {part} share of {fraction:g} "
+            "needs at least 2 of every class, one for either part"
+        )
 
     share = counts * fraction
     n_test = np.floor(share + _ROUNDING).astype(np.int64)

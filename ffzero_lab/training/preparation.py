@@ -45,7 +45,8 @@ def training_rows(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows
     """Return the training rows to draw from and those held back for validation."""
     if settings.validation == 0.0:
         return np.arange(len(dataset.train_labels)), np.array([], dtype=np.intp)
-    return stratified_split(dataset.train_labels, settings.validation, generator(settings.seed, For.VALIDATION))
+    rng = generator(settings.seed, For.VALIDATION)
+    return stratified_split(dataset.train_labels, settings.validation, rng, classes=dataset.classes, part="validation")
 
 
 def look_at_taps(device: Guarded, network: Network, patterns: FloatArray) -> Generator[TapPower | Problem]:

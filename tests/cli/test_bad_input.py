@@ -146,6 +146,13 @@ def test_nan_in_a_table_names_row_and_column(cli: Command, tmp_path: Path) -> No
     assert "'b'" in ended.err
 
 
+def test_a_class_too_small_for_a_validation_part_is_named_with_the_share(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("1,often\n2,often\n3,often\n4,often\n5,rare\n6,rare\n")
+    ended = cli("train", "--dataset", "csv:d.csv", "--set", "validation=0.2", "--set", "device.ports=4")
+    assert ended.code == 2
+    assert "class 'rare' has 1 sample to draw from: a validation share of 0.2" in ended.err
+
+
 def test_more_classes_than_outputs_are_refused(cli: Command, tmp_path: Path) -> None:
     rows = np.arange(60)
     np.savez(tmp_path / "many.npz", x=np.stack([rows, rows**2], axis=1), y=rows % 10)

@@ -61,6 +61,16 @@ def test_classes_sort_numerically_when_all_are_numbers_and_alphabetically_otherw
     assert load("1,10\n2,9\n3,10\n4,9\n5,x\n6,x\n").classes == ("10", "9", "x")
 
 
+def test_whole_labels_are_told_apart_beyond_the_precision_of_floats(load) -> None:
+    identifiers = ("9007199254740992", "9007199254740993", "10000000000000000")
+    assert load("".join(f"1,{label}\n2,{label}\n" for label in reversed(identifiers))).classes == identifiers
+    assert load("1,1e16\n2,10000000000000000\n3,-0.0\n4,0\n").classes == ("0", "10000000000000000")
+
+
+def test_digits_with_underscores_are_a_word(load) -> None:
+    assert load("1,1_000\n2,1000\n3,1_000\n4,1000\n").classes == ("1000", "1_000")
+
+
 def test_a_class_named_y_in_the_first_row_is_a_sample_not_a_header(load) -> None:
     dataset = load("1,10,y\n2,20,n\n3,30,y\n4,40,n\n")
     assert (1.0, 10.0, "y") in samples(dataset)
@@ -92,6 +102,7 @@ def test_the_split_is_the_same_at_every_load_and_takes_a_fifth_of_each_class(loa
         ("1,2,a\n3,1e999,b\n", r"infinity in .*data\.csv, row 2, column 2;"),
         ("1,,a\n3,4,b\n", r"empty cell in .*data\.csv, row 1, column 2;"),
         ("u,v,y\n1,2,a\n\n3,two,b\n", r"'two' in .*data\.csv, row 4, column 'v' is not a number"),
+        ("u,v,y\n1,2,a\n3,1_000,b\n", r"'1_000' in .*row 3, column 'v' is not a number"),
         ("u;v;y\n1;2,5;a\n", r"'2,5' in .*row 2, column 'v' is not a number \(decimal comma"),
         ("u,v,y\n1,2,a\n3,4,\n", r"empty label in .*data\.csv, row 3, column 'y'"),
         ("1,2,1\n3,4,nan\n", r"NaN in .*data\.csv, row 2, column 3; every row needs a label"),

@@ -53,11 +53,17 @@ def test_the_same_generator_state_gives_the_same_split_and_another_gives_another
 
 
 def test_a_class_of_one_sample_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="'rare' has fewer than 2 samples"):
+    with pytest.raises(
+        InputError, match=r"class 'rare' has 1 sample to draw from: a test share of 0\.2 needs at least"
+    ):
         stratified_split(np.array(["often", "often", "rare"]), 0.2, generator())
+    with pytest.raises(InputError, match=r"class 'rare' has 1 sample to draw from: a validation share of 0\.1 needs"):
+        stratified_split(np.array([0, 1, 0]), 0.1, generator(), classes=("often", "rare"), part="validation")
+    with pytest.raises(InputError, match="no samples"):
+        stratified_split(np.array([]), 0.2, generator())
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, float("nan")])
 def test_a_fraction_outside_zero_to_one_is_refused(fraction: float) -> None:
-    with pytest.raises(InputError, match=r"fraction is .*more than 0 and less than 1"):
+    with pytest.raises(InputError, match=r"the test share is .*more than 0 and less than 1"):
         stratified_split(np.array([0, 0, 1, 1]), fraction, generator())
