@@ -22,7 +22,8 @@ runs_app = typer.Typer(help="List and show runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Device = Annotated[str | None, typer.Option(help="twin, twin:photonic, an installed driver, or module:Class.")]
+_DEVICES = "twin, twin:photonic, an installed driver, or module:Class."
+RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder that relative paths of data sets start from.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -46,29 +47,47 @@ def _main(
 @app.command()
 def train(
     context: typer.Context,
-    device: Device = None,
-    dataset: Annotated[str | None, typer.Option(help="digits, csv:PATH or npz:PATH.")] = None,
-    layers: Annotated[str | None, typer.Option(help="Layers of the twin.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Imperfections of the twin: ideal or typical.")] = None,
-    rule: Annotated[str | None, typer.Option(help="Learning rule: ffzero.")] = None,
-    loss: Annotated[str | None, typer.Option(help="cross-entropy, margin or cosine.")] = None,
-    directions: Annotated[str | None, typer.Option(help="rademacher, gaussian, orthogonal or coordinate.")] = None,
-    directions_per_step: Annotated[str | None, typer.Option(help="Directions measured for each update.")] = None,
-    slopes: Annotated[str | None, typer.Option(help="attributed (needs the device's reach) or total.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, momentum or sgd.")] = None,
-    learning_rate: Annotated[str | None, typer.Option(help="Step size at the start.")] = None,
-    epsilon: Annotated[
-        str | None, typer.Option(help="RMS amplitude of the perturbation, in the parameter's unit.")
+    device: Annotated[str | None, typer.Option(show_default="twin", help=_DEVICES)] = None,
+    dataset: Annotated[str | None, typer.Option(show_default="digits", help="digits, csv:PATH or npz:PATH.")] = None,
+    layers: Annotated[str | None, typer.Option(show_default="2", help="Layers of the twin.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal or typical.")
     ] = None,
-    steps: Annotated[str | None, typer.Option(help="Steps of each layer.")] = None,
-    max_readings: Annotated[str | None, typer.Option(help="Most batch readings spent on training.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Most device time: 90s, 30m, 2h.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Patterns of each reading.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Seed of everything the engine draws.")] = None,
-    run_dir: Annotated[Path | None, typer.Option(help="Folder that holds the run folders.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
+    rule: Annotated[str | None, typer.Option(show_default="ffzero", help="Learning rule: ffzero.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(show_default="cross-entropy", help="cross-entropy, margin or cosine.")
+    ] = None,
+    directions: Annotated[
+        str | None, typer.Option(show_default="rademacher", help="rademacher, gaussian, orthogonal or coordinate.")
+    ] = None,
+    directions_per_step: Annotated[
+        str | None, typer.Option(show_default="1", help="Directions measured for each update.")
+    ] = None,
+    slopes: Annotated[
+        str | None,
+        typer.Option(show_default="attributed where the device declares its reach", help="attributed or total."),
+    ] = None,
+    optimizer: Annotated[str | None, typer.Option(show_default="adam", help="adam, momentum or sgd.")] = None,
+    learning_rate: Annotated[str | None, typer.Option(show_default="0.007", help="Step size at the start.")] = None,
+    epsilon: Annotated[
+        str | None,
+        typer.Option(show_default="0.01", help="RMS amplitude of the perturbation, in the parameter's unit."),
+    ] = None,
+    steps: Annotated[str | None, typer.Option(show_default="6000", help="Steps of each layer.")] = None,
+    max_readings: Annotated[
+        str | None, typer.Option(show_default="no limit", help="Most batch readings spent on training.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(show_default="no limit", help="Most device time: 90s, 30m, 2h.")] = None,
+    batch: Annotated[str | None, typer.Option(show_default="512", help="Patterns of each reading.")] = None,
+    seed: Annotated[str | None, typer.Option(show_default="0", help="Seed of everything the engine draws.")] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(show_default="runs", help="Folder that holds the run folders.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(show_default="from data set and seed", help="Name of the run.")] = None,
     data_dir: DataDir = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with [device], [train] and [run].")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help=r"TOML file with \[device], \[train], \[run] and \[interlocks]; flags win.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
@@ -128,9 +147,11 @@ def train(
 @app.command()
 def evaluate(
     run: RunFolder,
-    dataset: Annotated[str | None, typer.Option(help="Another data set with the same classes.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(show_default="the run's own", help="Another data set with the same classes.")
+    ] = None,
     data_dir: DataDir = None,
-    device: Device = None,
+    device: RunDevice = None,
     json_: Json = False,
 ) -> None:
     """Write a run's parameters back to its device and measure the test accuracy again."""
@@ -144,7 +165,7 @@ def predict(
     run: RunFolder,
     file: Annotated[Path, typer.Argument(help="Unlabelled rows: CSV, or npz with an array x.")],
     output: Annotated[Path | None, typer.Option(help="Write the predictions to this CSV file.")] = None,
-    device: Device = None,
+    device: RunDevice = None,
     json_: Json = False,
 ) -> None:
     """Predict the class of every row of an unlabelled file with a trained run."""
