@@ -26,7 +26,7 @@ TOLERATED_S = 1.0
 TOGETHER_S = 0.02
 """Signals of different kinds within one call into compiled code are handled in the order of their numbers."""
 RESUME_EVERY = 8
-PHASES = ("off", "running", "paused", "parking", "complete")
+PAUSED_S = 0.3
 
 
 @dataclass
@@ -91,18 +91,20 @@ def inject(table: Table, injection: Injection, name: str) -> str:
     began = time.monotonic()
     kept_apart = subprocess.PIPE if injection.as_json else subprocess.STDOUT
     process = table.start(*table.train("--name", name, *["--json"] * injection.as_json), stderr=kept_apart)
-    asked = False
+    asked_s = float("inf")
 
     def too_early() -> bool:
+        if time.monotonic() - asked_s > PAUSED_S:  # nothing more will come
+            return False
         if injection.at_s is not None:
             return time.monotonic() - began < injection.at_s
         return len(table.witness.seen) < injection.after_message
 
     while too_early() and process.poll() is None:
-        if injection.paused and not asked and table.witness.whats().count("exchanged") > 20:
+        if injection.paused and asked_s == float("inf") and table.witness.whats().count("exchanged") > 20:
             (run,) = set(table.runs) - before
             (run / "control" / "pause.json").write_text('{"name": "pause", "park": false}')
-            asked = True
+            asked_s = time.monotonic()
         time.sleep(0.0003)
     first_s = time.monotonic()
     for kind, gap_s in zip(injection.signals, [*injection.gaps_s, 0.0], strict=True):
