@@ -96,6 +96,7 @@ def test_a_latency_that_is_not_given_keeps_its_default():
     with open_device("twin", ports=4, timing={"write_s": 0.01}) as device:
         assert device.description.timing.write_s == 0.01
         assert device.description.timing.shot_s == 10e-6
+        assert device.description.timing.imitates == "latencies of one's own"
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_runs_are_listed_oldest_first_and_other_folders_are_left_out(tmp_path: P
     for name in ("20260102-a", "20260101-b"):
         writer(tmp_path / name, name=name).close()
     (tmp_path / "notes").mkdir()
-    assert [run.path.name for run in list_runs(tmp_path)] == ["20260101-b", "20260102-a"]
+    assert [folder.name for folder in list_runs(tmp_path)] == ["20260101-b", "20260102-a"]
 
 
 def test_a_manifest_that_is_damaged_names_its_file(tmp_path: Path) -> None:

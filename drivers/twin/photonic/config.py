@@ -1,7 +1,7 @@
 """What a user can set of a photonic twin: size, preset, imperfections, activation, timing."""
 
 from math import pi
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -123,6 +123,13 @@ class Latencies(Timing):
     """τx: one presented and read pattern."""
     imitates: str = "on-chip heaters on a parallel 16-bit drive, 100 kS/s modulators and ADC"
     """What bench these latencies belong to."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_numbers_are_of_no_named_bench(cls, given: Any) -> Any:
+        if isinstance(given, dict) and {"write_s", "shot_s"} & cast("dict[str, Any]", given).keys():
+            return {"imitates": "latencies of one's own", **cast("dict[str, Any]", given)}
+        return given
 
 
 class PhotonicConfig(_Strict):
