@@ -127,9 +127,10 @@ class Latencies(Timing):
     @model_validator(mode="before")
     @classmethod
     def _other_numbers_are_of_no_named_bench(cls, given: Any) -> Any:
-        if isinstance(given, dict) and {"write_s", "shot_s"} & cast("dict[str, Any]", given).keys():
-            return {"imitates": "latencies of one's own", **cast("dict[str, Any]", given)}
-        return given
+        if not isinstance(given, dict):
+            return given
+        table = cast("dict[str, Any]", given)
+        return {"imitates": "latencies of one's own", **table} if {"write_s", "shot_s"} & table.keys() else table
 
 
 class PhotonicConfig(_Strict):
