@@ -166,4 +166,4 @@ def _check_versions(was: Mapping[str, str], now: Mapping[str, str], path: Path) 
 def _default_name(dataset: str, seed: int) -> str:
     kind, _, location = dataset.partition(":")
     word = re.sub(r"[^A-Za-z0-9]+", "-", Path(location).stem if location else kind).strip("-")
-    return f"{word}-seed{seed}"
+    return f"{(word or 'data')[:60]}-seed{seed}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from ffzero_lab.device import Counts
 from ffzero_lab.training import Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
@@ -48,7 +49,8 @@ def describe(event: Event, spent: Counts) -> str:
 
 def result_table(summary: Mapping[str, Any]) -> Table:
     """Return the test accuracies beside the honesty baselines."""
-    table = Table(title=f"{summary['dataset']} on {summary['device']}: test accuracy", title_justify="left")
+    title = Text(f"{summary['dataset']} on {summary['device']}: test accuracy")
+    table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("readout")
     table.add_column("accuracy", justify="right")
     for name, accuracy in summary["test_accuracy"].items():

@@ -204,7 +204,7 @@ class Guarded(Device):
 
     def _split_rows(self, rows: RowIndex) -> list[RowIndex]:
         shot_s = self.description.timing.shot_s
-        n_parts = int(np.ceil(len(rows) * shot_s / self._max_call_s))
+        n_parts = min(len(rows), int(np.ceil(len(rows) * shot_s / self._max_call_s)))
         return np.array_split(rows, n_parts) if n_parts > 1 else [rows]
 
     def _read_once(self, layer: int, rows: RowIndex) -> FloatArray:

@@ -214,3 +214,11 @@ def test_an_error_of_closing_alone_is_raised(bench):
     setup.fake.close_fault = OSError("port is gone")
     with pytest.raises(OSError, match="port is gone"), setup.device:
         pass
+
+
+def test_a_shot_longer_than_a_call_is_read_pattern_by_pattern(bench):
+    setup = bench(timing={"write_s": 0.0, "shot_s": 5.0})
+    rows = setup.stage()
+    setup.log.calls = []
+    setup.device.read_outputs(0, rows)
+    assert [len(call.rows) for call in setup.log.named("read_outputs")] == [1] * len(rows)
