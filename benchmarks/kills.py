@@ -8,10 +8,12 @@ among the superseded rows at the end.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ class Count:
     """What happened to all runs together."""
 
     runs: int = 0
+    """Runs that were resumed at least once; others were begun anew, or killed behind their summary."""
     kills: int = 0
     identical: int = 0
     rows_acknowledged: int = 0
@@ -118,12 +121,16 @@ def differences(run: Path, reference: Path) -> list[str]:
     return found
 
 
-def disturbed_run(folder: Path, settings: list[str], duration_s: float, rng: random.Random, count: Count) -> Path:
-    """Run, kill at random moments, resume until complete; return the run."""
+def disturbed_run(
+    folder: Path, settings: list[str], duration_s: float, rng: random.Random, count: Count
+) -> tuple[Path, bool]:
+    """Run, kill at random moments, resume until complete; return the run, and whether it was ever resumed."""
     kills, acknowledged = 1 if rng.random() < 0.6 else rng.randint(2, MOST_KILLS), set[str]()
     near_the_end = rng.random() < 0.25
+    resumed = False
     while True:
         run = run_in(folder)
+        resumed |= run is not None
         arguments = settings if run is None else ["--resume", str(run)]
         first_s = 0.85 * duration_s if near_the_end and run is None else 0.0
         killed = start(folder, arguments, rng.uniform(first_s, duration_s) if kills > 0 else None)
@@ -141,13 +148,13 @@ def disturbed_run(folder: Path, settings: list[str], duration_s: float, rng: ran
     count.rows_acknowledged += len(acknowledged)
     count.rows_lost += len(acknowledged - set(standing) - set(rows_of(run / "metrics.superseded.jsonl")))
     count.rows_doubled += len(standing) - len(set(standing))
-    return run
+    return run, resumed
 
 
 def main() -> None:
     """Disturb, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50, help="runs that are killed at least once")
+    parser.add_argument("--kills", type=int, default=50, help="runs that are killed and resumed")
     parser.add_argument("--steps", type=int, default=1200, help="steps of each layer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
@@ -161,18 +168,17 @@ def main() -> None:
         start(home / "reference", settings, None)
         duration_s = time.perf_counter() - began
         reference = run_in(home / "reference")
-        while count.runs < arguments.kills:
-            folder = home / f"run{count.runs}"
-            folder.mkdir(exist_ok=True)
-            before = count.kills
-            run = disturbed_run(folder, settings, duration_s, rng, count)
-            if count.kills == before:  # it came to its end first
-                folder.rename(home / f"undisturbed{time.time_ns()}")
-                continue
-            count.runs += 1
+        for number in itertools.count():
+            if count.runs == arguments.kills:
+                break
+            folder = home / f"run{number}"
+            folder.mkdir()
+            run, resumed = disturbed_run(folder, settings, duration_s, rng, count)
             found = differences(run, reference)
-            count.identical += not found
-            count.differences += [f"run {count.runs}: {what}" for what in found]
+            count.differences += [f"run {number}: {what}" for what in found]
+            count.runs += resumed
+            count.identical += resumed and not found
+            shutil.rmtree(folder)
             print(f"{count.runs}/{arguments.kills} runs, {count.kills} kills", end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     if arguments.json:
@@ -181,7 +187,7 @@ def main() -> None:
     print(f"undisturbed run: {duration_s:.1f} s, {arguments.steps} steps in each of 2 layers")
     print("killed: " + ", ".join(f"{number} {moment}" for moment, number in count.by_moment.most_common()))
     print(
-        f"{count.kills} SIGKILLs in {count.runs} runs: {count.identical} of {count.runs} identical; "
+        f"{count.kills} SIGKILLs: {count.identical} of {count.runs} resumed runs identical; "
         f"{count.rows_lost} of {count.rows_acknowledged} acknowledged rows lost, {count.rows_doubled} doubled"
     )
     print("\n".join(count.differences))
