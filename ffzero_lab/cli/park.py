@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from ffzero_lab.bench_lock import BenchBusy
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.opening import bench_lock_of, open_configured
@@ -17,7 +18,12 @@ def park_command(device: str, assignments: list[str], *, wait_s: float, as_json:
         lock = bench_lock_of(device, options)
         owner = None if lock is None else lock.owner
         stopped = None if owner is None else _ask(owner.run)
-        with open_configured(device, options, wait_s=wait_s) as opened:
+        try:
+            opened = open_configured(device, options, wait_s=wait_s)
+        except BenchBusy as busy:
+            busy.add_note(f"it did not let go within {wait_s:.3g} s of being asked: end that process, then park again")
+            raise
+        with opened:
             opened.park()
             name = opened.description.name
         if as_json:

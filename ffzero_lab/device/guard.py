@@ -58,6 +58,7 @@ class Guarded(Device):
         """Stage *patterns* (S, n_in) after checking shape, finiteness and range; raises LimitViolation."""
         self._check_usable(layer)
         self._limits.check_patterns(layer, patterns)
+        self._begin_exchange()
         self.driver.load_inputs(layer, patterns)
         self._staged[layer] = patterns
 
