@@ -42,3 +42,18 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[
         return result.exit_code, result.stdout, result.stderr
 
     return run
+
+
+ALLOWED_SKIPS = ("no MNIST", "no C++ compiler", "no browser", "no bench")
+"""Beginnings of the reasons for which a test may be skipped; any other skip is a failure."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{reason}: not among the allowed reasons {ALLOWED_SKIPS}"
+    return report

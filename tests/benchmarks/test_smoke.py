@@ -23,8 +23,8 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
     assert json.loads(ended.stdout)
 
 
+@pytest.mark.slow  # needs matplotlib, from the extra dev
 def test_the_learning_curve_of_a_run_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="matplotlib comes with the extra dev")
     command = [sys.executable, "-m", "ffzero_lab", "train", "--steps", "60", "--layers", "1", "--json"]
     run = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)["run"]
     script = [sys.executable, str(BENCHMARKS / "learning_curve.py"), run, "curve.png"]
