@@ -78,7 +78,7 @@ class Conductor:
             try:
                 return self._conduct(device)
             finally:
-                self.signals.parking()
+                self.signals.parking()  # within the outer try: a signal that comes just before it still ends parked
         except BaseException as error:
             self._end_parked(device, error)
             raise

@@ -1,13 +1,13 @@
 """What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere, nothing with ``--json``."""
 
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -68,7 +68,7 @@ class Display(ABC):
             if isinstance(error, BrokenPipeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python flushes at its end must not fail as well
             with suppress(OSError):
-                print(f"ffzero-lab: the display failed and rests, the run goes on: {error}", file=sys.stderr)  # noqa: T201
+                typer.echo(f"ffzero-lab: the display failed and rests, the run goes on: {error}", err=True)
 
 
 class Silent(Display):

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -60,5 +59,5 @@ def _end(code: int, error: BaseException, as_json: bool) -> None:
                 {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
             )
         else:
-            print("\n".join([f"ffzero-lab: {message}", *notes]), file=sys.stderr)  # noqa: T201
+            typer.echo("\n".join([f"ffzero-lab: {message}", *notes]), err=True)
     raise typer.Exit(code) from None

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
 from ffzero_lab.cli.measure import network_of
@@ -130,7 +132,7 @@ def _show_dry_run(session: Session, as_json: bool) -> None:
     if as_json:
         print_json(dry_run_numbers(session))
     else:
-        print("\n".join(dry_run_lines(session)))  # noqa: T201
+        typer.echo("\n".join(dry_run_lines(session)))
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:

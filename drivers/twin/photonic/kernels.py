@@ -22,7 +22,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 
 LANES = 32
 """Patterns propagated together; 16 is 5 % faster for 64 ports, 32 is 15 % faster for 784."""
