@@ -1,9 +1,12 @@
 """The data sets that come with the package, by name; a new one joins the registry at the end."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib import resources
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffzero_lab.datasets.dataset import Dataset
 
@@ -15,19 +18,35 @@ def load_digits() -> Dataset:
 
     The split (1,437 for training, 360 for test) is part of the file; ``benchmarks/make_digits.py`` made it.
     """
-    source = resources.files("ffzero_lab.datasets").joinpath("digits.npz")
+    arrays = _arrays("digits")
+    inputs = arrays["images"].astype(np.float64) / DIGITS_FULL_SCALE
+    return _parted("digits", inputs, arrays, tuple(str(digit) for digit in range(10)))
+
+
+def load_table(name: str) -> Dataset:
+    """Load a small table in its own units: ``iris`` (Fisher 1936) or ``wine`` (Aeberhard and Forina, UCI 1992).
+
+    The split (30 % of each class for test) is part of the file; ``benchmarks/make_tables.py`` made it.
+    """
+    arrays = _arrays(name)
+    return _parted(name, arrays["features"], arrays, tuple(str(word) for word in arrays["classes"]))
+
+
+def _arrays(name: str) -> dict[str, NDArray[Any]]:
+    source = resources.files("ffzero_lab.datasets").joinpath(f"{name}.npz")
     with source.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        inputs = arrays["images"].astype(np.float64) / DIGITS_FULL_SCALE
-        labels = arrays["labels"].astype(np.int64)
-        is_test = arrays["is_test"].astype(np.bool_)
-    return Dataset(
-        name="digits",
-        train_inputs=inputs[~is_test],
-        train_labels=labels[~is_test],
-        test_inputs=inputs[is_test],
-        test_labels=labels[is_test],
-        classes=tuple(str(digit) for digit in range(10)),
-    )
+        return dict(arrays)
 
 
-SHIPPED: dict[str, Callable[[], Dataset]] = {"digits": load_digits}
+def _parted(
+    name: str, inputs: NDArray[np.float64], arrays: dict[str, NDArray[Any]], classes: tuple[str, ...]
+) -> Dataset:
+    labels, is_test = arrays["labels"].astype(np.int64), arrays["is_test"]
+    return Dataset(name, inputs[~is_test], labels[~is_test], inputs[is_test], labels[is_test], classes)
+
+
+SHIPPED: dict[str, Callable[[], Dataset]] = {
+    "digits": load_digits,
+    "iris": partial(load_table, "iris"),
+    "wine": partial(load_table, "wine"),
+}

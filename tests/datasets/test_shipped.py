@@ -1,4 +1,4 @@
-"""The shipped digits, the lookup by name, and the fingerprint of a data set."""
+"""The shipped data sets, the lookup by name, and the fingerprint of a data set."""
 
 import dataclasses
 import subprocess
@@ -40,16 +40,60 @@ def test_a_nearest_prototype_finds_most_test_digits_so_images_and_labels_belong_
     assert (nearest == digits.test_labels).mean() > 0.85
 
 
-def test_the_licence_stands_beside_the_digits_and_credits_the_authors() -> None:
-    text = resources.files("ffzero_lab.datasets").joinpath("DIGITS-LICENCE.txt").read_text(encoding="utf-8")
-    for words in (
-        "E. Alpaydin and C. Kaynak",
-        "UCI Machine Learning Repository",
-        "1998",
-        "CC BY 4.0",
-        "scikit-learn",
-    ):
-        assert words in text
+def whole(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels of both parts together."""
+    loaded = load_dataset(name)
+    return np.vstack([loaded.train_inputs, loaded.test_inputs]), np.concatenate(
+        [loaded.train_labels, loaded.test_labels]
+    )
+
+
+def test_iris_has_the_class_means_that_fisher_published() -> None:
+    # Fisher (1936), Table II: mean sepal length, sepal width, petal length, petal width in cm, 50 plants each.
+    published = {
+        "setosa": (5.006, 3.428, 1.462, 0.246),
+        "versicolor": (5.936, 2.770, 4.260, 1.326),
+        "virginica": (6.588, 2.974, 5.552, 2.026),
+    }
+    iris = load_dataset("iris")
+    inputs, labels = whole("iris")
+    assert iris.classes == tuple(published)
+    assert (iris.train_inputs.shape, iris.test_inputs.shape) == ((105, 4), (45, 4))
+    assert np.bincount(iris.test_labels).tolist() == [15, 15, 15]
+    for number, means in enumerate(published.values()):
+        assert (labels == number).sum() == 50
+        np.testing.assert_allclose(inputs[labels == number].mean(axis=0), means, atol=1e-12)
+
+
+def test_iris_reads_as_in_fishers_paper_where_the_repository_is_wrong() -> None:
+    rows = [tuple(row) for row in whole("iris")[0].tolist()]
+    assert (4.9, 3.6, 1.4, 0.1) in rows  # the 38th; the repository has 3.1, 1.5
+    assert rows.count((4.9, 3.1, 1.5, 0.2)) == 1  # the 35th; the repository has a width of 0.1
+    assert rows.count((4.9, 3.1, 1.5, 0.1)) == 1  # the 10th
+
+
+def test_wine_has_the_counts_and_the_ranges_of_its_published_description() -> None:
+    wine = load_dataset("wine")
+    inputs, labels = whole("wine")
+    assert (wine.train_inputs.shape, wine.test_inputs.shape) == ((124, 13), (54, 13))
+    assert np.bincount(labels).tolist() == [59, 71, 48]  # wine.names, UCI
+    assert (np.abs(np.bincount(wine.test_labels) - 0.3 * np.bincount(labels)) < 1.0).all()
+    assert (inputs[:, 0].min(), inputs[:, 0].max()) == (11.03, 14.83)  # alcohol in % by volume
+    assert (inputs[:, 12].min(), inputs[:, 12].max()) == (278.0, 1680.0)  # proline in mg/l
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("DIGITS", ["E. Alpaydin and C. Kaynak", "1998", "https://doi.org/10.24432/C50P49"]),
+        ("IRIS", ["R. A. Fisher", "1936", "https://doi.org/10.24432/C56C76"]),
+        ("WINE", ["S. Aeberhard and M. Forina", "1992", "https://doi.org/10.24432/C5PC7J"]),
+    ],
+)
+def test_a_licence_stands_beside_each_file_and_credits_the_authors(file: str, words: list[str]) -> None:
+    text = resources.files("ffzero_lab.datasets").joinpath(f"{file}-LICENCE.txt").read_text(encoding="utf-8")
+    for word in [*words, f"{file.lower()}.npz holds", "UCI Machine Learning Repository", "CC BY 4.0", "scikit-learn"]:
+        assert word in text
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
