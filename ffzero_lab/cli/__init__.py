@@ -68,10 +68,14 @@ def train(
         typer.Option(show_default="attributed where the device declares its reach", help="attributed or total."),
     ] = None,
     optimizer: Annotated[str | None, typer.Option(show_default="adam", help="adam, momentum or sgd.")] = None,
-    learning_rate: Annotated[str | None, typer.Option(show_default="0.007", help="Step size at the start.")] = None,
+    learning_rate: Annotated[
+        str | None, typer.Option(show_default="0.007 typical changes", help="Step size at the start.")
+    ] = None,
     epsilon: Annotated[
         str | None,
-        typer.Option(show_default="0.01", help="RMS amplitude of the perturbation, in the parameter's unit."),
+        typer.Option(
+            show_default="0.01 typical changes (rad)", help="RMS amplitude of the perturbation, on the trained scale."
+        ),
     ] = None,
     steps: Annotated[str | None, typer.Option(show_default="6000", help="Steps of each layer.")] = None,
     max_readings: Annotated[
@@ -80,6 +84,9 @@ def train(
     budget: Annotated[str | None, typer.Option(show_default="no limit", help="Most device time: 90s, 30m, 2h.")] = None,
     batch: Annotated[str | None, typer.Option(show_default="512", help="Patterns of each reading.")] = None,
     seed: Annotated[str | None, typer.Option(show_default="0", help="Seed of everything the engine draws.")] = None,
+    uncalibrated: Annotated[
+        bool, typer.Option("--uncalibrated", help="Train a device in raw units without a calibration record.")
+    ] = False,
     run_dir: Annotated[
         Path | None, typer.Option(show_default="runs", help="Folder that holds the run folders.")
     ] = None,
@@ -132,6 +139,7 @@ def train(
                 "budget": budget,
                 "batch": batch,
                 "seed": seed,
+                "uncalibrated": uncalibrated or None,
             },
             run={"run_dir": run_dir, "name": name},
         )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ffzero_lab.device.reach import Reach
 
 Topology = Literal["cascaded", "reinjected"]
+Scale = Literal["linear", "log", "square"]
 PositiveInt = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -45,11 +46,34 @@ class ParameterGroup(_Frozen):
     """The worst-case step between two setpoints over the whole range."""
     slew_per_s: Annotated[float, Field(gt=0.0)] | None = None
     power: PowerLaw | None = None
+    scale: Scale = "linear"
+    """Scale on which training moves the parameter: the value itself, its natural logarithm (stiffness), or its square
+    (volts over a heater, whose effect vanishes at zero)."""
+    typical_change: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+    """Change on that scale, from data sheets, that does about as much as one radian of phase: default perturbations
+    and learning rates are multiples of it."""
+    start: tuple[Finite, Finite] | None = None
+    """Range from which training draws its first values; None: the period nearest to zero, or the whole range."""
 
     @model_validator(mode="after")
-    def _range_is_open(self) -> Self:
+    def _ranges_are_open(self) -> Self:
         if not self.lower < self.upper:
             raise ValueError(f"group {self.name!r}: lower {self.lower} must be below upper {self.upper}")
+        if self.start is not None and not self.lower <= self.start[0] <= self.start[1] <= self.upper:
+            raise ValueError(f"group {self.name!r}: start {self.start} must lie within {self.lower} to {self.upper}")
+        return self
+
+    @model_validator(mode="after")
+    def _scale_fits(self) -> Self:
+        if self.scale == "linear":
+            return self
+        if self.period is not None:
+            raise ValueError(f"group {self.name!r}: a periodic parameter is trained on the linear scale only")
+        if self.lower < 0.0 or (self.scale == "log" and self.lower == 0.0):
+            raise ValueError(
+                f"group {self.name!r}: lower {self.lower} does not go with scale {self.scale!r}; "
+                f"needed: {'more than 0' if self.scale == 'log' else 'at least 0'}"
+            )
         return self
 
     @property
@@ -128,26 +152,30 @@ class LayerDescription(_Frozen):
         return indices
 
     def per_parameter(
-        self, attribute: Literal["lower", "upper", "period", "resolution", "slew_per_s"]
+        self, attribute: Literal["lower", "upper", "period", "resolution", "slew_per_s", "typical_change"]
     ) -> NDArray[np.float64]:
         """Return a group attribute spread over the parameters, shape (P,); infinite where a group has none."""
         values = [getattr(group, attribute) for group in self.groups]
         known = [np.inf if value is None else value for value in values]
         return np.repeat(np.array(known, dtype=np.float64), [group.size for group in self.groups])
 
+    def group_of(self, index: int) -> ParameterGroup:
+        """Return the group of parameter *index*."""
+        return self._place_of(index)[0]
+
     def name_of(self, index: int) -> str:
         """Return a parameter's name such as ``theta[17]``, for messages."""
-        for group in self.groups:
-            if index < group.size:
-                return f"{group.name}[{index}]"
-            index -= group.size
-        raise IndexError(index)
+        group, place = self._place_of(index)
+        return f"{group.name}[{place}]"
 
     def unit_of(self, index: int) -> str:
         """Return a parameter's unit, for messages."""
+        return self.group_of(index).unit
+
+    def _place_of(self, index: int) -> tuple[ParameterGroup, int]:
         for group in self.groups:
             if index < group.size:
-                return group.unit
+                return group, index
             index -= group.size
         raise IndexError(index)
 
@@ -189,4 +217,7 @@ class DeviceDescription(_Frozen):
     """Patterns the device can hold; None: as many as the engine stages."""
     power_budget_w: Annotated[float, Field(gt=0.0)] | None = None
     """Most power that all actuators may draw together."""
+    raw_units: bool = False
+    """True when the parameters are what the drive is given (volts, watts), so that what they do is not known without a
+    calibration record."""
     health: tuple[HealthChannel, ...] = ()

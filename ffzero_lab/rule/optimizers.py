@@ -14,8 +14,8 @@ ScheduleName = Literal["cosine", "constant"]
 class Optimizer(Protocol):
     """An update rule with its memory."""
 
-    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
-        """Return the change (P,) to add to the parameters, in their units."""
+    def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
+        """Return the change (P,) to add to the parameters, for one learning rate or one per parameter (P,)."""
         ...
 
     def state(self) -> dict[str, NDArray[np.generic]]:
@@ -30,7 +30,7 @@ class Optimizer(Protocol):
 class Sgd:
     """θ ← θ − η ĝ, the paper's rule."""
 
-    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+    def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
         """Return −η ĝ."""
         return -learning_rate * gradient
 
@@ -50,7 +50,7 @@ class Momentum:
         self._decay = decay
         self._velocity = np.zeros(n_parameters)
 
-    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+    def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
         """Return −η m."""
         self._velocity = self._decay * self._velocity + gradient
         return -learning_rate * self._velocity
@@ -76,7 +76,7 @@ class Adam:
         self._second = np.zeros(n_parameters)
         self._count = 0
 
-    def update(self, gradient: FloatArray, learning_rate: float) -> FloatArray:
+    def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
         """Return −η m̂/(√v̂ + floor)."""
         first_decay, second_decay = self._decays
         self._count += 1
@@ -104,8 +104,8 @@ def optimizer_named(name: OptimizerName, n_parameters: int) -> Optimizer:
     return Momentum(n_parameters) if name == "momentum" else Adam(n_parameters)
 
 
-def scheduled(schedule: ScheduleName, learning_rate: float, step: int, steps: int) -> float:
-    """Return the learning rate of *step* (from 0) out of *steps*: constant, or half a cosine down to zero."""
+def scheduled(schedule: ScheduleName, step: int, steps: int) -> float:
+    """Return the share of the learning rate at *step* (from 0) out of *steps*: all of it, or half a cosine to zero."""
     if schedule == "constant":
-        return learning_rate
-    return 0.5 * learning_rate * (1.0 + float(np.cos(np.pi * step / steps)))
+        return 1.0
+    return 0.5 * (1.0 + float(np.cos(np.pi * step / steps)))

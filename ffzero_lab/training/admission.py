@@ -6,6 +6,7 @@ from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
 from ffzero_lab.training.network import Network
+from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 
 LARGEST_COMPONENT = 6.0
@@ -16,6 +17,11 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
     """Raise InputError, naming what does not fit and what would."""
     if settings.patience is not None and settings.validation == 0.0:
         raise InputError("patience watches the validation part; set validation to a share such as 0.2 as well")
+    if description.raw_units and not settings.uncalibrated:
+        raise InputError(
+            f"{description.name} is driven in raw units ({description.layers[0].groups[0].unit}) and no calibration "
+            "record fits it; calibrate it first, or set uncalibrated (--uncalibrated) to train it as it is"
+        )
     for number, layer in enumerate(description.layers):
         where = f"{description.name}, layer {number}"
         if dataset.n_classes > layer.n_outputs:
@@ -27,7 +33,7 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
             raise InputError(f"slopes 'attributed': {where} does not declare its reach; allowed here: total")
         if len(layer.alive) == 0:
             raise InputError(f"{where}: every parameter is marked dead; there is nothing to train")
-        _admit_amplitude(where, layer, settings.epsilon)
+        _admit_amplitude(where, layer, settings)
     memory = description.pattern_memory
     largest = max(len(dataset.train_labels), len(dataset.test_labels))
     if memory is not None and memory < largest:
@@ -53,23 +59,30 @@ def check_power(device: Guarded, network: Network) -> None:
             ) from None
 
 
-def _admit_amplitude(where: str, layer: LayerDescription, epsilon: float) -> None:
-    half_step = 0.5 * layer.per_parameter("resolution")
+def _admit_amplitude(where: str, layer: LayerDescription, settings: TrainSettings) -> None:
+    scale = TrainedScale(layer)
+    scale.learning_rate(settings)
+    epsilon, half_step = scale.amplitude(settings), 0.5 * scale.resolution
     if np.any(epsilon < half_step):
-        index = int(np.argmax(half_step))
+        index = int(np.argmax(half_step / epsilon))
         raise InputError(
-            f"epsilon {epsilon:.3g} {layer.unit_of(index)} is under half of the resolution of {where}, "
-            f"{layer.name_of(index)} ({2.0 * half_step[index]:.3g} {layer.unit_of(index)}): the drive would not move; "
+            f"epsilon {epsilon[index]:.3g} {_scaled_unit(layer, index)} is under half of the resolution of {where}, "
+            f"{layer.name_of(index)} ({2.0 * half_step[index]:.3g}): the drive would not move; "
             f"use at least {half_step[index]:.3g}"
         )
-    room = layer.per_parameter("upper") - layer.per_parameter("lower")
-    period = layer.per_parameter("period")
-    least = np.where(np.isfinite(period), period, 0.0)
+    room = scale.box.upper - scale.box.lower
+    least = np.where(np.isfinite(scale.box.period), scale.box.period, 0.0)
     short = room - 2.0 * LARGEST_COMPONENT * epsilon <= least
     if np.any(short):
         index = int(np.argmax(short))
         most = (room[index] - least[index]) / (2.0 * LARGEST_COMPONENT)
         raise InputError(
-            f"epsilon {epsilon:.3g} {layer.unit_of(index)} leaves no room to perturb within the range of {where}, "
-            f"{layer.name_of(index)}; use less than {most:.3g}"
+            f"epsilon {epsilon[index]:.3g} {_scaled_unit(layer, index)} leaves no room to perturb within the range of "
+            f"{where}, {layer.name_of(index)}; use less than {most:.3g}"
         )
+
+
+def _scaled_unit(layer: LayerDescription, index: int) -> str:
+    """Return the unit on the trained scale."""
+    unit = layer.unit_of(index)
+    return {"linear": unit, "log": f"of ln({unit})", "square": f"{unit}²"}[layer.group_of(index).scale]

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device import Device, LayerDescription, Reach
-from ffzero_lab.rule.bounds import ParameterBox
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
 from ffzero_lab.training.judgement import Judge, refuse_darkness
+from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.watch import Watch
 
@@ -54,7 +54,7 @@ class LayerTask:
 
 @dataclass(frozen=True)
 class Step:
-    """What one step measured: the mean loss, the share of right answers, the RMS slope per unit amplitude."""
+    """What one step measured: the mean loss, the share of right answers, the RMS slope per typical change."""
 
     loss: float
     accuracy: float
@@ -62,7 +62,7 @@ class Step:
 
 
 class LayerTrainer:
-    """One layer in training.
+    """One layer in training; its parameters are coordinates on the trained scale.
 
     Everything random is derived from the seed and the number of the step, so ``parameters``, ``optimizer`` and
     ``step`` are the whole state.
@@ -80,7 +80,8 @@ class LayerTrainer:
     ) -> None:
         described = device.description.layers[layer]
         self.device, self.layer, self.task, self.settings, self.steps = device, layer, task, settings, steps
-        self.parameters = parameters
+        self._scale = TrainedScale(described)
+        self.parameters = self._scale.coordinates(parameters)
         self.optimizer = optimizer
         self.watch = Watch()
         self.step = 0
@@ -91,8 +92,9 @@ class LayerTrainer:
         self.projected = 0
         groups = alive_groups(described)
         self._directions = DirectionDraw(settings.directions, groups, described.n_parameters, settings.seed, layer)
-        self._box = parameter_box(described)
-        self._amplitude = np.full(described.n_parameters, settings.epsilon)
+        self._amplitude = self._scale.amplitude(settings)
+        self._rate = self._scale.learning_rate(settings)
+        self._slope_unit = 2.0 * self._scale.in_typical_changes(self._amplitude)
         self._signs = np.array(SIGNS[settings.readings])
 
     def advance(self) -> Step:
@@ -104,20 +106,20 @@ class LayerTrainer:
         directions = self._directions.draw(self.step, self.settings.directions_per_step)
         moves = directions * self._amplitude
         self._settle(np.abs(moves).max(axis=0))
-        settings = self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis]
+        settings = self._scale.values(self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
         outputs = self.device.probe(self.layer, settings.reshape(-1, len(self.parameters)), rows)
         differences, step = self._compare(outputs.reshape(len(directions), len(self._signs), len(rows), -1), rows)
         estimate = total_estimate if self.task.reach is None else attributed_estimate
         gradient = estimate(differences, directions, self._amplitude, self._directions.second_moment)
-        rate = scheduled(self.settings.schedule, self.settings.learning_rate, self.step, self.steps)
+        rate = self._rate * scheduled(self.settings.schedule, self.step, self.steps)
         self.parameters = self.parameters + self.optimizer.update(gradient, rate)
         self.step += 1
         self.loss = step.loss
         return step
 
     def settled(self) -> FloatArray:
-        """Return the parameters (P,) inside the bounds, with no room kept for a perturbation; changes nothing."""
-        return self._box.settle(self.parameters).values
+        """Return the parameters (P,) in the device's units and bounds, no room kept for a perturbation."""
+        return self._scale.values(self._scale.box.settle(self.parameters).values)
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return the whole state as arrays and plain values; nothing of it is ever changed in place."""
@@ -144,7 +146,7 @@ class LayerTrainer:
         return rng.choice(n_rows, min(self.settings.batch, n_rows), replace=False, shuffle=False)
 
     def _settle(self, headroom: FloatArray) -> None:
-        settled = self._box.shrunk(headroom).settle(self.parameters)
+        settled = self._scale.box.shrunk(headroom).settle(self.parameters)
         self.parameters = settled.values
         self.wrapped += settled.wrapped
         self.projected += settled.projected
@@ -169,7 +171,7 @@ class LayerTrainer:
             losses += [judged.loss.mean for judged in seen]
             correct += [judged.correct for judged in seen]
         measured = np.array(differences)
-        slope_rms = float(np.sqrt(np.mean(measured**2))) / (2.0 * self.settings.epsilon)
+        slope_rms = float(np.sqrt(np.mean(measured**2))) / self._slope_unit
         return measured, Step(float(np.mean(losses)), float(np.mean(correct)) / len(rows), slope_rms)
 
     def _sides(self, readings: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -190,19 +192,14 @@ def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
     return [alive[(alive >= start) & (alive < stop)] for start, stop in pairwise(edges)]
 
 
-def parameter_box(described: LayerDescription) -> ParameterBox:
-    """Return the layer's bounds."""
-    return ParameterBox(*(described.per_parameter(bound) for bound in ("lower", "upper", "period")))
-
-
 def initial_parameters(described: LayerDescription, seed: int, layer: int) -> FloatArray:
-    """Draw starting parameters (P,): uniform over one period nearest to zero, or over the range; dead ones stay put.
+    """Draw starting parameters (P,) in the device's units, uniformly on the trained scale.
 
-    Dead channels start at the end of their range that is nearest to zero.
+    Dead channels stay at the end of their range that is nearest to zero.
     """
-    box = parameter_box(described)
-    start, length = box.least_power_interval()
-    drawn = generator(seed, For.INITIAL_PARAMETERS, layer).uniform(start, start + length)
-    initial = np.clip(0.0, box.lower, box.upper)
-    initial[described.alive] = np.clip(drawn, box.lower, box.upper)[described.alive]  # against rounding at the edges
+    scale = TrainedScale(described)
+    drawn = scale.values(generator(seed, For.INITIAL_PARAMETERS, layer).uniform(*scale.start()))
+    lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
+    initial = np.clip(0.0, lower, upper)
+    initial[described.alive] = np.clip(drawn, lower, upper)[described.alive]  # against rounding at the edges
     return initial

@@ -15,6 +15,14 @@ RuleName = Literal["ffzero"]
 SlopeKind = Literal["attributed", "total"]
 ReadingOrder = Literal["pair", "abba"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
+Amount = Annotated[float, Field(gt=0.0, le=1e9)]
+PerGroup = Amount | dict[str, Amount]
+"""One number for all parameters, or one for each parameter group by name; groups left out keep their default."""
+
+DEFAULT_EPSILON = 0.01
+"""Default amplitude as a multiple of what the device calls a typical change (one radian of phase)."""
+DEFAULT_LEARNING_RATE = 0.007
+"""Default learning rate in the same multiple."""
 
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -62,12 +70,14 @@ class TrainSettings(BaseModel):
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
     """What turns gradient estimates into updates."""
-    learning_rate: Annotated[float, Field(gt=0.0, le=1e9)] = 0.007
-    """Step size at the start, in the parameter's unit for Adam."""
+    learning_rate: PerGroup | None = None
+    """Step size at the start, on the trained scale for Adam (rad, ln(N/m), V²); one number, or one per parameter group.
+    None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
-    epsilon: Annotated[float, Field(gt=0.0, le=1e9)] = 0.01
-    """RMS amplitude of the moved parameters, in the parameter's unit."""
+    epsilon: PerGroup | None = None
+    """RMS amplitude of the moved parameters on the trained scale; one number, or one per parameter group. None: 0.01 of
+    the typical change that the device states, which is 0.01 rad for phases."""
     centre: bool | None = None
     """None: centre outputs of one sign."""
     accumulate: bool = True
@@ -92,6 +102,8 @@ class TrainSettings(BaseModel):
     """Steps between two rows of metrics."""
     baselines: bool = True
     """Measure the untrained device and a linear classifier beside the result."""
+    uncalibrated: bool = False
+    """Train a device that is driven in raw units without a calibration record."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of everything the engine draws; a twin has a seed of its own."""
 

@@ -1,0 +1,115 @@
+"""Between the device's units and the scale on which training moves: stiffness by its logarithm, volts squared."""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.errors import not_one_of
+from ffzero_lab.rule.bounds import ParameterBox
+from ffzero_lab.training.settings import DEFAULT_EPSILON, DEFAULT_LEARNING_RATE, PerGroup, TrainSettings
+
+FloatArray = NDArray[np.float64]
+
+_ROUNDING = 1e-12
+"""Share of the range by which bounds are drawn in where a value is not its own coordinate: there and back again must
+not end outside."""
+
+
+class TrainedScale:
+    """Translates the parameters of one layer; groups on the linear scale pass unchanged, bit by bit."""
+
+    def __init__(self, described: LayerDescription) -> None:
+        sizes = [group.size for group in described.groups]
+        edges = np.cumsum([0, *sizes]).tolist()
+        self._groups = [(group, slice(*edge)) for group, edge in zip(described.groups, pairwise(edges), strict=True)]
+        self._bent = [(group, own) for group, own in self._groups if group.scale != "linear"]
+        lower, upper = zip(*(_bounds(group) for group in described.groups), strict=True)
+        self.box = ParameterBox(np.repeat(lower, sizes), np.repeat(upper, sizes), described.per_parameter("period"))
+        self.resolution = np.repeat([_resolution(group) for group in described.groups], sizes)
+        self._typical_change = described.per_parameter("typical_change")
+
+    def coordinates(self, values: FloatArray) -> FloatArray:
+        """Return the coordinates (…, P) of *values* (…, P), which are in the device's units."""
+        if not self._bent:
+            return values
+        coordinates = values.copy()
+        for group, where in self._bent:
+            coordinates[..., where] = _coordinate(group, values[..., where])
+        return coordinates
+
+    def values(self, coordinates: FloatArray) -> FloatArray:
+        """Return the device's *values* (…, P), of coordinates (…, P)."""
+        if not self._bent:
+            return coordinates
+        values = coordinates.copy()
+        for group, where in self._bent:
+            own = coordinates[..., where]
+            values[..., where] = np.exp(own) if group.scale == "log" else np.sqrt(own)
+        return values
+
+    def amplitude(self, settings: TrainSettings) -> FloatArray:
+        """Return the RMS amplitude ε (P,) on the trained scale; raises InputError for an unknown group."""
+        return self._amounts("epsilon", settings.epsilon, DEFAULT_EPSILON * self._typical_change)
+
+    def learning_rate(self, settings: TrainSettings) -> FloatArray:
+        """Return the learning rate (P,); raises InputError for an unknown group.
+
+        Adam's is a step, the others' multiplies a slope, which is itself per unit of the parameter.
+        """
+        power = 1 if settings.optimizer == "adam" else 2
+        default = DEFAULT_LEARNING_RATE * self._typical_change**power
+        return self._amounts("learning_rate", settings.learning_rate, default)
+
+    def in_typical_changes(self, coordinates: FloatArray) -> float:
+        """Return the RMS of differences of coordinates (P,), as a multiple of the typical change."""
+        return float(np.sqrt(np.mean((coordinates / self._typical_change) ** 2)))
+
+    def start(self) -> tuple[FloatArray, FloatArray]:
+        """Return lowest and highest coordinate (P,) from which training draws its first values.
+
+        Where the device names none: the period nearest to zero of a periodic parameter, else the whole range.
+        """
+        home, length = self.box.least_power_interval()
+        lowest, highest = home, home + length
+        for group, own in self._groups:
+            if group.start is not None:
+                lowest[own], highest[own] = _coordinate(group, np.array(group.start))
+        return np.maximum(lowest, self.box.lower), np.minimum(highest, self.box.upper)
+
+    def _amounts(self, name: str, given: PerGroup | None, default: FloatArray) -> FloatArray:
+        if given is None:
+            return default
+        if not isinstance(given, dict):
+            return np.full_like(default, given)
+        named = {group.name: own for group, own in self._groups}
+        amounts = default.copy()
+        for group, amount in given.items():
+            if group not in named:
+                raise not_one_of(f"{name}: parameter group", group, list(named))
+            amounts[named[group]] = amount
+        return amounts
+
+
+def _coordinate(group: ParameterGroup, values: FloatArray) -> FloatArray:
+    if group.scale == "log":
+        return np.log(values)
+    return values * values if group.scale == "square" else values
+
+
+def _bounds(group: ParameterGroup) -> tuple[float, float]:
+    lower, upper = _coordinate(group, np.array([group.lower, group.upper])).tolist()
+    if group.scale != "linear":
+        inset = _ROUNDING * (upper - lower)
+        lower, upper = lower + inset, upper - inset
+    return lower, upper
+
+
+def _resolution(group: ParameterGroup) -> float:
+    """Return the largest step on the trained scale: a logarithm is steepest at the bottom, a square at the top."""
+    if group.scale == "linear":
+        return group.resolution
+    first, last = np.array([group.lower, group.upper]), np.array([group.resolution, -group.resolution])
+    steps = _coordinate(group, np.maximum(first + last, group.lower)) - _coordinate(group, first)
+    return float(np.abs(steps).max())
