@@ -24,7 +24,7 @@ app.add_typer(runs_app, name="runs")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _DEVICES = "twin, twin:photonic, an installed driver, or module:Class."
 RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
-DataDir = Annotated[Path | None, typer.Option(help="Folder that relative paths of data sets start from.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets (mnist); relative paths start from it.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -48,7 +48,10 @@ def _main(
 def train(
     context: typer.Context,
     device: Annotated[str | None, typer.Option(show_default="twin", help=_DEVICES)] = None,
-    dataset: Annotated[str | None, typer.Option(show_default="digits", help="digits, csv:PATH or npz:PATH.")] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(show_default="digits", help="digits, iris, wine, mnist:8x8, csv:PATH, …: see datasets list."),
+    ] = None,
     layers: Annotated[str | None, typer.Option(show_default="2", help="Layers of the twin.")] = None,
     preset: Annotated[
         str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal or typical.")

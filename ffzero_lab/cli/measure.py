@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.datasets import load_dataset, read_unlabelled
-from ffzero_lab.device import InterlockBound, interlocks_for, interlocks_on
+from ffzero_lab.device import InterlockBound, Patterns, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_configured
 from ffzero_lab.rule.readout import accuracies, predicted_classes
@@ -104,9 +103,7 @@ def _settings(reader: RunReader) -> TrainSettings:
     return TrainSettings(**reader.manifest["settings"])
 
 
-def _measure(
-    reader: RunReader, network: Network, features: NDArray[np.float64], device: str | None
-) -> tuple[Measured, int]:
+def _measure(reader: RunReader, network: Network, features: Patterns, device: str | None) -> tuple[Measured, int]:
     saved: dict[str, Any] = reader.manifest["device"]
     name: str = saved["name"] if device is None else device
     options: dict[str, Any] = saved["options"] if device is None else {}

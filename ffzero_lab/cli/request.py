@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from ffzero_lab.datasets import anchored
 from ffzero_lab.device import InterlockBound
 from ffzero_lab.errors import InputError
 from ffzero_lab.explain import explain_validation
@@ -105,10 +106,8 @@ def _checked(model: type[Model], table: Any, *above: str) -> Model:
 
 
 def _anchored(settings: TrainSettings) -> TrainSettings:
-    """Make the folder that a data set's relative path starts from absolute: a run is taken up from anywhere."""
-    if settings.data_dir is None and ":" not in settings.dataset:
-        return settings
-    return settings.model_copy(update={"data_dir": (settings.data_dir or Path()).absolute()})
+    """Write down where the data set stands: a run is taken up from any folder, without FFZERO_DATA as well."""
+    return settings.model_copy(update={"data_dir": anchored(settings.dataset, settings.data_dir)})
 
 
 def check_beside_resume(context: typer.Context, allowed: Collection[str], only: Collection[str]) -> None:

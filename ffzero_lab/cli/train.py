@@ -16,7 +16,7 @@ from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
-from ffzero_lab.datasets import load_dataset
+from ffzero_lab.datasets import IMAGE_SETS, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
@@ -167,5 +167,5 @@ def _check_versions(was: Mapping[str, str], now: Mapping[str, str], path: Path) 
 
 def _default_name(dataset: str, seed: int) -> str:
     kind, _, location = dataset.partition(":")
-    word = re.sub(r"[^A-Za-z0-9]+", "-", Path(location).stem if location else kind).strip("-")
+    word = re.sub(r"[^A-Za-z0-9]+", "-", dataset if kind in IMAGE_SETS else Path(location or kind).stem).strip("-")
     return f"{(word or 'data')[:60]}-seed{seed}"

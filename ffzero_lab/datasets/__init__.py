@@ -4,16 +4,19 @@ from pathlib import Path
 
 from ffzero_lab.datasets.dataset import Dataset
 from ffzero_lab.datasets.encoder import EncodedInputs, Encoder
+from ffzero_lab.datasets.mnist import IMAGE_SETS, data_folder, load_images
 from ffzero_lab.datasets.shipped import SHIPPED
 from ffzero_lab.datasets.split import stratified_split
 from ffzero_lab.datasets.tables import load_csv, load_npz, read_unlabelled
 from ffzero_lab.errors import InputError, not_one_of
 
 __all__ = [
+    "IMAGE_SETS",
     "SHIPPED",
     "Dataset",
     "EncodedInputs",
     "Encoder",
+    "anchored",
     "load_dataset",
     "read_unlabelled",
     "stratified_split",
@@ -28,17 +31,24 @@ def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
     Parameters
     ----------
     spec
-        A name in `SHIPPED` (``digits``), or a file:
+        A name in `SHIPPED` (``digits``, ``iris``, ``wine``), an image set, or a file:
 
+        ``mnist``, ``fashion-mnist``
+            784 pixels of each image, scaled from its own minimum and maximum to 0-1. ``mnist:8x8`` averages them over
+            8 x 8 cells, ``mnist:crop8x8`` cuts out the centre, ``mnist:fourier8x8`` gives the 64 lowest spatial
+            frequencies (128 features: real parts, then imaginary parts), ``mnist:magnitude8x8`` their magnitudes;
+            any other size will do as well.
         ``csv:PATH``
             One sample per row, delimited by commas, semicolons or tabs, with or without a header row. The
-            label is the column named ``label`` or ``y``, else the last one; the other columns are numbers.
+            label is the column named ``label`` or ``y``, else the last one; the other columns are numbers. A fifth
+            of each class is set aside for the test, the same samples in every run.
         ``npz:PATH``
-            Arrays ``x`` (samples first, the rest flattened) and ``y``; optionally ``x_test`` and ``y_test``.
-
-        Without a test part of its own, a fifth of each class is set aside, the same samples in every run.
+            Arrays ``x`` (samples first, the rest flattened) and ``y``; optionally ``x_test`` and ``y_test``, else
+            split like a table.
     data_dir
-        Folder that relative paths start from; the working directory when None.
+        Folder that relative paths start from, the working directory when None; and that holds the four IDX files of
+        an image set, or a folder of its name with them: when None, the one that the environment variable
+        ``FFZERO_DATA`` names.
 
     Raises
     ------
@@ -52,6 +62,17 @@ def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
         path = Path(location)
         path = path.expanduser() if location.startswith("~/") else path  # shells expand no ~ behind 'csv:'
         return _FROM_FILE[kind](path if data_dir is None else data_dir / path, spec)
+    if kind in IMAGE_SETS:
+        return load_images(kind, location, data_dir)
     if spec not in SHIPPED:
-        raise not_one_of("dataset", spec, [*SHIPPED, *(f"{known}:PATH" for known in _FROM_FILE)])
+        raise not_one_of("dataset", spec, [*SHIPPED, *IMAGE_SETS, *(f"{known}:PATH" for known in _FROM_FILE)])
     return SHIPPED[spec]()
+
+
+def anchored(spec: str, data_dir: Path | None) -> Path | None:
+    """Return the absolute *data_dir* with which *spec* is found again from any folder and environment; None: any."""
+    kind = spec.partition(":")[0]
+    folder = data_folder(data_dir) if kind in IMAGE_SETS else data_dir
+    if folder is None and kind in _FROM_FILE:
+        folder = Path()
+    return None if folder is None else folder.absolute()

@@ -12,7 +12,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"no such file: {path}{_neighbour(path)}") from None
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder; a CSV or NPZ file is needed") from None
+        raise InputError(f"{path} is a folder; a file is needed") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
     if not content:

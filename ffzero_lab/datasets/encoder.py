@@ -7,17 +7,22 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.datasets.dataset import Features
 from ffzero_lab.errors import InputError
 
 _LARGEST: Final = 1e150  # sums and differences of training values must stay finite
 _ROUNDING: Final = 1e-9  # of the range: the largest training value itself must not count as outside
+_AT_ONCE: Final = 1 << 20  # numbers worked on at once; several copies of a whole set could exceed the memory
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedInputs:
-    """Patterns (S, n_inputs) within the device's range, and how many values had to be limited to it."""
+    """Patterns (S, n_inputs) within the device's range, and how many values had to be limited to it.
 
-    patterns: NDArray[np.float64]
+    They have the precision of the features, unless the bounds of the range are no numbers of single precision.
+    """
+
+    patterns: Features
     n_outside: int
 
 
@@ -57,7 +62,7 @@ class Encoder:
     @classmethod
     def fit(
         cls,
-        train_inputs: NDArray[np.float64],
+        train_inputs: Features,
         n_inputs: int,
         lower: float = 0.0,
         upper: float = 1.0,
@@ -76,19 +81,19 @@ class Encoder:
         n_features = train_inputs.shape[1]
         if n_features > n_inputs:
             raise InputError(f"{name} has {n_features} features, device has {n_inputs} inputs")
-        if train_inputs.shape[0] == 0 or not (np.abs(train_inputs) <= _LARGEST).all():
+        if train_inputs.shape[0] == 0 or not max(-train_inputs.min(), train_inputs.max()) <= _LARGEST:  # nor NaN
             raise InputError(f"{name}: training inputs must be finite, at most {_LARGEST:g} in size, at least one row")
         if not (np.isfinite([lower, upper]).all() and lower < upper and upper > 0.0):
             raise InputError(
                 f"device inputs range from {lower} to {upper}; needed: lower < upper and upper > 0, finite"
             )
 
-        smallest: NDArray[np.float64] = train_inputs.min(axis=0)
-        largest: NDArray[np.float64] = train_inputs.max(axis=0)
+        smallest = train_inputs.min(axis=0).astype(np.float64)
+        largest = train_inputs.max(axis=0).astype(np.float64)
         common = bool(smallest.min() >= 0.0 and largest.max() <= 1.0)
         if lower < 0.0:
             # The mean of equal numbers can miss them by a rounding error, which a scale would blow up.
-            mean: NDArray[np.float64] = train_inputs.mean(axis=0)
+            mean: NDArray[np.float64] = train_inputs.mean(axis=0, dtype=np.float64)
             offset = np.where(smallest == largest, smallest, mean)
             span = np.maximum((largest - offset) / upper, (smallest - offset) / lower)
         else:
@@ -100,7 +105,7 @@ class Encoder:
         scale = np.where(span > 0.0, 1.0 / np.maximum(span, tiny), 0.0)
         return cls(offset, scale, n_inputs, n_inputs > n_features, float(lower), float(upper))
 
-    def encode(self, inputs: NDArray[np.float64]) -> EncodedInputs:
+    def encode(self, inputs: Features) -> EncodedInputs:
         """Encode *inputs* (S, F); what would drive a port beyond its range is limited to it and counted.
 
         Raises
@@ -115,6 +120,22 @@ class Encoder:
             row, column = (int(position) for position in np.argwhere(~np.isfinite(inputs))[0])
             raise InputError(f"input row {row + 1}, feature {column + 1} is {inputs[row, column]}; it must be finite")
 
+        exact = inputs.dtype.type(self.lower) == self.lower and inputs.dtype.type(self.upper) == self.upper
+        patterns = np.full(
+            (inputs.shape[0], self.n_inputs), max(self.lower, 0.0), inputs.dtype if exact else np.float64
+        )
+        n_outside = 0
+        rows = max(1, _AT_ONCE // n_features)
+        for start in range(0, len(inputs), rows):
+            amplitudes, outside = self._amplitudes(inputs[start : start + rows])
+            patterns[start : start + rows, :n_features] = amplitudes
+            n_outside += outside
+        if self.reference:
+            patterns[:, n_features] = self.upper
+        return EncodedInputs(patterns, n_outside)
+
+    def _amplitudes(self, inputs: Features) -> tuple[NDArray[np.float64], int]:
+        """Return the amplitudes (S, F) of some inputs, and how many of them were limited."""
         signed = self.lower < 0.0
         low, high = (self.lower, self.upper) if signed else (0.0, 1.0)
         with np.errstate(over="ignore"):  # an overflow to infinity lies outside, and is limited and counted as such
@@ -123,14 +144,7 @@ class Encoder:
         slack = _ROUNDING * (high - low)
         outside = (amplitudes < low - slack) | (amplitudes > high + slack) | ((self.scale == 0.0) & (moved != 0.0))
         amplitudes = np.clip(amplitudes, low, high)
-        if not signed:
-            amplitudes = self._drive(amplitudes)
-
-        patterns = np.full((inputs.shape[0], self.n_inputs), max(self.lower, 0.0))
-        patterns[:, :n_features] = amplitudes
-        if self.reference:
-            patterns[:, n_features] = self.upper
-        return EncodedInputs(patterns, int(np.count_nonzero(outside)))
+        return amplitudes if signed else self._drive(amplitudes), int(np.count_nonzero(outside))
 
     def _drive(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map levels 0-1 to the unsigned range, a pattern's peak to *upper* when no port keeps the level."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Encoder
-from ffzero_lab.device import Device
+from ffzero_lab.device import Device, Patterns
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.similarity import directions_of, similarities
 from ffzero_lab.training.carry import Carry
@@ -67,7 +67,7 @@ class Network:
     layers: Sequence[TrainedLayer]
     classes: tuple[str, ...]
 
-    def measure(self, device: Device, patterns: FloatArray) -> Measured:
+    def measure(self, device: Device, patterns: Patterns) -> Measured:
         """Write every layer's parameters and measure encoded *patterns* (S, n_in) through all of them."""
         similarity: list[FloatArray] = []
         dark: list[int] = []
@@ -130,7 +130,7 @@ class Network:
         return cls(encoder, layers, tuple(str(name) for name in arrays["classes"]))
 
 
-def stage(device: Device, layer: int, patterns: FloatArray) -> None:
+def stage(device: Device, layer: int, patterns: Patterns) -> None:
     """Stage *patterns* (S, n_in) for *layer*; a cascade takes them at its first layer and carries them on itself."""
     device.load_inputs(layer if device.description.topology == "reinjected" else 0, patterns)
 

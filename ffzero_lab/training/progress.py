@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.device import Counts
+from ffzero_lab.device import Counts, Patterns
 from ffzero_lab.training.events import LayerDone
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +35,7 @@ class Progress:
         Mean readings at the taps of a cascade before training; None under the detection floor.
     """
 
-    patterns: FloatArray
+    patterns: Patterns
     similarity: FloatArray
     untrained: FloatArray | None = None
     layers: tuple[tuple[LayerDone, Counts], ...] = ()

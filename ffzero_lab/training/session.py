@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset
-from ffzero_lab.device import Counts, DarkBatch, Guarded
+from ffzero_lab.device import Counts, DarkBatch, Guarded, Patterns
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
 from ffzero_lab.training.admission import admit, check_power
@@ -141,7 +141,7 @@ class Session:
                 for layer in range(len(self.progress.layers)):
                     self.device.write_parameters(layer, self.network.layers[layer].parameters)
 
-    def _first_look(self, test_outside: int, patterns: FloatArray) -> Generator[Event]:
+    def _first_look(self, test_outside: int, patterns: Patterns) -> Generator[Event]:
         """Look at what the operator should know before anything is spent."""
         if test_outside:
             yield Problem(f"{test_outside} test values lie outside the training range and were limited to it")

@@ -49,9 +49,9 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     dataset: str = "digits"
-    """``digits``, ``csv:PATH`` or ``npz:PATH``."""
+    """A name told by ``ffzero-lab datasets list`` (``digits``, ``mnist:8x8``, …), ``csv:PATH`` or ``npz:PATH``."""
     data_dir: Path | None = None
-    """Folder that relative paths of data sets start from."""
+    """Folder that holds ``mnist`` and the like (None: FFZERO_DATA), and that relative paths start from."""
     rule: RuleName = "ffzero"
     """Learning rule."""
     loss: LossName = "cross-entropy"
