@@ -1,7 +1,7 @@
 """Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
 
-from drivers.twin.photonic.chip import ChipTruth
 from drivers.twin.photonic.device import PhotonicTwin
+from drivers.twin.photonic.truth import ChipTruth
 from ffzero_lab.device import Device, Guarded
 
 

@@ -1,4 +1,4 @@
-"""The conformance suite on every twin, ideal and typical, in both topologies, at even, odd and large size."""
+"""The conformance suite on the photonic twin: every preset, drive and topology, at even, odd and large size."""
 
 from drivers.twin.photonic import PhotonicTwin
 from ffzero_lab.conformance import DeviceConformance
@@ -33,3 +33,24 @@ class TestTypicalPhotonicCascade(DeviceConformance):
 class TestTypicalPhotonicTwinOf64Ports(DeviceConformance):
     def open_driver(self):
         return PhotonicTwin.open(PhotonicTwin.Config(ports=64))
+
+
+class TestHarshPhotonicTwin(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(preset="harsh", ports=8, heaters=TIGHT))
+
+
+class TestHarshPhotonicCascade(DeviceConformance):
+    def open_driver(self):
+        options = {"topology": "cascaded", "activation": BRIGHT}
+        return PhotonicTwin.open(PhotonicTwin.Config(preset="harsh", ports=7, **options))
+
+
+class TestPhotonicTwinDrivenInVolts(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=8, drive="volts", heaters=TIGHT))
+
+
+class TestPhotonicTwinDrivenInPower(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=7, drive="power"))

@@ -34,13 +34,19 @@ def test_twin_is_the_photonic_twin_behind_the_guard():
 
 def test_options_reach_the_driver_and_the_clock_is_the_one_given():
     clock = VirtualClock(7.0)
-    options = {"ports": 4, "layers": 3, "topology": "cascaded", "heaters": {"budget_w": 1.5}, "detector_noise": 0.01}
+    options = {
+        "ports": 4,
+        "layers": 3,
+        "topology": "cascaded",
+        "heaters": {"budget_w": 1.5},
+        "detectors": {"thermal_noise": 0.01, "dark_offset": 0.0, "full_scale": 2.0},
+    }
     device = open_device("twin:photonic", clock, **options)
     assert device.clock is clock
     assert len(device.description.layers) == 3
     assert device.description.topology == "cascaded"
     assert [layer.power_budget_w for layer in device.description.layers] == [1.5] * 3
-    assert device.description.layers[0].detection_floor == pytest.approx(4 * 0.01 * 4.0)
+    assert device.description.layers[0].detection_floor == pytest.approx(4 * 0.01 * 2.0)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +76,9 @@ def test_an_unknown_device_is_named_with_what_is_allowed(name, words):
         ({"ports": 1}, ["ports is 1: ", "greater than or equal to 2"]),
         ({"ports": "many"}, ["ports is 'many': ", "integer"]),
         ({"preset": "typicl"}, ["preset is 'typicl'", "'ideal'", "did you mean 'typical'?"]),
-        ({"detector_noise": float("nan")}, ["detector_noise is nan: ", "finite"]),
-        ({"full_scale": 0.0}, ["full_scale is 0.0: ", "greater than or equal to 0.000001"]),
-        ({"heaters": {"phase_upper_rad": 100.0}}, ["heaters", "phase_upper_rad is 100 rad", "only reach"]),
+        ({"detectors": {"thermal_noise": float("nan")}}, ["thermal_noise is nan: ", "finite"]),
+        ({"detectors": {"full_scale": 0.0}}, ["full_scale is 0.0: ", "greater than or equal to 0"]),
+        ({"heaters": {"power_limit_w": 1.0}}, ["heaters", "power_limit_w is 1 W", "only reach"]),
         ({"run": "x"}, ["unknown key 'run'", "allowed: activation"]),
         ({"wait_s": 1.0}, ["unknown key 'wait_s'", "allowed: activation"]),
         ({"device": "x"}, ["unknown key 'device'", "allowed: activation"]),

@@ -42,11 +42,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "gaussian, cosine, no baselines": ({}, {"directions": "gaussian", "loss": "cosine", "baselines": False}),
     "budget": ({}, {"budget": 0.06, "steps": 1000}),
-    "saturated detectors": ({"full_scale": 0.3}, {}),
-    "strong noise": ({"detector_noise": 0.02}, {}),
+    "saturated detectors": ({"detectors": {"full_scale": 0.05}}, {}),
+    "strong noise": ({"detectors": {"thermal_noise": 0.02}}, {}),
     "cascade": (IDEAL_CASCADE, {"validation": 0.25, "check_every": 2}),
     "cascade of three, noisy": (
-        {**IDEAL_CASCADE, "layers": 3, "detector_noise": 1e-4, "activation": {"bias_rad": 1.0}},
+        {**IDEAL_CASCADE, "layers": 3, "detectors": {"thermal_noise": 1e-4}, "activation": {"bias_rad": 1.0}},
         {"steps": 3},
     ),
 }

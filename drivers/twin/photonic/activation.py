@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.twin.photonic.config import Activation
+from drivers.twin.photonic.tables import Activation
 
 
 def electro_optic(field: NDArray[np.complex128], constants: Activation) -> NDArray[np.complex128]:

@@ -1,93 +1,87 @@
-"""One chip of the photonic twin: hidden truth, drive chain and mesh, from requested phases to optical fields."""
+"""One chip of the photonic twin: drive, heaters, drift and mesh, from what is written to optical fields."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator, Philox, SeedSequence
 from numpy.typing import NDArray
 
-from drivers.twin.photonic.config import Heaters, Imperfections, KernelName
+from drivers.twin.drift import OrnsteinUhlenbeck
+from drivers.twin.photonic.config import PhotonicConfig
+from drivers.twin.photonic.drive import Drive
+from drivers.twin.photonic.heating import Heating, Spread, heater_faults
 from drivers.twin.photonic.mesh import Mesh, MeshGeometry
+from drivers.twin.photonic.truth import fabricate
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ChipTruth:
-    """What fabrication made and nobody outside may see.
-
-    Attributes
-    ----------
-    splitter_first, splitter_second
-        (M,) angle errors of the two splitters of each MZI, rad.
-    offsets
-        (P,) static phases φ₀ of theta, phi and gamma, rad.
-    """
-
-    splitter_first: FloatArray
-    splitter_second: FloatArray
-    offsets: FloatArray
-
-
-def fabricate(geometry: MeshGeometry, imperfections: Imperfections, seed: int, layer: int) -> ChipTruth:
-    """Draw the hidden truth of one chip from the twin's own seed."""
-    rng = Generator(Philox(SeedSequence(seed, spawn_key=(0, layer))))
-    errors = rng.standard_normal((2, geometry.n_mzi)) * imperfections.splitter_error_rad
-    offsets = rng.uniform(0.0, 2.0 * np.pi, geometry.n_parameters)
-    return ChipTruth(errors[0], errors[1], offsets if imperfections.random_offsets else np.zeros_like(offsets))
-
-
-class DriveChain:
-    """Phases as a nominal heater would give them, in the steps of the voltage source's converter."""
-
-    def __init__(self, heaters: Heaters, bits: int | None) -> None:
-        self._phase_per_v2 = heaters.phase_per_v2_rad
-        self._step_v = None if bits is None else heaters.drive_full_scale_v / (2**bits - 1)
-        self._phase_upper_rad = heaters.phase_upper_rad
-        if self._step_v is not None:  # the nearest code to the upper bound may lie beyond it
-            self._highest_code = np.floor(np.sqrt(self._phase_upper_rad / self._phase_per_v2) / self._step_v)
-
-    @property
-    def resolution_rad(self) -> float:
-        """The largest phase step over the range: dφ/dV = 2V·π/(R·Pπ) is steepest at the top."""
-        if self._step_v is None:
-            return 0.0
-        return 2.0 * float(np.sqrt(self._phase_upper_rad * self._phase_per_v2)) * self._step_v
-
-    def reached_phases(self, requested: FloatArray) -> FloatArray:
-        """Return the phases (P,) in rad that the nearest converter codes give for the *requested* ones."""
-        if self._step_v is None:
-            return requested.copy()
-        codes = np.rint(np.sqrt(requested / self._phase_per_v2) / self._step_v)
-        np.minimum(codes, self._highest_code, out=codes)
-        return self._phase_per_v2 * (codes * self._step_v) ** 2
+ComplexArray = NDArray[np.complex128]
 
 
 class Chip:
-    """A mesh with its truth and its drive; phases are set, fields pass through."""
+    """A mesh with its truth and its drive; setpoints are written, fields pass through."""
 
-    def __init__(self, geometry: MeshGeometry, truth: ChipTruth, drive: DriveChain, kernel: KernelName) -> None:
-        self.truth = truth
-        self._drive = drive
-        self._mesh = Mesh(geometry, truth.splitter_first, truth.splitter_second, kernel=kernel)
-        self.setpoints = np.zeros(geometry.n_parameters)
-        self._phases = truth.offsets
+    def __init__(self, config: PhotonicConfig, layer: int, from_others: Spread | None) -> None:
+        geometry = MeshGeometry(config.ports)
+        self.truth = truth = fabricate(config, layer)
+        self._drive = Drive(config.drive, config.heaters)
+        self._heating = Heating(
+            truth,
+            from_others,
+            config.heaters.settling_s,
+            heater_faults(config.faults, layer, geometry.n_mzi, config.ports),
+        )
+        self._drift = OrnsteinUhlenbeck(
+            geometry.n_parameters, config.drift.phase_rad, config.drift.time_s, (config.seed, (4, layer))
+        )
+        self._mesh = Mesh(
+            geometry,
+            truth.splitter_first,
+            truth.splitter_second,
+            column_loss_db=config.mesh.column_loss_db,
+            coupler_loss_db=config.mesh.coupler_loss_db,
+            kernel=config.kernel,
+        )
 
     @property
     def kernel(self) -> str:
         """What computes the mesh, with its version."""
         return f"{self._mesh.kernel} {version(self._mesh.kernel)}"
 
-    def set_phases(self, requested: FloatArray) -> None:
-        """Drive the heaters to *requested* (P,) rad above their offsets."""
-        self.setpoints = self._drive.reached_phases(requested)
-        self._phases = self.setpoints + self.truth.offsets
+    @property
+    def setpoints(self) -> FloatArray:
+        """What (P,) the drive's registers hold, in the unit that is written."""
+        return self._drive.requested(self._heating.volts)
 
-    def intensities(self, amplitudes: FloatArray) -> FloatArray:
-        """Return |E|² (B, N) at the outputs for real input amplitudes (B, N)."""
-        return self._mesh.intensities(amplitudes, self._phases)
+    def write(self, requested: FloatArray, now_s: float) -> None:
+        """Drive the heaters to *requested* (P,) from the device time *now_s* on."""
+        self._heating.set_volts(self._drive.volts(requested), now_s)
 
-    def fields(self, inputs: FloatArray | NDArray[np.complex128]) -> NDArray[np.complex128]:
+    def intensities(self, fields: FloatArray | ComplexArray, now_s: float) -> FloatArray:
+        """Return |E|² (B, N) at the outputs for input fields (B, N)."""
+        if fields.dtype.kind == "f":
+            return self._mesh.intensities(fields.real, self.phases(now_s))
+        leaving = self._mesh.propagate(fields, self.phases(now_s))
+        return leaving.real**2 + leaving.imag**2
+
+    def fields(self, inputs: FloatArray | ComplexArray, now_s: float) -> ComplexArray:
         """Return the fields (B, N) at the outputs for input fields (B, N)."""
-        return self._mesh.propagate(inputs, self._phases)
+        return self._mesh.propagate(inputs, self.phases(now_s))
+
+    def phases(self, now_s: float) -> FloatArray:
+        """Return the phases (P,) that the light meets, rad."""
+        return self.truth.offsets + self._drift.at(now_s) + self._heating.phases(now_s)
+
+    def heat_w(self, now_s: float) -> float:
+        """Return the heat on the chip."""
+        return self._heating.power_w(now_s)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return everything that decides later fields."""
+        drifted, looked = self._drift.state()
+        return {**self._heating.state(), "drift_rad": drifted, "drift_at": looked}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Put back what :meth:`state` returned."""
+        self._heating.restore(state)
+        self._drift.restore(state["drift_rad"], state["drift_at"])

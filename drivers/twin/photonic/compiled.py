@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from drivers.twin.photonic import kernels
 from drivers.twin.photonic.kernels import LANES
+from drivers.twin.photonic.passive import PassiveMesh
 
 _BLAS_SINGLE_THREADED = 2**18
 """OpenBLAS multiplies on one thread up to this many multiply-adds (interface/gemm.c). Its threads, waiting
@@ -14,30 +15,18 @@ for each other on a busy machine, were seen to turn 0.1 ms into 16 ms."""
 
 
 class CompiledPropagation:
-    """The mesh in compiled form, with its splitter constants and scratch arrays. Not for concurrent use.
+    """The mesh in compiled form, with its splitter constants and scratch arrays. Not for concurrent use."""
 
-    Parameters
-    ----------
-    column_starts
-        (N + 1,) index of the first MZI of each column.
-    splitter_first, splitter_second
-        (n_mzi,) deviation of each splitter from 50:50, rad.
-    """
-
-    def __init__(
-        self,
-        column_starts: NDArray[np.int64],
-        splitter_first: NDArray[np.float64],
-        splitter_second: NDArray[np.float64],
-    ) -> None:
-        self._ports = column_starts.size - 1
-        self._starts = column_starts
-        first, second = np.pi / 4 + splitter_first, np.pi / 4 + splitter_second
+    def __init__(self, mesh: PassiveMesh) -> None:
+        self._ports = mesh.column_starts.size - 1
+        self._starts = mesh.column_starts
+        first, second = np.pi / 4 + mesh.splitter_first, np.pi / 4 + mesh.splitter_second
         c1, s1, c2, s2 = np.cos(first), np.sin(first), np.cos(second), np.sin(second)
-        self._splitters = np.stack([c1 * c2, s1 * s2, s1 * c2, c1 * s2])
-        self._blocks = np.empty((splitter_first.size, 8))
+        self._splitters = np.stack([c1 * c2, s1 * s2, s1 * c2, c1 * s2]) * mesh.through_mzi
+        self._through_mesh = mesh.through_mesh
+        self._blocks = np.empty((mesh.splitter_first.size, 8))
         self._sine, self._cosine = np.empty((2, self._ports**2))
-        inputs = slice(2 * splitter_first.size, None)
+        inputs = slice(2 * mesh.splitter_first.size, None)
         self._entry = self._sine[inputs], self._cosine[inputs]
         self._rows = max(16, _BLAS_SINGLE_THREADED // (2 * self._ports**2))
         self._scratch: dict[str, NDArray[np.float64]] = {}
@@ -94,6 +83,9 @@ class CompiledPropagation:
     def _set(self, phases: NDArray[np.float64]) -> None:
         kernels.sine_cosine(phases, self._sine, self._cosine)
         kernels.mzi_blocks(self._sine, self._cosine, self._splitters, self._blocks)
+        if self._through_mesh != 1.0:
+            for factor in self._entry:
+                factor *= self._through_mesh
 
     def _reserve(self, name: str, *shape: int) -> NDArray[np.float64]:
         """Return an uninitialised array, in the memory of the last one of that name when it suffices."""

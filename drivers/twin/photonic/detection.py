@@ -6,51 +6,67 @@ import numpy as np
 from numpy.random import SFC64, Generator, SeedSequence
 from numpy.typing import NDArray
 
+from drivers.twin.photonic.tables import Photodetectors
+
 FloatArray = NDArray[np.float64]
 
-FLOOR_SIGMAS = 4.0
-"""A reading within this many standard deviations of zero cannot be told from noise (64 outputs read at once)."""
 NEGATIVE_HEADROOM = 1.0 / 64.0
 """Share of full scale that the converter reaches below zero, so that noise around zero is not rectified."""
 
 
 @dataclass(frozen=True)
 class Detectors:
-    """One combined Gaussian noise per reading, then a converter that saturates.
+    """The detectors of one mesh: responsivity and offset of each, one combined Gaussian noise, then the converter.
+
+    A reading has the variance thermal² + shot²·I/full scale (Saleh and Teich, ch. 18), drawn at once.
 
     Attributes
     ----------
+    constants
+        Noise and converter.
     full_scale
         Largest readable intensity, in units of one fully driven input port.
-    noise
-        Standard deviation as a fraction of full scale.
-    adc_bits
-        Converter resolution over full scale, or None for a continuous reading that does not saturate.
+    responsivity, dark_offset
+        (n,) of each detector.
     seed
         Key of the noise; together with the index of the reading it fixes every sample.
     """
 
+    constants: Photodetectors
     full_scale: float
-    noise: float
-    adc_bits: int | None
+    responsivity: FloatArray
+    dark_offset: FloatArray
     seed: int
 
-    @property
-    def floor(self) -> float:
-        """Magnitude under which a reading cannot be told from noise."""
-        return FLOOR_SIGMAS * self.noise * self.full_scale
-
-    def read(self, intensities: FloatArray, reading: int) -> FloatArray:
+    def read(self, intensities: FloatArray, reading: int, dead: list[int]) -> FloatArray:
         """Turn *intensities* (B, n) into readings, in place; *reading* is the index of this readout."""
-        if self.noise > 0.0:
-            rng = Generator(SFC64(SeedSequence(self.seed, spawn_key=(1, reading))))
-            samples = rng.standard_normal(intensities.shape)
-            samples *= self.noise * self.full_scale
-            intensities += samples
-        if self.adc_bits is not None:
-            step = self.full_scale / 2**self.adc_bits
+        intensities *= self.responsivity
+        intensities[:, dead] = 0.0
+        noise = self._noise(intensities, reading)
+        if noise is not None:
+            intensities += noise
+        if self.constants.dark_offset > 0.0:
+            intensities += self.dark_offset
+        bits = self.constants.adc_bits
+        if bits > 0:
+            step = self.full_scale / 2**bits
             intensities *= 1.0 / step
             np.rint(intensities, out=intensities)
-            np.clip(intensities, -(2.0**self.adc_bits) * NEGATIVE_HEADROOM, 2.0**self.adc_bits, out=intensities)
+            np.clip(intensities, -(2.0**bits) * NEGATIVE_HEADROOM, 2.0**bits, out=intensities)
             intensities *= step
         return intensities
+
+    def _noise(self, detected: FloatArray, reading: int) -> FloatArray | None:
+        thermal, shot = self.constants.thermal_noise, self.constants.shot_noise
+        if thermal == 0.0 and shot == 0.0:
+            return None
+        rng = Generator(SFC64(SeedSequence(self.seed, spawn_key=(1, reading))))
+        samples = rng.standard_normal(detected.shape)
+        if shot == 0.0:
+            samples *= thermal * self.full_scale
+            return samples
+        variance = detected * (shot**2 * self.full_scale)
+        variance += (thermal * self.full_scale) ** 2
+        np.sqrt(variance, out=variance)
+        samples *= variance
+        return samples

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.twin.photonic.passive import PassiveMesh
 from drivers.twin.photonic.reference import ReferencePropagation
 
 
@@ -99,13 +100,14 @@ class Propagation(Protocol):
 
 
 class Mesh:
-    """A lossless mesh with imperfect splitters: phases in, fields and intensities out.
+    """A mesh with imperfect splitters and losses: phases in, fields and intensities out.
 
     MZI = B(β₂)·diag(e^{iθ}, 1)·B(β₁)·diag(e^{iφ}, 1), where θ and φ sit on the upper port and B(β) =
     [[cos(π/4+β), i sin(π/4+β)], [i sin(π/4+β), cos(π/4+β)]]. A batch of fewer than N patterns is pushed
     through the columns, a larger one multiplied by the matrix: the mesh costs N²·min(B, N). The two paths
-    agree to rounding, not to the bit. One mesh serves one thread at a time, since it owns scratch memory; results
-    never share it.
+    agree to rounding, not to the bit. Losses are the same for every column and for every coupler, so that they cost
+    nothing: each MZI's matrix and the whole mesh take a factor. One mesh serves one thread at a time, since it owns
+    scratch memory; results never share it.
 
     Parameters
     ----------
@@ -113,6 +115,10 @@ class Mesh:
         The layout of the mesh.
     splitter_first, splitter_second
         (n_mzi,) deviations β₁ and β₂ of the splitters from 50:50, rad; ideal by default.
+    column_loss_db
+        Power lost over one column on every waveguide.
+    coupler_loss_db
+        Power lost in each of the two couplers of an MZI; a waveguide that passes a column at the edge meets none.
     kernel
         `numba`, `numpy`, or `auto`: numba where it is installed. The attribute `kernel` says which is used.
 
@@ -133,12 +139,19 @@ class Mesh:
         splitter_first: NDArray[np.float64] | None = None,
         splitter_second: NDArray[np.float64] | None = None,
         *,
+        column_loss_db: float = 0.0,
+        coupler_loss_db: float = 0.0,
         kernel: Literal["auto", "numba", "numpy"] = "auto",
     ) -> None:
         self.geometry = geometry
-        first = self._splitters("splitter_first", splitter_first)
-        second = self._splitters("splitter_second", splitter_second)
-        self.kernel, self._propagation = _choose(kernel, geometry.column_starts, first, second)
+        fixed = PassiveMesh(
+            geometry.column_starts,
+            self._splitters("splitter_first", splitter_first),
+            self._splitters("splitter_second", splitter_second),
+            through_mzi=_amplitude(2.0 * coupler_loss_db),
+            through_mesh=_amplitude(geometry.ports * column_loss_db),
+        )
+        self.kernel, self._propagation = _choose(kernel, fixed)
 
     def transfer(self, phases: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Build the transfer matrix.
@@ -151,7 +164,8 @@ class Mesh:
         Returns
         -------
         NDArray[np.complex128]
-            (N, N) unitary U: a field E (N,) entering leaves as U @ E, a batch of rows E (B, N) as E @ U.T.
+            (N, N) matrix U, unitary without loss: a field E (N,) entering leaves as U @ E, a batch of rows E (B, N) as
+            E @ U.T.
         """
         return self._propagation.transfer(self._phases(phases))
 
@@ -216,19 +230,21 @@ class Mesh:
             raise ValueError(f"{name} must have shape (B, {self.geometry.ports}), not {batch.shape}")
 
 
+def _amplitude(loss_db: float) -> float:
+    """Return the factor of the field behind a loss of power."""
+    return 10.0 ** (-loss_db / 20.0)
+
+
 def _choose(
-    kernel: Literal["auto", "numba", "numpy"],
-    column_starts: NDArray[np.int64],
-    splitter_first: NDArray[np.float64],
-    splitter_second: NDArray[np.float64],
+    kernel: Literal["auto", "numba", "numpy"], mesh: PassiveMesh
 ) -> tuple[Literal["numba", "numpy"], Propagation]:
     """Build the kernel asked for. Numba is imported here and not before: its import takes half a second."""
     if kernel != "numpy":
         try:
             from drivers.twin.photonic.compiled import CompiledPropagation
 
-            return "numba", CompiledPropagation(column_starts, splitter_first, splitter_second)
+            return "numba", CompiledPropagation(mesh)
         except ImportError:
             if kernel == "numba":
                 raise
-    return "numpy", ReferencePropagation(column_starts, splitter_first, splitter_second)
+    return "numpy", ReferencePropagation(mesh)

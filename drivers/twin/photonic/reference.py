@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.twin.photonic.passive import PassiveMesh
+
 
 def mzi_blocks(
     theta: NDArray[np.float64],
@@ -28,25 +30,12 @@ def mzi_blocks(
 
 
 class ReferencePropagation:
-    """The mesh as a loop over columns, all MZIs of a column and all patterns at once.
+    """The mesh as a loop over columns, all MZIs of a column and all patterns at once."""
 
-    Parameters
-    ----------
-    column_starts
-        (N + 1,) index of the first MZI of each column.
-    splitter_first, splitter_second
-        (n_mzi,) deviation of each splitter from 50:50, rad.
-    """
-
-    def __init__(
-        self,
-        column_starts: NDArray[np.int64],
-        splitter_first: NDArray[np.float64],
-        splitter_second: NDArray[np.float64],
-    ) -> None:
-        self._ports = column_starts.size - 1
-        self._starts: list[int] = column_starts.tolist()
-        self._splitters = splitter_first, splitter_second
+    def __init__(self, mesh: PassiveMesh) -> None:
+        self._mesh = mesh
+        self._ports = mesh.column_starts.size - 1
+        self._starts: list[int] = mesh.column_starts.tolist()
 
     def transfer(self, phases: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Build the transfer matrix (N, N) for phases (N²,), rad."""
@@ -71,10 +60,11 @@ class ReferencePropagation:
         """Push fields (B, N) through the columns one after the other, whatever the size of the batch."""
         n_mzi = self._starts[-1]
         theta, phi, gamma = phases[:n_mzi], phases[n_mzi : 2 * n_mzi], phases[2 * n_mzi :]
-        blocks = mzi_blocks(theta, phi, *self._splitters)
+        mesh = self._mesh
+        blocks = mzi_blocks(theta, phi, mesh.splitter_first, mesh.splitter_second) * mesh.through_mzi
         # ports first: the batch is then the contiguous axis, and the pairs of a column are one view
         state = np.array(fields.T, dtype=np.complex128, order="C")
-        state *= np.exp(1j * gamma)[:, np.newaxis]
+        state *= mesh.through_mesh * np.exp(1j * gamma)[:, np.newaxis]
         for column in range(self._ports):
             block = blocks[self._starts[column] : self._starts[column + 1]]
             first = column % 2

@@ -1,0 +1,21 @@
+"""Input modulators: what the engine drives becomes fields in the waveguides."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.twin.photonic.tables import Modulators
+
+FloatArray = NDArray[np.float64]
+ComplexArray = NDArray[np.complex128]
+
+
+def modulated(patterns: NDArray[np.floating], gain: FloatArray, constants: Modulators) -> FloatArray | ComplexArray:
+    """Return the fields (S, N) of *patterns* (S, N) in 0–1: E = g·(x + (1 − x)·√leak)·exp(iκ(1 − x)).
+
+    *gain* (N,) is the amplitude of each port at full drive. At zero drive the power is the leak, and the chirp κ turns
+    the phase; without chirp the fields are real.
+    """
+    drive = np.asarray(patterns, dtype=np.float64)
+    leak = constants.leak**0.5
+    amplitudes = (drive * (1.0 - leak) + leak) * gain
+    return amplitudes if constants.chirp_rad == 0.0 else amplitudes * np.exp(1j * constants.chirp_rad * (1.0 - drive))
