@@ -81,7 +81,8 @@ class Encoder:
         n_features = train_inputs.shape[1]
         if n_features > n_inputs:
             raise InputError(f"{name} has {n_features} features, device has {n_inputs} inputs")
-        if train_inputs.shape[0] == 0 or not max(-train_inputs.min(), train_inputs.max()) <= _LARGEST:  # nor NaN
+        extremes = [float(train_inputs.min()), float(train_inputs.max())] if len(train_inputs) else [np.inf]
+        if not (np.abs(extremes) <= _LARGEST).all():  # nor NaN
             raise InputError(f"{name}: training inputs must be finite, at most {_LARGEST:g} in size, at least one row")
         if not (np.isfinite([lower, upper]).all() and lower < upper and upper > 0.0):
             raise InputError(
@@ -120,7 +121,7 @@ class Encoder:
             row, column = (int(position) for position in np.argwhere(~np.isfinite(inputs))[0])
             raise InputError(f"input row {row + 1}, feature {column + 1} is {inputs[row, column]}; it must be finite")
 
-        exact = inputs.dtype.type(self.lower) == self.lower and inputs.dtype.type(self.upper) == self.upper
+        exact = all(float(inputs.dtype.type(bound)) == bound for bound in (self.lower, self.upper))
         patterns = np.full(
             (inputs.shape[0], self.n_inputs), max(self.lower, 0.0), inputs.dtype if exact else np.float64
         )

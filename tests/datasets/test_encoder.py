@@ -126,6 +126,20 @@ def test_digits_on_64_ports_are_peak_normalised_and_on_65_keep_their_level() -> 
     np.testing.assert_array_equal(encoded.patterns[:, :64], digits.test_inputs)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "kept"), [((0.0, 1.0), True), ((-1.0, 1.0), True), ((0.0, 0.1), False), ((-0.7, 1.0), False)]
+)
+def test_single_precision_is_kept_where_the_bounds_of_the_device_allow_it(bounds: tuple[float, float], kept) -> None:
+    inputs = np.random.default_rng(5).uniform(0.0, 1.0, (3000, 400))  # more than are worked on at once
+    train = inputs.astype(np.float32)
+    encoded = Encoder.fit(train, 401, *bounds).encode(train)
+    assert encoded.patterns.dtype == (np.float32 if kept else np.float64)
+    assert encoded.n_outside == 0
+    assert bounds[0] <= encoded.patterns.min() < encoded.patterns.max() <= bounds[1]
+    in_double = Encoder.fit(train.astype(np.float64), 401, *bounds).encode(train.astype(np.float64)).patterns
+    np.testing.assert_allclose(encoded.patterns, in_double, atol=1e-7)
+
+
 def test_more_features_than_inputs_are_refused_with_both_counts() -> None:
     with pytest.raises(InputError, match=r"^dataset wide has 70 features, device has 64 inputs$"):
         Encoder.fit(np.zeros((2, 70)), 64, dataset="wide")
