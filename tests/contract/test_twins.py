@@ -42,7 +42,7 @@ class TestHarshPhotonicTwin(DeviceConformance):
 
 class TestHarshPhotonicCascade(DeviceConformance):
     def open_driver(self):
-        options = {"topology": "cascaded", "activation": BRIGHT}
+        options = {"topology": "cascaded", "activation": BRIGHT, "detectors": {"full_scale": 1.0}}
         return PhotonicTwin.open(PhotonicTwin.Config(preset="harsh", ports=7, **options))
 
 
