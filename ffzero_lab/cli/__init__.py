@@ -52,6 +52,9 @@ def train(
         str | None,
         typer.Option(show_default="digits", help="digits, iris, wine, mnist:8x8, csv:PATH, …: see datasets list."),
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(show_default="as the data set is made", help="classification or regression.")
+    ] = None,
     layers: Annotated[str | None, typer.Option(show_default="2", help="Layers of the twin.")] = None,
     preset: Annotated[
         str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal or typical.")
@@ -128,6 +131,7 @@ def train(
             device={"name": device, "layers": layers, "preset": preset},
             train={
                 "dataset": dataset,
+                "task": task,
                 "data_dir": data_dir,
                 "rule": rule,
                 "loss": loss,

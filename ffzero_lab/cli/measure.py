@@ -26,7 +26,7 @@ def evaluate_command(
         reader = RunReader(run)
         settings = _settings(reader)
         network = network_of(reader)
-        loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir)
+        loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir, settings.task)
         if loaded.classes != network.classes:
             raise InputError(
                 f"dataset {loaded.name} has the classes {list(loaded.classes)}, the run was trained on "

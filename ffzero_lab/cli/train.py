@@ -32,7 +32,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
     """Carry out a request for a new run, or only say what it would do."""
     settings = request.settings
     start = None if start_from is None else network_of(RunReader(start_from))
-    dataset = load_dataset(settings.dataset, settings.data_dir)
+    dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
     name = request.name or _default_name(settings.dataset, settings.seed)
     path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     with _told_how_to_go_on(path), open_configured(request.device, request.device_options, run=path) as device:
@@ -62,7 +62,7 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     manifest = reader.manifest
     _refuse_what_has_ended(reader, after_trip=after_trip)
     settings = TrainSettings(**manifest["settings"])
-    dataset = load_dataset(settings.dataset, settings.data_dir)
+    dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
     if dataset.fingerprint != manifest["dataset"]["fingerprint"]:
         raise InputError(f"dataset {dataset.name} is not the one {path} was started with: its fingerprint changed")
     checkpoint, refused = reader.newest_checkpoint()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ffzero_lab.datasets.dataset import Dataset
+from ffzero_lab.datasets.dataset import Dataset, Task
 from ffzero_lab.datasets.encoder import EncodedInputs, Encoder
 from ffzero_lab.datasets.mnist import IMAGE_SETS, data_folder, load_images
 from ffzero_lab.datasets.shipped import SHIPPED
@@ -16,6 +16,7 @@ __all__ = [
     "Dataset",
     "EncodedInputs",
     "Encoder",
+    "Task",
     "anchored",
     "load_dataset",
     "read_unlabelled",
@@ -25,13 +26,13 @@ __all__ = [
 _FROM_FILE = {"csv": load_csv, "npz": load_npz}
 
 
-def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
+def load_dataset(spec: str, data_dir: Path | None = None, task: Task | None = None) -> Dataset:
     """Load the data set that a command line or a configuration names.
 
     Parameters
     ----------
     spec
-        A name in `SHIPPED` (``digits``, ``iris``, ``wine``), an image set, or a file:
+        A name in `SHIPPED` (``digits``, ``iris``, ``wine``, ``function1``, ``function2``), an image set, or a file:
 
         ``mnist``, ``fashion-mnist``
             784 pixels of each image, scaled from its own minimum and maximum to 0-1. ``mnist:8x8`` averages them over
@@ -41,7 +42,7 @@ def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
         ``csv:PATH``
             One sample per row, delimited by commas, semicolons or tabs, with or without a header row. The
             label is the column named ``label`` or ``y``, else the last one; the other columns are numbers. A fifth
-            of each class is set aside for the test, the same samples in every run.
+            (of each class) is set aside for the test, the same samples in every run.
         ``npz:PATH``
             Arrays ``x`` (samples first, the rest flattened) and ``y``; optionally ``x_test`` and ``y_test``, else
             split like a table.
@@ -49,11 +50,14 @@ def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
         Folder that relative paths start from, the working directory when None; and that holds the four IDX files of
         an image set, or a folder of its name with them: when None, the one that the environment variable
         ``FFZERO_DATA`` names.
+    task
+        Whether the labels are classes or numbers; None: numbers for the functions, classes for all others.
 
     Raises
     ------
     InputError
-        For an unknown name, or a file that cannot be used; one message says what, where and what is allowed.
+        For labels that do not suit *task*, an unknown name, or a file that cannot be used; one message says what,
+        where and what is allowed.
     """
     kind, _, location = spec.partition(":")
     if kind in _FROM_FILE:
@@ -61,12 +65,14 @@ def load_dataset(spec: str, data_dir: Path | None = None) -> Dataset:
             raise InputError(f"dataset {spec!r} names no file; write {kind}:PATH")
         path = Path(location)
         path = path.expanduser() if location.startswith("~/") else path  # shells expand no ~ behind 'csv:'
-        return _FROM_FILE[kind](path if data_dir is None else data_dir / path, spec)
+        return _FROM_FILE[kind](path if data_dir is None else data_dir / path, spec, task or "classification")
     if kind in IMAGE_SETS:
-        return load_images(kind, location, data_dir)
-    if spec not in SHIPPED:
+        loaded = load_images(kind, location, data_dir)
+    elif spec in SHIPPED:
+        loaded = SHIPPED[spec]()
+    else:
         raise not_one_of("dataset", spec, [*SHIPPED, *IMAGE_SETS, *(f"{known}:PATH" for known in _FROM_FILE)])
-    return SHIPPED[spec]()
+    return loaded.for_task(task or loaded.task)
 
 
 def anchored(spec: str, data_dir: Path | None) -> Path | None:

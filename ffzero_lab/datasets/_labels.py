@@ -77,6 +77,18 @@ def class_indices(names: Sequence[str], path: Path) -> tuple[NDArray[np.int64], 
     return np.array([order[name] for name in names], dtype=np.int64), tuple(classes)
 
 
+def label_values(names: Sequence[str], path: Path, where: str) -> NDArray[np.float64]:
+    """Return labels as the targets (S,) of a regression; raises `InputError` for the first that is no number."""
+    numbers = [as_number(name) for name in names]
+    if None in numbers:
+        row = numbers.index(None)
+        raise InputError(
+            f"{path}: the {where} of sample {row + 1} (counted from 1) is {names[row]!r}; "
+            "a regression needs numbers only"
+        )
+    return np.array(numbers, dtype=np.float64)
+
+
 def require_samples(labels: NDArray[np.int64], classes: tuple[str, ...], least: int, path: Path, reason: str) -> None:
     """Raise `InputError` naming the first class with fewer than *least* samples in *labels* (S,)."""
     counts = np.bincount(labels, minlength=len(classes))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets.dataset import Dataset
+from ffzero_lab.datasets.functions import load_function1, load_function2
 
 DIGITS_FULL_SCALE = 16.0
 
@@ -49,4 +50,6 @@ SHIPPED: dict[str, Callable[[], Dataset]] = {
     "digits": load_digits,
     "iris": partial(load_table, "iris"),
     "wine": partial(load_table, "wine"),
+    "function1": load_function1,
+    "function2": load_function2,
 }

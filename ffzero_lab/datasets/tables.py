@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets._csv import read_labelled_csv, read_unlabelled_csv
-from ffzero_lab.datasets._labels import class_indices, require_samples
+from ffzero_lab.datasets._labels import class_indices, label_values, require_samples
 from ffzero_lab.datasets._npz import features, label_names, read_arrays
-from ffzero_lab.datasets.dataset import Dataset
+from ffzero_lab.datasets.dataset import Dataset, Task
 from ffzero_lab.datasets.split import TEST_FRACTION, split_generator, stratified_split
 from ffzero_lab.errors import InputError
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 
 
-def load_csv(path: Path, name: str) -> Dataset:
-    """Load a table with one sample per row; `load_dataset` says what it may look like.
+def load_csv(path: Path, name: str, task: Task) -> Dataset:
+    """Load a table with one sample per row for *task*; `load_dataset` says what it may look like.
 
     Raises
     ------
@@ -24,11 +24,11 @@ def load_csv(path: Path, name: str) -> Dataset:
         For a file, row, column or class that cannot be used; the message names it.
     """
     inputs, names = read_labelled_csv(path)
-    return _split_off_test(name, inputs, names, path)
+    return _split_off_test(name, inputs, names, path, task)
 
 
-def load_npz(path: Path, name: str) -> Dataset:
-    """Load the arrays ``x`` (S, F) and ``y`` (S,), and ``x_test``, ``y_test`` as test part when present.
+def load_npz(path: Path, name: str, task: Task) -> Dataset:
+    """Load the arrays ``x`` (S, F) and ``y`` (S,) for *task*, and ``x_test``, ``y_test`` as test part when present.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def load_npz(path: Path, name: str) -> Dataset:
     inputs = features(arrays, "x", path)
     names = label_names(arrays, "y", inputs.shape[0], path)
     if "x_test" not in arrays and "y_test" not in arrays:
-        return _split_off_test(name, inputs, names, path)
+        return _split_off_test(name, inputs, names, path, task)
     if "x_test" not in arrays:
         raise InputError(f"{path} has 'y_test' but no 'x_test'; a test part needs both")
 
@@ -47,6 +47,9 @@ def load_npz(path: Path, name: str) -> Dataset:
     if test_inputs.shape[1] != inputs.shape[1]:
         raise InputError(f"{path}: 'x_test' has {test_inputs.shape[1]} features per sample, 'x' has {inputs.shape[1]}")
     test_names = label_names(arrays, "y_test", test_inputs.shape[0], path)
+    if task == "regression":
+        targets, test_targets = label_values(names, path, "label"), label_values(test_names, path, "test label")
+        return Dataset.of_values(name, inputs, targets, test_inputs, test_targets)
     labels, classes = class_indices([*names, *test_names], path)
     train_labels, test_labels = labels[: len(names)], labels[len(names) :]
     require_samples(train_labels, classes, 1, path, "in 'y': what stands in 'y_test' only cannot be learned")
@@ -74,7 +77,13 @@ def read_unlabelled(path: Path, n_features: int) -> NDArray[np.float64]:
     return inputs
 
 
-def _split_off_test(name: str, inputs: NDArray[np.float64], names: list[str], path: Path) -> Dataset:
+def _split_off_test(name: str, inputs: NDArray[np.float64], names: list[str], path: Path, task: Task) -> Dataset:
+    if task == "regression":
+        targets = label_values(names, path, "label")
+        if len(targets) < 2:
+            raise InputError(f"{path} has 1 sample; at least 2 are needed (one for training, one for test)")
+        train, test = stratified_split(np.zeros(len(targets)), TEST_FRACTION, split_generator())
+        return Dataset.of_values(name, inputs[train], targets[train], inputs[test], targets[test])
     labels, classes = class_indices(names, path)
     require_samples(labels, classes, 2, path, "(one for training, one for test)")
     train, test = stratified_split(labels, TEST_FRACTION, split_generator())

@@ -15,6 +15,8 @@ LARGEST_COMPONENT = 6.0
 
 def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
     """Raise InputError, naming what does not fit and what would."""
+    if dataset.task == "regression":
+        raise InputError(f"dataset {dataset.name} is a regression, and training one is not built yet")
     if settings.patience is not None and settings.validation == 0.0:
         raise InputError("patience watches the validation part; set validation to a share such as 0.2 as well")
     if description.raw_units and not settings.uncalibrated:

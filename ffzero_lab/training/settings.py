@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from ffzero_lab.datasets import Task
 from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.rule.optimizers import OptimizerName, ScheduleName
@@ -52,6 +53,8 @@ class TrainSettings(BaseModel):
     """A name told by ``ffzero-lab datasets list`` (``digits``, ``mnist:8x8``, …), ``csv:PATH`` or ``npz:PATH``."""
     data_dir: Path | None = None
     """Folder that holds ``mnist`` and the like (None: FFZERO_DATA), and that relative paths start from."""
+    task: Task | None = None
+    """``classification`` or ``regression`` (labels are numbers); None: what the data set is made for."""
     rule: RuleName = "ffzero"
     """Learning rule."""
     loss: LossName = "cross-entropy"

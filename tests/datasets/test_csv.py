@@ -147,7 +147,7 @@ def test_any_bytes_are_a_dataset_or_one_input_error(tmp_path_factory: pytest.Tem
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(content)
     try:
-        dataset = load_csv(path, "any")
+        dataset = load_csv(path, "any", "classification")
     except InputError as error:
         message = str(error)
     else:

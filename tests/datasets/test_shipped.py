@@ -97,15 +97,17 @@ def test_a_licence_stands_beside_each_file_and_credits_the_authors(file: str, wo
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED))
-def test_every_shipped_set_has_all_classes_in_both_parts_and_finite_inputs(name: str) -> None:
+def test_every_shipped_set_has_all_classes_or_targets_in_both_parts_and_finite_inputs(name: str) -> None:
     dataset = load_dataset(name)
-    for inputs, labels in (
-        (dataset.train_inputs, dataset.train_labels),
-        (dataset.test_inputs, dataset.test_labels),
+    for n, inputs, labels, targets in (
+        (dataset.n_train, dataset.train_inputs, dataset.train_labels, dataset.train_targets),
+        (dataset.n_test, dataset.test_inputs, dataset.test_labels, dataset.test_targets),
     ):
-        assert inputs.shape == (labels.size, dataset.n_features)
+        assert inputs.shape == (n, dataset.n_features)
         assert np.isfinite(inputs).all()
+        assert labels.size == (n if dataset.task == "classification" else 0)
         assert set(labels.tolist()) == set(range(dataset.n_classes))
+        assert targets is None or (targets.shape == (n,) and np.isfinite(targets).all())
 
 
 def test_an_unknown_name_gets_the_near_match_and_the_ways_to_name_a_file() -> None:
