@@ -1,7 +1,7 @@
 """Turns a failed validation into one readable message: which key, which value, what is allowed."""
 
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -30,6 +30,13 @@ def _explain(mistake: ErrorDetails, model: type[BaseModel] | None, above: Sequen
         listed = f"; allowed: {', '.join(allowed)}" if allowed else ""
         return f"unknown key {key!r}{near_match(path[-1], allowed)}{listed}"
     message = mistake["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "union_tag_invalid":
+        ctx = mistake.get("ctx", {})
+        tag, tags = str(ctx.get("tag")), [word.strip("' ") for word in str(ctx.get("expected_tags")).split(",")]
+        kind = str(ctx.get("discriminator")).strip("'")
+        return f"{key}.{kind} is {tag!r}{near_match(tag, tags)}; allowed: {', '.join(tags)}"
+    if mistake["type"] == "tuple_type":
+        message = "must be an array"
     if mistake["type"] in _NO_TABLE:
         message = "must be a table of keys and values"
     if not key:
@@ -53,14 +60,28 @@ def _words(mistake: ErrorDetails) -> list[str]:
 
 
 def _keys_at(path: Sequence[str], model: type[BaseModel] | None) -> list[str]:
-    """Return the keys of the table at *path* below *model*, through named tables of tables; empty if not known."""
+    """Return the keys of the table at *path* below *model*; empty if not known."""
     at: Any = model
     for part in path:
-        if _is_model(at):
-            at = at.model_fields[part].annotation if part in at.model_fields else None
-        else:
-            at = get_args(at)[1] if get_origin(at) is dict else None
+        at = _inside(at, part)
     return sorted(at.model_fields) if _is_model(at) else []
+
+
+def _inside(at: Any, part: str) -> Any:
+    """Return what is at *part* of an annotation: a table's key, a place in an array, or a union's table by its tag."""
+    while get_origin(at) is Annotated:
+        at = get_args(at)[0]
+    if _is_model(at):
+        return at.model_fields[part].annotation if part in at.model_fields else None
+    if get_origin(at) in {dict, list, tuple}:
+        return get_args(at)[1 if get_origin(at) is dict else 0]
+    tagged = (member for member in get_args(at) if _is_model(member) and part in _tags(member))
+    return next(tagged, None)
+
+
+def _tags(member: type[BaseModel]) -> set[Any]:
+    """Return the words that tell a table of a union from the others."""
+    return {word for field in member.model_fields.values() for word in get_args(field.annotation)}
 
 
 def _is_model(annotation: Any) -> bool:
