@@ -1,0 +1,46 @@
+"""The conformance suite on the mechanical twin: every preset, both readouts, layers, linear and Duffing."""
+
+from drivers.twin.mechanical import MechanicalTwin
+from ffzero_lab.conformance import DeviceConformance
+
+
+class TestIdealMembrane(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(preset="ideal", nx=5, ny=4))
+
+
+class TestIdealMembranesReadAgainstEachOtherOfOddSize(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(preset="ideal", nx=3, ny=5, membranes=2, layers=2))
+
+
+class TestIdealDuffingMembrane(DeviceConformance):
+    def open_driver(self):
+        springs = {"cubic_n_per_m3": 1e5}
+        return MechanicalTwin.open(MechanicalTwin.Config(preset="ideal", nx=4, ny=4, springs=springs))
+
+
+class TestTypicalMembraneWithFewLoads(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(nx=6, ny=6, loads={"count": 4}))
+
+
+class TestTypicalMembranesReadAgainstEachOther(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(membranes=2, layers=2))
+
+
+class TestTypicalMembranesWithSparseFactors(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(nx=23, ny=23))
+
+
+class TestHarshDuffingMembranes(DeviceConformance):
+    def open_driver(self):
+        springs = {"cubic_n_per_m3": 1e5}
+        return MechanicalTwin.open(MechanicalTwin.Config(preset="harsh", nx=4, ny=5, membranes=2, springs=springs))
+
+
+class TestHarshLayersOfOneMembrane(DeviceConformance):
+    def open_driver(self):
+        return MechanicalTwin.open(MechanicalTwin.Config(preset="harsh", nx=7, ny=5, layers=3))
