@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List and show runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+datasets_app = typer.Typer(
+    help="List data sets, and fetch those that do not come with the package.", no_args_is_help=True
+)
+app.add_typer(datasets_app, name="datasets")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _DEVICES = "twin, twin:photonic, an installed driver, or module:Class."
@@ -261,6 +265,32 @@ def runs_show(run: RunFolder, json_: Json = False) -> None:
     from ffzero_lab.cli.runs import show_command
 
     show_command(run, as_json=json_)
+
+
+@datasets_app.command("list")
+def datasets_list(data_dir: DataDir = None, json_: Json = False) -> None:
+    """List the data sets that go by a name, with size, classes and where they stand."""
+    from ffzero_lab.cli.datasets import list_command
+
+    list_command(data_dir, as_json=json_)
+
+
+@datasets_app.command("fetch")
+def datasets_fetch(
+    name: Annotated[str, typer.Argument(help="mnist or fashion-mnist.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(show_default="FFZERO_DATA", help="Folder of data sets; the set gets one of its own in it."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(show_default="the set's own", help="Folder on the web with the four gzipped files.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Download an image set and check it; files that are there already are kept."""
+    from ffzero_lab.cli.datasets import fetch_command
+
+    fetch_command(name, data_dir, url, as_json=json_)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from ffzero_lab.errors import InputError
 
 DATA_VARIABLE: Final = "FFZERO_DATA"
 SIZE: Final = (28, 28)
+N_TRAIN: Final = 60_000
+N_TEST: Final = 10_000
 PARTS: Final = ("train", "t10k")
 
 
@@ -28,14 +30,30 @@ class ImageSet:
         Names of the labels 0 to 9.
     first_test_labels
         The files of both sets have the same names; these labels tell them apart.
+    url
+        Folder on the web that holds the four files, gzipped.
+    sha256
+        Checksums of these, in the order of `file_names`.
     """
 
     classes: tuple[str, ...]
     first_test_labels: tuple[int, ...]
+    url: str
+    sha256: tuple[str, ...]
 
 
 IMAGE_SETS: Final = {
-    "mnist": ImageSet(tuple("0123456789"), (7, 2, 1, 0, 4, 1, 4, 9, 5, 9)),
+    "mnist": ImageSet(
+        tuple("0123456789"),
+        (7, 2, 1, 0, 4, 1, 4, 9, 5, 9),
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ),
     "fashion-mnist": ImageSet(
         (
             "T-shirt/top",
@@ -50,6 +68,13 @@ IMAGE_SETS: Final = {
             "Ankle boot",
         ),
         (9, 2, 1, 1, 6, 1, 4, 6, 5, 7),
+        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+        (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
     ),
 }
 """LeCun, Cortes and Burges (1998); Xiao, Rasul and Vollgraf (2017): 60,000 + 10,000 images of 28 x 28 pixels."""
@@ -82,7 +107,7 @@ def data_folder(data_dir: Path | None) -> Path | None:
 def folder_of(name: str, data_dir: Path | None) -> Path | None:
     """Return the folder that holds files of the set *name*, or None."""
     looked_in = _candidates(name, data_dir)
-    return next((folder for folder in looked_in if any(_present(folder, file) for file in file_names())), None)
+    return next((folder for folder in looked_in if any(present(folder, file) for file in file_names())), None)
 
 
 def file_names() -> list[str]:
@@ -95,7 +120,7 @@ def _candidates(name: str, data_dir: Path | None) -> list[Path]:
     return [] if root is None else [root / name, root]
 
 
-def _present(folder: Path, file: str) -> Path | None:
+def present(folder: Path, file: str) -> Path | None:
     """Return the path of *file*, plain or gzipped, also with the dot that some archives put before ``idx``."""
     names = (file, file.replace("-idx", ".idx"))
     paths = (folder / f"{each}{suffix}" for each in names for suffix in ("", ".gz"))
@@ -114,7 +139,7 @@ def _not_found(name: str, data_dir: Path | None) -> str:
 def _read_part(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return images (S, 28, 28) and labels (S,) of the training or the test part."""
     image_path, label_path = (
-        _present(folder, file) or folder / file for file in file_names() if file.startswith(f"{part}-")
+        present(folder, file) or folder / file for file in file_names() if file.startswith(f"{part}-")
     )
     images, labels = read_idx(image_path, 3), read_idx(label_path, 1)
     if images.shape[1:] != SIZE:
