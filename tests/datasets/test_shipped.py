@@ -137,10 +137,10 @@ def test_the_fingerprint_is_stable_ignores_the_name_and_sees_every_content() -> 
     assert len({digits.fingerprint, *(changed.fingerprint for changed in changes)}) == 5
 
 
-def test_importing_the_package_loads_neither_pandas_nor_scikit_learn_nor_scipy() -> None:
+def test_importing_the_package_loads_neither_pandas_nor_scikit_learn_nor_scipy_nor_pooch() -> None:
     code = (
         "import sys, ffzero_lab.datasets; "
-        "print([m for m in ('pandas', 'sklearn', 'scipy', 'matplotlib') if m in sys.modules])"
+        "print([m for m in ('pandas', 'sklearn', 'scipy', 'matplotlib', 'pooch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
