@@ -1,5 +1,6 @@
 """Writes docs/reference/settings.md from the models themselves: ``python docs/make_settings.py``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -14,27 +15,33 @@ HEAD = """# Settings
 Keys of a configuration file (`ffzero-lab train --config FILE`) and of `--set KEY=VALUE`. This page is made by
 `python docs/make_settings.py`.
 """
+PRESETS_NOTE = "The preset is `typical` unless `device.preset` names another; what is given lies over it.\n"
+TWINS: Mapping[str, type[BaseModel]] = {"twin:photonic": PhotonicConfig}
 
 
 def page() -> str:
     """Return the whole page."""
-    tables = [("[train]", "", TrainSettings), ("[device] of twin:photonic", "device.", PhotonicConfig)]
-    return HEAD + "".join(f"\n## `{title}`\n\n{_table(prefix, model)}" for title, prefix, model in tables)
+    text = HEAD + f"\n## `[train]`\n\n{_table('', {'default': TrainSettings()})}"
+    for name, config in TWINS.items():
+        presets = {preset: config(preset=preset) for preset in ("ideal", "typical", "harsh")}
+        text += f"\n## `[device]` of {name}\n\n{PRESETS_NOTE}\n{_table('device.', presets)}"
+    return text
 
 
-def _table(prefix: str, model: type[BaseModel]) -> str:
-    rows = ["| `--set` key | default | meaning |", "|---|---|---|", *_rows(prefix, model())]
+def _table(prefix: str, columns: Mapping[str, BaseModel]) -> str:
+    head = ["`--set` key", *columns, "meaning"]
+    rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|", *_rows(prefix, list(columns.values()))]
     return "\n".join(rows) + "\n"
 
 
-def _rows(prefix: str, defaults: BaseModel) -> list[str]:
+def _rows(prefix: str, columns: list[BaseModel]) -> list[str]:
     rows: list[str] = []
-    for name, field in type(defaults).model_fields.items():
-        default = getattr(defaults, name)
-        if isinstance(default, BaseModel):
-            rows += _rows(f"{prefix}{name}.", default)
+    for name, field in type(columns[0]).model_fields.items():
+        values = [getattr(column, name) for column in columns]
+        if isinstance(values[0], BaseModel):
+            rows += _rows(f"{prefix}{name}.", values)
         else:
-            shown = f"{default:.6g}" if isinstance(default, float) else str(default)
+            shown = " | ".join(f"{value:.6g}" if isinstance(value, float) else str(value) for value in values)
             rows.append(f"| `{prefix}{name}` | {shown} | {_meaning(field)} |")
     return rows
 
