@@ -42,7 +42,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "gaussian, cosine, no baselines": ({}, {"directions": "gaussian", "loss": "cosine", "baselines": False}),
     "budget": ({}, {"budget": 0.06, "steps": 1000}),
-    "saturated detectors": ({"detectors": {"full_scale": 0.05}}, {}),
+    "saturated detectors": ({"detectors": {"full_scale": 0.25}}, {}),
     "strong noise": ({"detectors": {"thermal_noise": 0.02}}, {}),
     "cascade": (IDEAL_CASCADE, {"validation": 0.25, "check_every": 2}),
     "cascade of three, noisy": (

@@ -47,7 +47,7 @@ def test_training_improves_on_the_untrained_device_and_the_first_layer_alone() -
     untrained = (running.progress.untrained.sum(axis=0).argmax(axis=1) == labels).mean()
     trained = (running.trained.similarity.sum(axis=0).argmax(axis=1) == labels).mean()
     assert trained > untrained + 0.2
-    assert trained > 0.9
+    assert trained > 0.85
 
 
 def test_a_trained_layer_is_never_written_with_other_values_again() -> None:
