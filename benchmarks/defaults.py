@@ -32,7 +32,7 @@ def validation_accuracies(changed: dict[str, Any], seed: int) -> list[float]:
     settings = settings.model_copy(update={"check_every": settings.steps})
     with open_device("twin", seed=seed) as device:
         moments = Session(device, load_dataset("digits"), settings).run()
-        return [event.validation_accuracy for moment in moments for event in moment if isinstance(event, Checked)]
+        return [event.validation_score for moment in moments for event in moment if isinstance(event, Checked)]
 
 
 def main() -> None:

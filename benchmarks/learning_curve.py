@@ -24,7 +24,7 @@ def draw(run: RunReader, picture: Path) -> None:
         points = list(rows)
         readings = [row["readings"] / 1000 for row in points]
         colour = LAYER_COLOURS[layer % len(LAYER_COLOURS)]
-        above.plot(readings, [row["accuracy"] for row in points], color=colour, lw=1.2, label=f"training layer {layer}")
+        above.plot(readings, [row["score"] for row in points], color=colour, lw=1.2, label=f"training layer {layer}")
         below.plot(readings, [row["loss"] for row in points], color=colour, lw=1.2)
     result = summary["test_accuracy"][summary["readout"]]
     linear = summary["baselines"]["linear_classifier"]

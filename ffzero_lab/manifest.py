@@ -44,9 +44,10 @@ def describe_run(
         "dataset": {
             "name": session.dataset.name,
             "fingerprint": session.dataset.fingerprint,
+            "task": session.dataset.task,
             "classes": list(session.dataset.classes),
-            "train": len(session.dataset.train_labels),
-            "test": len(session.dataset.test_labels),
+            "train": session.dataset.n_train,
+            "test": session.dataset.n_test,
             "features": session.dataset.n_features,
         },
         "calibration": None,

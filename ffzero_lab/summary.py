@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ffzero_lab.rule.readout import accuracies
 from ffzero_lab.training import Session
-from ffzero_lab.training.baselines import linear_classifier_accuracy
+from ffzero_lab.training.baselines import linear_baseline
 
 
 def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
@@ -12,14 +11,14 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
     progress, trained = session.progress, session.trained
     if progress is None or trained is None:
         raise ValueError("only a session that ran to its end can be summed up")
-    labels = session.dataset.test_labels
-    own = [float((layer.argmax(axis=1) == labels).mean()) for layer in trained.similarity]
+    aim, wanted = session.network.aim, session.test_wanted
+    own = [aim.score(layer, wanted) for layer in trained.similarity]
     total = session.device.ledger.total
     baselines = None
     if session.settings.baselines:
         baselines = {
-            "untrained_device": None if progress.untrained is None else accuracies(progress.untrained, labels),
-            "linear_classifier": linear_classifier_accuracy(session.dataset),
+            "untrained_device": None if progress.untrained is None else aim.scores(progress.untrained, wanted),
+            **linear_baseline(session.dataset),
         }
     return {
         "device": session.device.description.name,
@@ -29,8 +28,8 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
         "readout": session.settings.readout,
         "layers": [
             {
-                "train_accuracy": done.train_accuracy,
-                "test_accuracy": own_accuracy,
+                f"train_{aim.measure}": done.train_score,
+                f"test_{aim.measure}": own_score,
                 "loss": done.loss,
                 "steps": done.steps,
                 "stopped_by": done.stopped_by,
@@ -40,9 +39,9 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
                 "projected": done.projected,
                 "dark": done.dark,
             }
-            for (done, counts), own_accuracy in zip(progress.layers, own, strict=True)
+            for (done, counts), own_score in zip(progress.layers, own, strict=True)
         ],
-        "test_accuracy": accuracies(trained.similarity, labels),
+        f"test_{aim.measure}": aim.scores(trained.similarity, wanted),
         "baselines": baselines,
         "tap_power": list(progress.tap_power),
         "problems": list(progress.problems),

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ffzero_lab.cli.wording import describe, plan_lines, result_table
+from ffzero_lab.cli.wording import describe, plan_lines, result_table, tell
 from ffzero_lab.training import Checked, Event, Session, StepDone
 
 PLAIN_LINES_PER_LAYER = 10
@@ -101,7 +101,7 @@ class Lines(Display):
     def _show(self, event: Event) -> None:
         if isinstance(event, StepDone) and event.step % max(1, event.steps // PLAIN_LINES_PER_LAYER):
             return
-        self._print(describe(event, self.session.device.ledger.total))
+        self._print(describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
 
     def _conclude(self, summary: Mapping[str, Any]) -> None:
         self.console.print(result_table(summary))
@@ -147,13 +147,16 @@ class Live(Lines):
             task = self._tasks[event.layer]
             if not self._progress.tasks[task].started:
                 self._progress.start_task(task)
-            state = f"loss {event.loss:.3f}  batch {event.accuracy:.1%}  slope {event.slope_rms:.2g}{self._looked}"
+            state = f"loss {event.loss:.3f}  batch {self._told(event.score)}  slope {event.slope_rms:.2g}{self._looked}"
             self._progress.update(task, completed=event.step, state=state)
         elif isinstance(event, Checked):
-            self._looked = f"  validation {event.validation_accuracy:.1%}"
+            self._looked = f"  validation {self._told(event.validation_score)}"
         else:
             self._looked = ""
-            self._print(describe(event, self.session.device.ledger.total))
+            self._print(describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
+
+    def _told(self, score: float) -> str:
+        return tell(self.session.network.aim.measure, score)
 
     def _conclude(self, summary: Mapping[str, Any]) -> None:
         self._progress.stop()

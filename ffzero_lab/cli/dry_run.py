@@ -49,8 +49,8 @@ def folder_bytes(session: Session) -> int:
     """Estimate the size of the run folder in bytes: rows of metrics, and two checkpoints."""
     layers = session.network.layers
     rows = len(layers) * (session.plan.steps // session.settings.log_every + 2)
-    patterns = len(session.dataset.train_labels)
+    patterns = session.dataset.n_train
     widest = max(layer.n_inputs for layer in session.device.description.layers)
-    numbers = patterns * (widest + len(layers) * session.dataset.n_classes)
+    numbers = patterns * (widest + len(layers) * session.network.aim.n_prototypes)
     numbers += sum(layer.prototypes.size + 6 * len(layer.parameters) for layer in layers)
     return ROW_BYTES * rows + 2 * 8 * numbers + MANIFEST_BYTES

@@ -5,17 +5,17 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
 from ffzero_lab.cli.outcome import outcome, print_json
-from ffzero_lab.datasets import load_dataset, read_unlabelled
+from ffzero_lab.cli.wording import tell
+from ffzero_lab.datasets import Dataset, load_dataset, read_unlabelled
 from ffzero_lab.device import InterlockBound, Patterns, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_configured
-from ffzero_lab.rule.readout import accuracies, predicted_classes
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Measured, Network, TrainSettings
+from ffzero_lab.training.aim import Aim, Classes
 
 
 def evaluate_command(
@@ -27,32 +27,29 @@ def evaluate_command(
         settings = _settings(reader)
         network = network_of(reader)
         loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir, settings.task)
-        if loaded.classes != network.classes:
-            raise InputError(
-                f"dataset {loaded.name} has the classes {list(loaded.classes)}, the run was trained on "
-                f"{list(network.classes)}"
-            )
+        _check_same_aim(loaded, network.aim)
         measured, n_outside = _measure(reader, network, loaded.test_inputs, device)
-        accuracy = accuracies(measured.similarity, loaded.test_labels)
+        aim = network.aim
+        scores = aim.scores(measured.similarity, aim.wanted(loaded)[1])
         result = {
             "run": str(run),
             "dataset": loaded.name,
-            "patterns": len(loaded.test_labels),
+            "patterns": loaded.n_test,
             "readout": settings.readout,
-            "test_accuracy": accuracy,
+            f"test_{aim.measure}": scores,
             "inputs_limited": n_outside,
             "dark": list(measured.dark),
         }
         if as_json:
             print_json(result)
             return
-        for name, value in accuracy.items():
-            typer.echo(f"{name:5s} {value:.1%}" + ("  (default)" if name == settings.readout else ""))
+        for name, value in scores.items():
+            typer.echo(f"{name:5s} {tell(aim.measure, value)}" + ("  (default)" if name == settings.readout else ""))
         _warn(measured, n_outside)
 
 
 def predict_command(run: Path, file: Path, *, output: Path | None, device: str | None, as_json: bool) -> None:
-    """Predict the class of every row of an unlabelled file."""
+    """Predict the class, or the number, of every row of an unlabelled file."""
     with outcome(as_json=as_json):
         if output is not None and (as_json or output.exists() or not output.parent.is_dir()):
             why = "goes without --json" if as_json else "exists already" if output.exists() else "is in no folder"
@@ -62,24 +59,30 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
         features = read_unlabelled(file, len(network.encoder.offset))
         measured, n_outside = _measure(reader, network, features, device)
         readout = _settings(reader).readout
-        predicted = predicted_classes(measured.similarity, readout)
-        names = [network.classes[int(index)] for index in predicted.tolist()]
-        mean = measured.similarity.mean(axis=0)
-        similarity: list[float] = mean[np.arange(len(predicted)), predicted].tolist()
+        answers = network.aim.answers(measured.similarity, readout)
+        kind = "class" if isinstance(network.aim, Classes) else "value"
         if as_json:
-            rows = [{"class": n, "similarity": s} for n, s in zip(names, similarity, strict=True)]
+            rows = [{kind: answer, "similarity": sure} for answer, sure in answers]
             print_json({"run": str(run), "file": str(file), "readout": readout, "predictions": rows})
             return
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["class", "similarity"])
-        writer.writerows((n, f"{s:.4f}") for n, s in zip(names, similarity, strict=True))
+        writer.writerow([kind, "similarity"])
+        writer.writerows((answer, f"{sure:.4f}") for answer, sure in answers)
         if output is None:
             typer.echo(text.getvalue(), nl=False)
         else:
             output.write_text(text.getvalue(), encoding="utf-8")
-            typer.echo(f"{len(names)} predictions in {output}")
+            typer.echo(f"{len(answers)} predictions in {output}")
         _warn(measured, n_outside)
+
+
+def _check_same_aim(loaded: Dataset, aim: Aim) -> None:
+    names = aim.names if isinstance(aim, Classes) else ()
+    if loaded.classes != names:
+        raise InputError(
+            f"dataset {loaded.name} has the classes {list(loaded.classes)}, the run was trained on {list(names)}"
+        )
 
 
 def network_of(reader: RunReader) -> Network:

@@ -68,15 +68,17 @@ def _damage_told(run: Path) -> Generator[None]:
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
-    from ffzero_lab.cli.wording import result_table
+    from ffzero_lab.cli.wording import measure_of, result_table, tell
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
     if summary is not None:
         console.print(result_table(summary))
+        measure = measure_of(summary)
         for number, layer in enumerate(summary["layers"]):
             console.print(
-                f"layer {number}: train {layer['train_accuracy']:.1%}, test {layer['test_accuracy']:.1%} alone; "
+                f"layer {number}: train {tell(measure, layer[f'train_{measure}'])}, "
+                f"test {tell(measure, layer[f'test_{measure}'])} alone; "
                 f"{layer['steps']} steps ({layer['stopped_by']}), {layer['writes']:,} writes, {layer['shots']:,} shots",
                 highlight=False,
             )
@@ -90,7 +92,7 @@ def _print_run(console: Console, reader: RunReader) -> None:
 
 def _row(folder: Path) -> dict[str, Any]:
     """Return what the list says of a run; a damaged one is listed with what is wrong with it."""
-    row: dict[str, Any] = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "shots"))
+    row: dict[str, Any] = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "test_r2", "shots"))
     row |= {"run": folder.name, "completed": False, "state": "unreadable", "problem": None}
     try:
         with _damage_told(folder):
@@ -106,17 +108,24 @@ def _told(run: RunReader) -> dict[str, Any]:
         "dataset": settings["dataset"],
         "device": run.manifest["device"]["name"],
         "seed": settings["seed"],
-        "test_accuracy": None if summary is None else float(summary["test_accuracy"][settings["readout"]]),
+        "test_accuracy": _test_score(summary, "test_accuracy", settings["readout"]),
+        "test_r2": _test_score(summary, "test_r2", settings["readout"]),
         "shots": None if summary is None else int(summary["shots"]),
         "completed": summary is not None,
         "state": "incomplete" if summary is None else "complete",
     }
 
 
+def _test_score(summary: Mapping[str, Any] | None, key: str, readout: str) -> float | None:
+    return None if summary is None or key not in summary else float(summary[key][readout])
+
+
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     cells = {column: "" if row.get(column) is None else str(row[column]) for column in _COLUMNS}
     if row["test_accuracy"] is not None:
         cells["accuracy"] = f"{row['test_accuracy']:.1%}"
+    elif row["test_r2"] is not None:
+        cells["accuracy"] = f"R² {row['test_r2']:.3f}"
     if row["shots"] is not None:
         cells["shots"] = f"{row['shots']:,}"
     return cells

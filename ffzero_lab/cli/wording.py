@@ -8,6 +8,20 @@ from rich.text import Text
 
 from ffzero_lab.device import Counts
 from ffzero_lab.training import Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
+from ffzero_lab.training.aim import Measure
+
+MEASURES: Mapping[Measure, str] = {"accuracy": "accuracy", "r2": "R²"}
+LINEAR: Mapping[Measure, str] = {"accuracy": "linear_classifier", "r2": "linear_regression"}
+
+
+def tell(measure: Measure, score: float) -> str:
+    """Write a score as a person reads it."""
+    return f"{score:.1%}" if measure == "accuracy" else f"R² {score:.3f}"
+
+
+def measure_of(summary: Mapping[str, Any]) -> Measure:
+    """Return what the scores of a summary are."""
+    return "r2" if "test_r2" in summary else "accuracy"
 
 
 def plan_lines(session: Session) -> list[str]:
@@ -17,28 +31,28 @@ def plan_lines(session: Session) -> list[str]:
     return [
         f"{description.name} ({description.serial_number}), {n_layers} layer{'s' if n_layers > 1 else ''}, "
         f"{description.topology}; "
-        f"{dataset.name}: {len(dataset.train_labels)} training and {len(dataset.test_labels)} test patterns, "
-        f"{dataset.n_classes} classes",
+        f"{dataset.name}: {dataset.n_train} training and {dataset.n_test} test patterns, "
+        f"{f'{dataset.n_classes} classes' if dataset.n_classes else 'regression'}",
         f"{plan.steps} steps a layer, batch {plan.batch}: {spent.writes:,} writes, {spent.shots:,} shots, "
         f"predicted device time {spell_duration(plan.seconds)}",
     ]
 
 
-def describe(event: Event, spent: Counts) -> str:
-    """Return one line for an event, with the counts so far."""
+def describe(event: Event, spent: Counts, measure: Measure) -> str:
+    """Return one line for an event, with the counts so far; *measure* is what its scores are."""
     counts = f"{spent.writes:,} writes, {spent.shots:,} shots"
     match event:
         case StepDone():
             return (
                 f"layer {event.layer}  step {event.step}/{event.steps}  loss {event.loss:.4f}  "
-                f"batch accuracy {event.accuracy:.1%}  {counts}"
+                f"batch {tell(measure, event.score)}  {counts}"
             )
         case Checked():
-            return f"layer {event.layer}  step {event.step}  validation accuracy {event.validation_accuracy:.1%}"
+            return f"layer {event.layer}  step {event.step}  validation {tell(measure, event.validation_score)}"
         case LayerDone():
             return (
-                f"layer {event.layer} done ({event.stopped_by}): train accuracy {event.train_accuracy:.1%} alone, "
-                f"{event.sum_train_accuracy:.1%} summed with the layers before; {counts}"
+                f"layer {event.layer} done ({event.stopped_by}): training part {tell(measure, event.train_score)} "
+                f"alone, {tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
             )
         case TapPower():
             seen = "under the detection floor" if event.mean is None else f"{event.mean:.3g} {event.unit}"
@@ -49,19 +63,20 @@ def describe(event: Event, spent: Counts) -> str:
 
 def result_table(summary: Mapping[str, Any]) -> Table:
     """Return the test accuracies beside the honesty baselines."""
-    title = Text(f"{summary['dataset']} on {summary['device']}: test accuracy")
+    measure = measure_of(summary)
+    title = Text(f"{summary['dataset']} on {summary['device']}: test {MEASURES[measure]}")
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("readout")
-    table.add_column("accuracy", justify="right")
-    for name, accuracy in summary["test_accuracy"].items():
+    table.add_column(MEASURES[measure], justify="right")
+    for name, score in summary[f"test_{measure}"].items():
         default = "  (default)" if name == summary["readout"] else ""
-        table.add_row(f"{name}{default}", f"{accuracy:.1%}")
+        table.add_row(f"{name}{default}", tell(measure, score))
     baselines = summary["baselines"]
     if baselines is not None:
         untrained = baselines["untrained_device"]
-        share = "dark" if untrained is None else f"{untrained[summary['readout']]:.1%}"
+        share = "dark" if untrained is None else tell(measure, untrained[summary["readout"]])
         table.add_row("untrained device, same readout", share, style="dim")
-        table.add_row("linear classifier on the raw features", f"{baselines['linear_classifier']:.1%}", style="dim")
+        table.add_row("linear model of the raw features", tell(measure, baselines[LINEAR[measure]]), style="dim")
     table.caption = (
         f"{summary['writes']:,} writes, {summary['shots']:,} shots; device time "
         f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])}); "

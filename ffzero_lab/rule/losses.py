@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 Labels = NDArray[np.int64]
-LossName = Literal["cross-entropy", "margin", "cosine"]
+Targets = NDArray[np.float64]
+LossName = Literal["cross-entropy", "margin", "cosine", "mse"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class LossValue:
 
 
 class Loss(Protocol):
-    """Similarities (B, C) and labels (B,) in, the loss and its slope out."""
+    """Similarities (B, C) and labels, or scaled targets, (B,) in, the loss and its slope out."""
 
-    def __call__(self, similarity: FloatArray, labels: Labels) -> LossValue:
+    def __call__(self, similarity: FloatArray, wanted: Any) -> LossValue:
         """Evaluate the loss on one batch."""
         ...
 
@@ -61,11 +62,18 @@ def cross_entropy(similarity: FloatArray, labels: Labels, *, sharpness: float) -
     return LossValue(mean, weights)
 
 
+def mean_square(similarity: FloatArray, targets: Targets) -> LossValue:
+    """(s − y)² of the one similarity (B, 1) and a target scaled to [−1, 1]."""
+    excess = similarity[:, 0] - targets
+    return LossValue(float((excess**2).mean()), (2.0 / len(targets)) * excess[:, np.newaxis])
+
+
 def loss_named(name: LossName, *, margin_width: float, sharpness: float) -> Loss:
     """Return the loss of that name with its constants filled in."""
     losses: dict[LossName, Callable[..., LossValue]] = {
         "margin": partial(margin, width=margin_width),
         "cosine": cosine,
+        "mse": mean_square,
         "cross-entropy": partial(cross_entropy, sharpness=sharpness),
     }
     return losses[name]

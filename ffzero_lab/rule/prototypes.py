@@ -11,6 +11,12 @@ def haar_orthogonal(n: int, rng: Generator) -> NDArray[np.float64]:
     return q * np.where(np.diag(r) < 0.0, -1.0, 1.0)
 
 
+def random_prototype(n: int, rng: Generator) -> NDArray[np.float64]:
+    """Return one random unit vector, shape (1, n), uniform on the sphere: the target direction of a regression."""
+    drawn = rng.standard_normal((1, n))
+    return drawn / np.linalg.norm(drawn)
+
+
 def simplex_prototypes(n_classes: int, n: int, rng: Generator) -> NDArray[np.float64]:
     """Return (C, n) unit vectors of which any two have the cosine −1/(C−1), randomly rotated.
 

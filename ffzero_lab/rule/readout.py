@@ -1,4 +1,4 @@
-"""From the similarities of all layers to one predicted class."""
+"""From the similarities of all layers to one predicted class, or one number."""
 
 from typing import Literal, get_args
 
@@ -28,6 +28,6 @@ def predicted_classes(similarity: FloatArray, readout: ReadoutName) -> NDArray[n
     return np.where(tied, similarity[-1], -np.inf).argmax(axis=1)
 
 
-def accuracies(similarity: FloatArray, labels: NDArray[np.int64]) -> dict[ReadoutName, float]:
-    """Return the share of correct answers of each readout for similarities (layers, S, C)."""
-    return {name: float((predicted_classes(similarity, name) == labels).mean()) for name in READOUTS}
+def predicted_numbers(similarity: FloatArray, readout: ReadoutName) -> FloatArray:
+    """Return the scaled number (S,) for similarities (layers, S, 1): the layers' sum, or the last layer's own."""
+    return similarity[-1, :, 0] if readout == "last" else similarity[:, :, 0].sum(axis=0)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ffzero_lab.datasets import Dataset
+from ffzero_lab.datasets import Dataset, Task
 from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
+from ffzero_lab.rule.losses import LossName
 from ffzero_lab.training.network import Network
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
@@ -12,11 +13,23 @@ from ffzero_lab.training.settings import TrainSettings
 LARGEST_COMPONENT = 6.0
 """Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
 
+LOSSES: dict[Task, tuple[LossName, ...]] = {
+    "classification": ("cross-entropy", "margin", "cosine"),
+    "regression": ("mse",),
+}
+"""Losses that go with a task, the default first."""
+
 
 def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
     """Raise InputError, naming what does not fit and what would."""
-    if dataset.task == "regression":
-        raise InputError(f"dataset {dataset.name} is a regression, and training one is not built yet")
+    fitting = LOSSES[dataset.task]
+    if settings.loss is not None and settings.loss not in fitting:
+        raise InputError(
+            f"loss {settings.loss!r} is not for a {dataset.task} (dataset {dataset.name}); "
+            f"allowed: {', '.join(fitting)}"
+        )
+    if dataset.task == "regression" and settings.readout == "vote":
+        raise InputError("readout 'vote' is not for a regression; allowed: sum, last")
     if settings.patience is not None and settings.validation == 0.0:
         raise InputError("patience watches the validation part; set validation to a share such as 0.2 as well")
     if description.raw_units and not settings.uncalibrated:
@@ -37,7 +50,7 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
             raise InputError(f"{where}: every parameter is marked dead; there is nothing to train")
         _admit_amplitude(where, layer, settings)
     memory = description.pattern_memory
-    largest = max(len(dataset.train_labels), len(dataset.test_labels))
+    largest = max(dataset.n_train, dataset.n_test)
     if memory is not None and memory < largest:
         raise InputError(f"{description.name} holds {memory} patterns, dataset {dataset.name} needs {largest} at once")
     if description.topology == "reinjected":

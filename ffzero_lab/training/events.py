@@ -13,8 +13,8 @@ class StepDone:
     """Steps done in this layer, from 1."""
     steps: int
     loss: float
-    accuracy: float
-    """Share of right answers on the batch, with the similarity accumulated so far."""
+    score: float
+    """Of the batch, with the similarity accumulated so far: share of right answers, or R²."""
     slope_rms: float
     """RMS of the measured slopes, loss per unit amplitude."""
 
@@ -25,19 +25,19 @@ class Checked:
 
     layer: int
     step: int
-    validation_accuracy: float
+    validation_score: float
 
 
 @dataclass(frozen=True)
 class LayerDone:
-    """A layer is frozen; ``train_accuracy`` is its own, ``sum_train_accuracy`` that of all layers so far."""
+    """A layer is frozen; ``train_score`` is its own, ``sum_train_score`` that of all layers so far."""
 
     layer: int
     steps: int
     stopped_by: str
     loss: float
-    train_accuracy: float
-    sum_train_accuracy: float
+    train_score: float
+    sum_train_score: float
     wrapped: int
     projected: int
     dark: int

@@ -12,15 +12,15 @@ from ffzero_lab.rule.similarity import Directions, directions_of, similarities, 
 MAX_DARK_SHARE = 0.01
 
 FloatArray = NDArray[np.float64]
-Labels = NDArray[np.int64]
+Wanted = NDArray[np.int64] | NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The loss of one batch at one setting, with what is needed to carry its slope back to the outputs."""
+    """The loss and the accumulated similarity (B, C) of one batch at one setting, and what carries its slope back."""
 
     loss: LossValue
-    correct: int
+    similarity: FloatArray
     directions: Directions
 
     @property
@@ -50,12 +50,11 @@ class Judge:
     centre: bool
     floor: float
 
-    def __call__(self, outputs: FloatArray, labels: Labels, base: FloatArray) -> Judgement:
-        """Judge outputs (B, n) against labels (B,), on top of the similarity *base* (B, C) of earlier layers."""
+    def __call__(self, outputs: FloatArray, wanted: Wanted, base: FloatArray) -> Judgement:
+        """Judge outputs (B, n) by what is *wanted* (B,), on top of the similarity *base* (B, C) of earlier layers."""
         directions = directions_of(outputs, centre=self.centre, floor=self.floor)
         similarity = base + similarities(directions, self.prototypes)
-        correct = int(np.count_nonzero(similarity.argmax(axis=1) == labels))
-        return Judgement(self.loss(similarity, labels), correct, directions)
+        return Judgement(self.loss(similarity, wanted), similarity, directions)
 
     def slope_in_outputs(self, judged: Judgement) -> FloatArray:
         """Return ∂L/∂z (B, n) of a judgement of this judge."""

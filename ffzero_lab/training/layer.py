@@ -1,6 +1,6 @@
 """Trains one layer in place: perturb, read, attribute, update."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -13,13 +13,12 @@ from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
-from ffzero_lab.training.judgement import Judge, refuse_darkness
+from ffzero_lab.training.judgement import Judge, Wanted, refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.watch import Watch
 
 FloatArray = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 StopReason = Literal["steps", "budget", "patience"]
 
@@ -35,29 +34,32 @@ class LayerTask:
     ----------
     rows
         (T,) staged rows that training may draw.
-    labels
-        (S,) class of each staged row.
+    wanted
+        (S,) class, or scaled target, of each staged row.
     base
         (S, C) similarity that earlier layers contribute; zeros where the layer stands alone.
     judge
         The local objective.
     reach
         Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
+    score
+        Scores similarities (B, C).
     """
 
     rows: NDArray[np.intp]
-    labels: Labels
+    wanted: Wanted
     base: FloatArray
     judge: Judge
     reach: Reach | None
+    score: Callable[[FloatArray, Wanted], float]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step measured: the mean loss, the share of right answers, the RMS slope per typical change."""
+    """What one step measured: the mean loss, the score of the batch, the RMS slope per typical change."""
 
     loss: float
-    accuracy: float
+    score: float
     slope_rms: float
 
 
@@ -154,25 +156,25 @@ class LayerTrainer:
     def _compare(self, outputs: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, Step]:
         """Return loss differences (K,), or (K, P) attributed by reach, from outputs (K, readings, B, n)."""
         task = self.task
-        labels, base = task.labels[rows], task.base[rows]
+        wanted, base = task.wanted[rows], task.base[rows]
         differences: list[FloatArray | float] = []
         losses: list[float] = []
-        correct: list[int] = []
+        scores: list[float] = []
         for readings in outputs:
             above, below = self._sides(readings)
             if task.reach is None:
-                seen = [task.judge(above, labels, base), task.judge(below, labels, base)]
+                seen = [task.judge(above, wanted, base), task.judge(below, wanted, base)]
                 differences.append(seen[0].loss.mean - seen[1].loss.mean)
             else:
-                seen = [task.judge(0.5 * (above + below), labels, base)]
+                seen = [task.judge(0.5 * (above + below), wanted, base)]
                 per_output = output_differences(task.judge.slope_in_outputs(seen[0]), above, below)
                 differences.append(task.reach.sum_reached(per_output))
             self._note_darkness(max(judged.dark for judged in seen), len(rows))
             losses += [judged.loss.mean for judged in seen]
-            correct += [judged.correct for judged in seen]
+            scores += [task.score(judged.similarity, wanted) for judged in seen]
         measured = np.array(differences)
         slope_rms = float(np.sqrt(np.mean(measured**2))) / self._slope_unit
-        return measured, Step(float(np.mean(losses)), float(np.mean(correct)) / len(rows), slope_rms)
+        return measured, Step(float(np.mean(losses)), float(np.mean(scores)), slope_rms)
 
     def _sides(self, readings: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the outputs (B, n) above and below the parameters from the readings of one direction, in order."""

@@ -11,6 +11,7 @@ from ffzero_lab.datasets import Encoder
 from ffzero_lab.device import Device, Patterns
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.similarity import directions_of, similarities
+from ffzero_lab.training.aim import Aim, aim_from
 from ffzero_lab.training.carry import Carry
 
 FloatArray = NDArray[np.float64]
@@ -65,7 +66,7 @@ class Network:
 
     encoder: Encoder
     layers: Sequence[TrainedLayer]
-    classes: tuple[str, ...]
+    aim: Aim
 
     def measure(self, device: Device, patterns: Patterns) -> Measured:
         """Write every layer's parameters and measure encoded *patterns* (S, n_in) through all of them."""
@@ -108,7 +109,7 @@ class Network:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as named arrays, for the checkpoint."""
         arrays: dict[str, NDArray[Any]] = {f"encoder.{k}": v for k, v in self.encoder.to_arrays().items()}
-        arrays["classes"] = np.array(self.classes)
+        arrays |= self.aim.to_arrays()
         for number, layer in enumerate(self.layers):
             arrays[f"layer{number}.parameters"] = layer.parameters
             arrays[f"layer{number}.prototypes"] = layer.prototypes
@@ -127,7 +128,7 @@ class Network:
             own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             carry = Carry.from_arrays(own) if "carry" in own else None
             layers.append(TrainedLayer(own["parameters"], own["prototypes"], bool(own["centre"]), carry))
-        return cls(encoder, layers, tuple(str(name) for name in arrays["classes"]))
+        return cls(encoder, layers, aim_from(arrays))
 
 
 def stage(device: Device, layer: int, patterns: Patterns) -> None:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset, Encoder, stratified_split
 from ffzero_lab.device import DarkBatch, DeviceDescription, Guarded, Patterns
-from ffzero_lab.rule.prototypes import simplex_prototypes
 from ffzero_lab.rule.randomness import For, generator
+from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.carry import Carry
 from ffzero_lab.training.events import Problem, TapPower
 from ffzero_lab.training.layer import initial_parameters
@@ -26,6 +26,7 @@ def untrained_network(description: DeviceDescription, dataset: Dataset, settings
     encoder = Encoder.fit(
         dataset.train_inputs, first.n_inputs, first.input_lower, first.input_upper, dataset=dataset.name
     )
+    aim = aim_of(dataset)
     layers: list[TrainedLayer] = []
     for number, described in enumerate(description.layers):
         rng = generator(settings.seed, For.PROTOTYPES, number)
@@ -33,19 +34,23 @@ def untrained_network(description: DeviceDescription, dataset: Dataset, settings
         layers.append(
             TrainedLayer(
                 parameters=initial_parameters(described, settings.seed, number),
-                prototypes=simplex_prototypes(dataset.n_classes, described.n_outputs, rng),
+                prototypes=aim.prototypes(described.n_outputs, rng),
                 centre=described.one_sign if settings.centre is None else settings.centre,
                 carry=Carry.into(description.layers[number + 1]) if carries else None,
             )
         )
-    return Network(encoder, layers, dataset.classes)
+    return Network(encoder, layers, aim)
 
 
 def training_rows(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows]:
     """Return the training rows to draw from and those held back for validation."""
     if settings.validation == 0.0:
-        return np.arange(len(dataset.train_labels)), np.array([], dtype=np.intp)
+        return np.arange(dataset.n_train), np.array([], dtype=np.intp)
     rng = generator(settings.seed, For.VALIDATION)
+    if dataset.task == "regression":
+        order = rng.permutation(dataset.n_train)
+        held_back = max(1, round(settings.validation * dataset.n_train))
+        return np.sort(order[held_back:]), np.sort(order[:held_back])
     return stratified_split(dataset.train_labels, settings.validation, rng, classes=dataset.classes, part="validation")
 
 

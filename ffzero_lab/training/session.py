@@ -11,7 +11,8 @@ from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import Counts, DarkBatch, Guarded, Patterns
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
-from ffzero_lab.training.admission import admit, check_power
+from ffzero_lab.training.admission import LOSSES, admit, check_power
+from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
 from ffzero_lab.training.judgement import Judge, refuse_darkness
 from ffzero_lab.training.layer import LayerTask, LayerTrainer
@@ -44,10 +45,11 @@ class Session:
         self.plan = plan_run(
             settings,
             device.description,
-            n_train=len(dataset.train_labels),
+            n_train=dataset.n_train,
             n_validation=len(self._validation_rows),
-            n_test=len(dataset.test_labels),
+            n_test=dataset.n_test,
         )
+        self.wanted, self.test_wanted = aim_of(dataset).wanted(dataset)
         self._untrained = untrained_network(device.description, dataset, settings)
         self.network = self._untrained if start is None else self._untrained.starting_from(start)
         check_power(device, self._untrained)
@@ -164,7 +166,7 @@ class Session:
                 problems = (*problems, f"the untrained device gives no baseline: {dark}")
         self.progress = Progress(
             patterns=patterns,
-            similarity=np.zeros((len(self.network.layers), len(patterns), self.dataset.n_classes)),
+            similarity=np.zeros((len(self.network.layers), len(patterns), self.network.aim.n_prototypes)),
             untrained=untrained,
             problems=problems,
             tap_power=tuple(event.mean for event in looked if isinstance(event, TapPower)),
@@ -175,11 +177,11 @@ class Session:
         """Take one step and look whether a limit ends the layer."""
         settings = self.settings
         step = trainer.advance()
-        yield StepDone(trainer.layer, trainer.step, trainer.steps, step.loss, step.accuracy, step.slope_rms)
+        yield StepDone(trainer.layer, trainer.step, trainer.steps, step.loss, step.score, step.slope_rms)
         if len(self._validation_rows) and trainer.step % settings.check_every == 0:
-            accuracy = self._validation_accuracy(trainer)
-            trainer.watch = trainer.watch.looked(accuracy, trainer.parameters)
-            yield Checked(trainer.layer, trainer.step, accuracy)
+            score = self._validation_score(trainer)
+            trainer.watch = trainer.watch.looked(score, trainer.parameters)
+            yield Checked(trainer.layer, trainer.step, score)
         spent_s = self.device_seconds - self._layer_began_s
         if settings.patience is not None and trainer.watch.worse >= settings.patience:
             trainer.stopped_by = "patience"
@@ -193,24 +195,24 @@ class Session:
 
     def _freeze(self, trainer: LayerTrainer, progress: Progress) -> LayerDone:
         """Freeze a trained layer, measure all training patterns with it and carry them on."""
-        device, labels, layer = self.device, self.dataset.train_labels, trainer.layer
-        if trainer.watch.accuracy >= 0.0:
+        device, wanted, layer = self.device, self.wanted, trainer.layer
+        if len(trainer.watch.parameters):
             trainer.parameters = trainer.watch.parameters
         self.network = self.network.with_parameters(layer, trainer.settled())
         own = self.network.layers[layer]
         with device.ledger.spending_on("carry"):
             device.write_parameters(layer, own.parameters)
-            outputs = read_all(device, layer, len(labels))
+            outputs = read_all(device, layer, len(wanted))
         similarity = progress.similarity.copy()
         similarity[layer], dark = own.similarity(outputs, trainer.task.judge.floor)
-        refuse_darkness(dark, len(labels), f"{device.description.name}, layer {layer}", trainer.task.judge.floor)
+        refuse_darkness(dark, len(wanted), f"{device.description.name}, layer {layer}", trainer.task.judge.floor)
         done = LayerDone(
             layer=layer,
             steps=trainer.step,
             stopped_by=trainer.stopped_by or "steps",
             loss=trainer.loss,
-            train_accuracy=_share_right(similarity[layer], labels),
-            sum_train_accuracy=_share_right(similarity.sum(axis=0), labels),
+            train_score=self.network.aim.score(similarity[layer], wanted),
+            sum_train_score=self.network.aim.score(similarity.sum(axis=0), wanted),
             wrapped=trainer.wrapped,
             projected=trainer.projected,
             dark=trainer.dark,
@@ -239,28 +241,30 @@ class Session:
             self.progress = replace(self.progress, problems=self.progress.problems + _messages(events))
         yield from events
 
-    def _validation_accuracy(self, trainer: LayerTrainer) -> float:
+    def _validation_score(self, trainer: LayerTrainer) -> float:
         with self.device.ledger.spending_on("evaluation"):
             self.device.write_parameters(trainer.layer, trainer.settled())
             outputs = self.device.read_outputs(trainer.layer, self._validation_rows)
-        labels = self.dataset.train_labels[self._validation_rows]
-        judged = trainer.task.judge(outputs, labels, trainer.task.base[self._validation_rows])
+        wanted = self.wanted[self._validation_rows]
+        judged = trainer.task.judge(outputs, wanted, trainer.task.base[self._validation_rows])
         where = f"{self.device.description.name}, layer {trainer.layer}, validation part"
-        refuse_darkness(judged.dark, len(labels), where, trainer.task.judge.floor)
-        return judged.correct / len(labels)
+        refuse_darkness(judged.dark, len(wanted), where, trainer.task.judge.floor)
+        return self.network.aim.score(judged.similarity, wanted)
 
     def _trainer_of(self, layer: int) -> LayerTrainer:
         """Return the trainer of a layer at its start."""
         described, settings = self.device.description.layers[layer], self.settings
-        own = self.network.layers[layer]
+        own, own_aim = self.network.layers[layer], self.network.aim
         similarity = np.zeros((1, 1, 1)) if self.progress is None else self.progress.similarity
-        loss = loss_named(settings.loss, margin_width=settings.margin_width, sharpness=settings.sharpness)
+        name = settings.loss or LOSSES[self.dataset.task][0]
+        loss = loss_named(name, margin_width=settings.margin_width, sharpness=settings.sharpness)
         task = LayerTask(
             rows=self._train_rows,
-            labels=self.dataset.train_labels,
+            wanted=self.wanted,
             base=similarity.sum(axis=0) if settings.accumulate else np.zeros_like(similarity[0]),
             judge=Judge(own.prototypes, loss, own.centre, described.detection_floor),
             reach=None if settings.slopes == "total" else described.reach,
+            score=own_aim.score,
         )
         optimizer = optimizer_named(settings.optimizer, described.n_parameters)
         return LayerTrainer(self.device, layer, task, settings, self.plan.steps, own.parameters, optimizer)
@@ -268,7 +272,3 @@ class Session:
 
 def _messages(events: Iterable[Event]) -> tuple[str, ...]:
     return tuple(event.message for event in events if isinstance(event, Problem))
-
-
-def _share_right(similarity: FloatArray, labels: NDArray[np.int64]) -> float:
-    return float((similarity.argmax(axis=1) == labels).mean())

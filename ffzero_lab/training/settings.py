@@ -57,8 +57,8 @@ class TrainSettings(BaseModel):
     """``classification`` or ``regression`` (labels are numbers); None: what the data set is made for."""
     rule: RuleName = "ffzero"
     """Learning rule."""
-    loss: LossName = "cross-entropy"
-    """Local loss."""
+    loss: LossName | None = None
+    """Local loss: ``cross-entropy``, ``margin`` or ``cosine`` for classes, ``mse`` for numbers. None: the first."""
     margin_width: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
     """m of the margin loss (the paper's 0.3)."""
     sharpness: Annotated[float, Field(gt=0.0, le=1e4)] = 15.0
@@ -98,7 +98,7 @@ class TrainSettings(BaseModel):
     validation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the training part held back to watch; never the test part."""
     patience: Count | None = None
-    """Stop a layer after so many checks without a better validation accuracy (needs ``validation``)."""
+    """Stop a layer after so many checks without a better validation score (needs ``validation``)."""
     check_every: Count = 200
     """Steps between two looks at the validation part."""
     log_every: Count = 50

@@ -1,5 +1,6 @@
 """Watches the validation part of one layer: keeps the best parameters and tells when patience is at its end."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -16,29 +17,33 @@ class Watch:
 
     Attributes
     ----------
-    accuracy
-        Best validation accuracy; −1 before the first look.
+    score
+        Best validation score; −∞ before the first look.
     parameters
         (P,) parameters at that look, empty before it.
     worse
         Looks since then.
     """
 
-    accuracy: float = -1.0
+    score: float = -math.inf
     parameters: FloatArray = field(default_factory=lambda: np.empty(0))
     worse: int = 0
 
-    def looked(self, accuracy: float, parameters: FloatArray) -> "Watch":
+    def looked(self, score: float, parameters: FloatArray) -> "Watch":
         """Return the watch after another look."""
-        if accuracy > self.accuracy:
-            return Watch(accuracy, parameters)
+        if score > self.score:
+            return Watch(score, parameters)
         return replace(self, worse=self.worse + 1)
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays and plain values, for the checkpoint."""
-        return {"best_parameters": self.parameters}, {"best_accuracy": self.accuracy, "worse": self.worse}
+        return {"best_parameters": self.parameters}, {
+            "best_score": None if self.score == -math.inf else self.score,
+            "worse": self.worse,
+        }
 
     @classmethod
     def from_state(cls, arrays: Mapping[str, NDArray[Any]], plain: Mapping[str, Any]) -> Self:
         """Read back what :meth:`to_state` gave."""
-        return cls(plain["best_accuracy"], arrays["best_parameters"], plain["worse"])
+        score = plain["best_score"]
+        return cls(-math.inf if score is None else score, arrays["best_parameters"], plain["worse"])

@@ -17,7 +17,7 @@ SUMMARY_KEYS = {
 
 
 def test_a_short_run_learns_far_above_chance_and_keeps_the_four_files(cli: Command) -> None:
-    ended = cli("train", "--device", "twin", "--steps", 150, "--json")
+    ended = cli("train", "--device", "twin", "--steps", 250, "--json")
     assert ended.code == 0
     run = Path(ended.json["run"])
     assert {path.name for path in run.iterdir()} == {

@@ -89,7 +89,7 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
     )
     task = LayerTask(
         rows=np.arange(1, N_PATTERNS),
-        labels=rng.integers(0, N_CLASSES, N_PATTERNS),
+        wanted=rng.integers(0, N_CLASSES, N_PATTERNS),
         base=rng.uniform(-0.5, 0.5, (N_PATTERNS, N_CLASSES)),
         judge=Judge(
             simplex_prototypes(N_CLASSES, N_OUTPUTS, rng),
@@ -98,6 +98,7 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
             floor=0.0,
         ),
         reach=bench.reach if slopes == "attributed" else None,
+        score=lambda similarity, wanted: float((similarity.argmax(axis=1) == wanted).mean()),
     )
     start = rng.uniform(-1, 1, N_PARAMETERS)
     return LayerTrainer(bench, 0, task, settings, 10, start, optimizer_named("sgd", N_PARAMETERS))
@@ -112,7 +113,7 @@ def true_gradient(bench: Bench, trainer: LayerTrainer, rows: NDArray[np.intp]) -
         z = bench.ideal(theta, rows)
         z = z - z.mean(axis=1, keepdims=True)
         s = task.base[rows] + z @ task.judge.prototypes.T / np.sqrt((z * z).sum(axis=1, keepdims=True))
-        own = s[np.arange(len(rows)), task.labels[rows]]
+        own = s[np.arange(len(rows)), task.wanted[rows]]
         loss = (np.log(np.exp(SHARPNESS * s).sum(axis=1)) - SHARPNESS * own).mean()
         gradient[i] = loss.imag / 1e-30
     return gradient

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from ffzero_lab.rule.readout import READOUTS, ReadoutName, accuracies, predicted_classes
+from ffzero_lab.rule.readout import READOUTS, ReadoutName, predicted_classes, predicted_numbers
+from ffzero_lab.training.aim import Classes
 
 FloatArray = NDArray[np.float64]
 COARSE = arrays(
@@ -69,8 +70,14 @@ def test_with_one_layer_all_readouts_agree(similarity: FloatArray):
 @given(similarity=COARSE, seed=st.integers(0, 2**32))
 def test_accuracies_are_shares_of_right_answers_of_every_readout(similarity: FloatArray, seed: int):
     labels = np.random.default_rng(seed).integers(0, similarity.shape[2], similarity.shape[1])
-    measured = accuracies(similarity, labels)
+    measured = Classes(tuple("abcdefghij"[: similarity.shape[2]])).scores(similarity, labels)
     assert set(measured) == {"sum", "last", "vote"}
     for name in READOUTS:
         right = sum(a == y for a, y in zip(naively(similarity, name), labels.tolist(), strict=True))
         assert measured[name] == pytest.approx(right / len(labels))
+
+
+def test_a_number_is_the_layers_sum_or_the_last_layers_own():
+    similarity = np.array([[[0.25], [-0.5]], [[0.5], [0.125]]])
+    assert predicted_numbers(similarity, "sum").tolist() == [0.75, -0.375]
+    assert predicted_numbers(similarity, "last").tolist() == [0.5, 0.125]

@@ -158,12 +158,12 @@ def test_the_test_part_changes_nothing_that_is_trained() -> None:
 def test_without_accumulation_the_second_layer_learns_the_task_by_itself() -> None:
     running = session(accumulate=False, steps=400)
     done = [event for event in events(running) if isinstance(event, LayerDone)]
-    assert done[1].train_accuracy > 0.8
+    assert done[1].train_score > 0.8
 
 
 def test_the_best_look_at_the_validation_part_is_kept() -> None:
     running = session(validation=0.25, check_every=5, steps=100, learning_rate=0.3, batch=8)
-    looks = [event.validation_accuracy for event in events(running) if isinstance(event, Checked) and event.layer == 0]
+    looks = [event.validation_score for event in events(running) if isinstance(event, Checked) and event.layer == 0]
     rows = running._validation_rows
     assert len(set(rows) & set(running._train_rows)) == 0
     patterns = running.network.encoder.encode(running.dataset.train_inputs).patterns[rows]
