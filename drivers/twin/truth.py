@@ -1,5 +1,6 @@
 """Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
 
+from drivers.twin.crossbar.device import CrossbarTruth, CrossbarTwin
 from drivers.twin.photonic.device import PhotonicTwin
 from drivers.twin.photonic.truth import ChipTruth
 from ffzero_lab.device import Device, Guarded
@@ -10,4 +11,12 @@ def photonic_truth(device: Device, layer: int) -> ChipTruth:
     driver = device.driver if isinstance(device, Guarded) else device
     if not isinstance(driver, PhotonicTwin):
         raise TypeError(f"{driver.description.name} is not a photonic twin")
+    return driver.reveal(layer)
+
+
+def crossbar_truth(device: Device, layer: int) -> CrossbarTruth:
+    """Return cells, columns and present conductances of one array; raises TypeError for another device."""
+    driver = device.driver if isinstance(device, Guarded) else device
+    if not isinstance(driver, CrossbarTwin):
+        raise TypeError(f"{driver.description.name} is not a crossbar twin")
     return driver.reveal(layer)
