@@ -35,6 +35,8 @@ class Encoder:
       and their common maximum *upper* (pixels: a dark one stays dark, a faint one faint).
     - Signed inputs, *lower* < 0 (forces): the training mean of a feature drives 0, and the scale is the
       largest that keeps the training values in range; again common to features within 0-1, else one each.
+    - Signed inputs and features of both signs within ±1 (spectra, coordinates) go together as they are: 0 drives 0,
+      and 1 the whole range.
     - A feature with a scale of its own that is constant in training carries no information and rests.
     - Ports beyond the features: the first carries the constant reference *upper*, so that the overall level
       of a pattern survives the normalisation of the outputs; the others rest at 0 (or *lower*, if above).
@@ -92,7 +94,9 @@ class Encoder:
         smallest = train_inputs.min(axis=0).astype(np.float64)
         largest = train_inputs.max(axis=0).astype(np.float64)
         common = bool(smallest.min() >= 0.0 and largest.max() <= 1.0)
-        if lower < 0.0:
+        if lower < 0.0 and -1.0 <= smallest.min() < 0.0 and largest.max() <= 1.0:
+            offset, span = np.zeros_like(smallest), np.full(n_features, 1.0 / min(upper, -lower))
+        elif lower < 0.0:
             # The mean of equal numbers can miss them by a rounding error, which a scale would blow up.
             mean: NDArray[np.float64] = train_inputs.mean(axis=0, dtype=np.float64)
             offset = np.where(smallest == largest, smallest, mean)

@@ -54,3 +54,8 @@ class TestPhotonicTwinDrivenInVolts(DeviceConformance):
 class TestPhotonicTwinDrivenInPower(DeviceConformance):
     def open_driver(self):
         return PhotonicTwin.open(PhotonicTwin.Config(ports=7, drive="power"))
+
+
+class TestPhotonicTwinWithIqModulators(DeviceConformance):
+    def open_driver(self):
+        return PhotonicTwin.open(PhotonicTwin.Config(ports=7, modulators={"kind": "iq"}))

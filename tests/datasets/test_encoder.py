@@ -163,3 +163,9 @@ def test_inputs_of_another_width_or_not_finite_are_refused() -> None:
         encoder.encode(np.zeros((1, 3)))
     with pytest.raises(InputError, match="input row 2, feature 1 is nan"):
         encoder.encode(np.array([[0.0, 0.0], [np.nan, 0.0]]))
+
+
+def test_signed_features_within_one_drive_signed_inputs_as_they_are():
+    inputs = np.array([[-0.5, 1.0], [0.25, 0.5], [0.0, -1.0]])
+    encoder = Encoder.fit(inputs, 2, -3.0, 2.0)
+    assert np.array_equal(encoder.encode(inputs).patterns, 2.0 * inputs)

@@ -182,6 +182,19 @@ def test_chirp_turns_the_phase_of_a_weakly_driven_port() -> None:
     assert np.abs(chirped - answer(twin(), values, pattern)).max() > 1e-3
 
 
+def test_iq_modulators_give_any_phase_and_leave_some_carrier() -> None:
+    """What they send is what an amplitude modulator and a phase shifter at the input would."""
+    amplitudes, phases, values = some(1, PORTS), some(PORTS, seed=1, upper=6.0), some(P, seed=2, upper=6.0)
+    turned = values.copy()
+    turned[-PORTS:] += phases
+    parts = np.concatenate([amplitudes * np.cos(phases), amplitudes * np.sin(phases)], axis=1)
+    iq = twin(modulators={"kind": "iq"})
+    assert iq.description.layers[0].n_inputs == 2 * PORTS
+    assert_allclose(answer(iq, values, parts), answer(twin(), turned, amplitudes), atol=1e-12)
+    leaking = answer(twin(modulators={"kind": "iq", "leak": 0.04}), values, np.zeros((1, 2 * PORTS)))
+    assert leaking.sum() == pytest.approx(0.04 * PORTS)
+
+
 def test_detectors_have_responsivities_and_offsets_of_their_own() -> None:
     constants = {"responsivity_error": 0.1, "dark_offset": 0.02, "full_scale": 2.0}
     device, values, patterns = twin(detectors=constants), some(P), some(3, PORTS)

@@ -12,12 +12,13 @@ def describe(config: PhotonicConfig, kernel: str) -> DeviceDescription:
     drive = Drive(config.drive, config.heaters)
     budget_w = config.heaters.budget_w
     continuous = config.detectors.adc_bits == 0
+    iq = config.modulators.kind == "iq"
     first, stop = geometry.light_cone()
     layer = LayerDescription(
-        input_shape=(config.ports,),
-        input_lower=0.0,
+        input_shape=(2, config.ports) if iq else (config.ports,),
+        input_lower=-1.0 if iq else 0.0,
         input_upper=1.0,
-        input_unit="amplitude",
+        input_unit="quadrature amplitude" if iq else "amplitude",
         output_shape=(config.ports,),
         output_upper=2.0 * config.ports if continuous else config.full_scale,
         output_unit="intensity",

@@ -62,7 +62,7 @@ class PhotonicTwin(Device):
         return cls(config, clock_for(clock, realtime=config.realtime))
 
     def load_inputs(self, layer: int, patterns: Patterns) -> None:
-        """Stage amplitudes (S, N) in 0–1."""
+        """Stage amplitudes (S, N) in 0–1, or in-phase and quadrature parts (S, 2N) in ±1."""
         self._staged[layer] = modulated(patterns, self._chips[layer].truth.modulator_gain, self._config.modulators)
 
     def write_parameters(self, layer: int, values: FloatArray) -> None:

@@ -1,7 +1,7 @@
 """Tables of a photonic twin's configuration: what a made chip and its bench have that an ideal mesh has not."""
 
 from math import pi
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -86,12 +86,15 @@ class Heaters(Table):
 class Modulators(Table):
     """The input modulators, one for each port (Reed et al. 2010, Nat. Photonics 4, 518)."""
 
+    kind: Literal["amplitude", "iq"] = "amplitude"
+    """``amplitude``: one real amplitude for each port, 0–1. ``iq``: an in-phase and a quadrature part for each, −1 to
+    1, all in-phase parts first, for complex inputs such as spectra."""
     leak: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
     """Share of full power that passes at zero drive, the inverse of the extinction ratio: 1e-3 is 30 dB."""
     gain_error: Share = 0.0
     """Standard deviation of the amplitude at full drive, port by port, as a fraction."""
     chirp_rad: Annotated[float, Field(ge=-pi, le=pi)] = 0.0
-    """Phase at zero drive against that at full drive; linear in the amplitude."""
+    """Phase of an amplitude modulator at zero drive against that at full drive; linear in the amplitude."""
 
 
 class Photodetectors(Table):
