@@ -2,7 +2,7 @@
 
 Each write of an imperfect array comes out a little different, so two readings of the same setting do too. In 40
 repetitions the largest differences were 0.40 of a full drive (typical) and 0.75 (harsh); other settings differed by 1.2
-at least. The tolerances lie between. Jitter makes exchanges shorter than stated by up to 17 % (typical) and 52 % (harsh).
+at least. The tolerances lie between. Jitter makes exchanges up to 17 % (typical) and 52 % (harsh) shorter than stated.
 """
 
 from typing import Any, ClassVar
