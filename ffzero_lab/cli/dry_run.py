@@ -52,5 +52,5 @@ def folder_bytes(session: Session) -> int:
     patterns = session.dataset.n_train
     widest = max(layer.n_inputs for layer in session.device.description.layers)
     numbers = patterns * (widest + len(layers) * session.network.aim.n_prototypes)
-    numbers += sum(layer.prototypes.size + 6 * len(layer.parameters) for layer in layers)
+    numbers += sum(layer.head.prototypes.size + 6 * len(layer.parameters) for layer in layers)
     return ROW_BYTES * rows + 2 * 8 * numbers + MANIFEST_BYTES

@@ -113,7 +113,7 @@ def _measure(reader: RunReader, network: Network, features: Patterns, device: st
     encoded = network.encoder.encode(features)
     with open_configured(name, options) as opened:
         described = [(layer.n_parameters, layer.n_outputs) for layer in opened.description.layers]
-        trained = [(len(layer.parameters), layer.prototypes.shape[1]) for layer in network.layers]
+        trained = [(len(layer.parameters), layer.head.n_outputs) for layer in network.layers]
         if described != trained:
             raise InputError(
                 f"device {name!r} has (parameters, outputs) {described} by layer, the run was trained on {trained}"

@@ -50,12 +50,13 @@ def similarities(directions: Directions, prototypes: FloatArray) -> FloatArray:
     return directions.unit @ prototypes.T
 
 
-def slope_in_outputs(slope: FloatArray, directions: Directions, prototypes: FloatArray) -> FloatArray:
+def slope_in_outputs(slope: FloatArray, directions: Directions, prototypes: FloatArray | None) -> FloatArray:
     """Carry ∂L/∂s (B, C) back to ∂L/∂z (B, n) through the normalisation and the centring.
 
-    ∂ẑ/∂z = (I − ẑẑᵀ)/‖z‖, and centring is the projection I − 11ᵀ/n. Dark patterns get zero.
+    Without *prototypes* the slope is one in the directions already, ∂L/∂ẑ (B, n). ∂ẑ/∂z = (I − ẑẑᵀ)/‖z‖, and centring
+    is the projection I − 11ᵀ/n. Dark patterns get zero.
     """
-    towards = slope @ prototypes
+    towards = slope.copy() if prototypes is None else slope @ prototypes
     along = np.einsum("bn,bn->b", towards, directions.unit)
     scale = np.divide(1.0, directions.norm, out=np.zeros_like(directions.norm), where=~directions.dark)
     towards -= along[:, np.newaxis] * directions.unit

@@ -7,6 +7,7 @@ from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, Limi
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.training.network import Network
+from ffzero_lab.training.preparation import features_of
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 
@@ -39,10 +40,11 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
         )
     for number, layer in enumerate(description.layers):
         where = f"{description.name}, layer {number}"
-        if dataset.n_classes > layer.n_outputs:
+        features = features_of(layer, settings)
+        if dataset.n_classes > features:
             raise InputError(
-                f"dataset {dataset.name} has {dataset.n_classes} classes, {where} only {layer.n_outputs} outputs; "
-                "every class needs an output of its own"
+                f"dataset {dataset.name} has {dataset.n_classes} classes, {where} only {features} outputs"
+                f"{' of each channel' if features < layer.n_outputs else ''}; every class needs an output of its own"
             )
         if settings.slopes == "attributed" and layer.reach is None:
             raise InputError(f"slopes 'attributed': {where} does not declare its reach; allowed here: total")

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device import DarkBatch
-from ffzero_lab.rule.losses import Loss, LossValue
-from ffzero_lab.rule.similarity import Directions, directions_of, similarities, slope_in_outputs
+from ffzero_lab.rule.heads import Head
+from ffzero_lab.rule.losses import Loss
+from ffzero_lab.rule.similarity import Directions
 
 MAX_DARK_SHARE = 0.01
 
@@ -17,16 +18,32 @@ Wanted = NDArray[np.int64] | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Judgement:
-    """The loss and the accumulated similarity (B, C) of one batch at one setting, and what carries its slope back."""
+    """One batch at one setting as the loss sees it.
 
-    loss: LossValue
+    Attributes
+    ----------
+    losses
+        (K,) mean loss over the batch, of each channel; one for all when they are judged together.
+    slope
+        (K, B, C) slope of the sum of the losses in the similarities of each channel.
+    similarity
+        (B, C) accumulated over the channels and the layers before.
+    directions
+        What carries the slope back to the outputs.
+    dark
+        Patterns under the detection floor.
+    """
+
+    losses: FloatArray
+    slope: FloatArray
     similarity: FloatArray
     directions: Directions
+    dark: int
 
     @property
-    def dark(self) -> int:
-        """Patterns under the detection floor."""
-        return int(np.count_nonzero(self.directions.dark))
+    def loss(self) -> float:
+        """Mean over the channels."""
+        return float(self.losses.mean())
 
 
 @dataclass(frozen=True)
@@ -35,30 +52,39 @@ class Judge:
 
     Attributes
     ----------
-    prototypes
-        (C, n) unit vectors.
+    head
+        The layer's prototypes and how outputs are compared with them.
     loss
         The local loss.
-    centre
-        Whether outputs are centred before they are normalised.
     floor
         Detection floor in the output's unit.
+    together
+        Whether the channels answer together, by the sum of their similarities, or each has a loss of its own.
     """
 
-    prototypes: FloatArray
+    head: Head
     loss: Loss
-    centre: bool
     floor: float
+    together: bool = True
 
     def __call__(self, outputs: FloatArray, wanted: Wanted, base: FloatArray) -> Judgement:
         """Judge outputs (B, n) by what is *wanted* (B,), on top of the similarity *base* (B, C) of earlier layers."""
-        directions = directions_of(outputs, centre=self.centre, floor=self.floor)
-        similarity = base + similarities(directions, self.prototypes)
-        return Judgement(self.loss(similarity, wanted), similarity, directions)
+        directions = self.head.directions(outputs, self.floor)
+        own = self.head.similarity(directions)
+        similarity = base + own.sum(axis=0)
+        dark = int(np.count_nonzero(self.head.dark(directions)))
+        if self.together:
+            value = self.loss(similarity, wanted)
+            return Judgement(
+                np.array([value.mean]), np.broadcast_to(value.slope, own.shape), similarity, directions, dark
+            )
+        values = [self.loss(base + channel, wanted) for channel in own]
+        losses, slope = np.array([value.mean for value in values]), np.stack([value.slope for value in values])
+        return Judgement(losses, slope, similarity, directions, dark)
 
     def slope_in_outputs(self, judged: Judgement) -> FloatArray:
         """Return ∂L/∂z (B, n) of a judgement of this judge."""
-        return slope_in_outputs(judged.loss.slope, judged.directions, self.prototypes)
+        return self.head.slope_in_outputs(judged.slope, judged.directions)
 
 
 def refuse_darkness(dark: int, n_patterns: int, where: str, floor: float) -> None:

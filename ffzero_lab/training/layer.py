@@ -42,6 +42,8 @@ class LayerTask:
         The local objective.
     reach
         Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
+    channel
+        (P,) channel that each parameter belongs to, where channels have losses of their own.
     score
         Scores similarities (B, C).
     """
@@ -51,6 +53,7 @@ class LayerTask:
     base: FloatArray
     judge: Judge
     reach: Reach | None
+    channel: NDArray[np.intp]
     score: Callable[[FloatArray, Wanted], float]
 
 
@@ -111,7 +114,7 @@ class LayerTrainer:
         settings = self._scale.values(self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
         outputs = self.device.probe(self.layer, settings.reshape(-1, len(self.parameters)), rows)
         differences, step = self._compare(outputs.reshape(len(directions), len(self._signs), len(rows), -1), rows)
-        estimate = total_estimate if self.task.reach is None else attributed_estimate
+        estimate = total_estimate if differences.ndim == 1 else attributed_estimate
         gradient = estimate(differences, directions, self._amplitude, self._directions.second_moment)
         rate = self._rate * scheduled(self.settings.schedule, self.step, self.steps)
         self.parameters = self.parameters + self.optimizer.update(gradient, rate)
@@ -154,25 +157,27 @@ class LayerTrainer:
         self.projected += settled.projected
 
     def _compare(self, outputs: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, Step]:
-        """Return loss differences (K,), or (K, P) attributed by reach, from outputs (K, readings, B, n)."""
+        """Return loss differences (K,), or (K, P) by reach or channel, from outputs (K, readings, B, n)."""
         task = self.task
         wanted, base = task.wanted[rows], task.base[rows]
-        differences: list[FloatArray | float] = []
+        differences: list[FloatArray] = []
         losses: list[float] = []
         scores: list[float] = []
         for readings in outputs:
             above, below = self._sides(readings)
             if task.reach is None:
                 seen = [task.judge(above, wanted, base), task.judge(below, wanted, base)]
-                differences.append(seen[0].loss.mean - seen[1].loss.mean)
+                differences.append(seen[0].losses - seen[1].losses)
             else:
                 seen = [task.judge(0.5 * (above + below), wanted, base)]
                 per_output = output_differences(task.judge.slope_in_outputs(seen[0]), above, below)
                 differences.append(task.reach.sum_reached(per_output))
             self._note_darkness(max(judged.dark for judged in seen), len(rows))
-            losses += [judged.loss.mean for judged in seen]
+            losses += [judged.loss for judged in seen]
             scores += [task.score(judged.similarity, wanted) for judged in seen]
         measured = np.array(differences)
+        if task.reach is None:
+            measured = measured[:, 0] if measured.shape[1] == 1 else measured[:, task.channel]
         slope_rms = float(np.sqrt(np.mean(measured**2))) / self._slope_unit
         return measured, Step(float(np.mean(losses)), float(np.mean(scores)), slope_rms)
 

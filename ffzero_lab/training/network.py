@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ffzero_lab.datasets import Encoder
 from ffzero_lab.device import Device, Patterns
 from ffzero_lab.errors import InputError
-from ffzero_lab.rule.similarity import directions_of, similarities
+from ffzero_lab.rule.heads import Head
 from ffzero_lab.training.aim import Aim, aim_from
 from ffzero_lab.training.carry import Carry
 
@@ -25,23 +25,20 @@ class TrainedLayer:
     ----------
     parameters
         (P,) setpoints in the device's units.
-    prototypes
-        (C, n) unit vectors.
-    centre
-        Whether outputs are centred before they are normalised.
+    head
+        The prototypes, and how outputs are compared with them.
     carry
         The rule into the next layer; None behind the last layer and in a cascade.
     """
 
     parameters: FloatArray
-    prototypes: FloatArray
-    centre: bool
+    head: Head
     carry: Carry | None
 
     def similarity(self, outputs: FloatArray, floor: float) -> tuple[FloatArray, int]:
         """Return the similarities (S, C) of outputs (S, n), and how many patterns were dark."""
-        directions = directions_of(outputs, centre=self.centre, floor=floor)
-        return similarities(directions, self.prototypes), int(np.count_nonzero(directions.dark))
+        directions = self.head.directions(outputs, floor)
+        return self.head.similarity(directions).sum(axis=0), int(np.count_nonzero(self.head.dark(directions)))
 
 
 @dataclass(frozen=True)
@@ -84,10 +81,10 @@ class Network:
                 patterns = layer.carry.apply(outputs)
         return Measured(np.stack(similarity), tuple(dark))
 
-    def with_parameters(self, layer: int, parameters: FloatArray) -> "Network":
-        """Return the network with other *parameters* (P,) in one layer."""
+    def with_layer(self, number: int, layer: TrainedLayer) -> "Network":
+        """Return the network with another *layer* at its place."""
         layers = list(self.layers)
-        layers[layer] = replace(layers[layer], parameters=parameters)
+        layers[number] = layer
         return replace(self, layers=layers)
 
     def starting_from(self, other: "Network") -> "Network":
@@ -98,13 +95,13 @@ class Network:
                 f"the run to start from has (parameters, classes, outputs) {theirs} by layer, this one needs {ours}"
             )
         taken = [
-            replace(mine, parameters=its.parameters, prototypes=its.prototypes)
+            replace(mine, parameters=its.parameters, head=its.head)
             for mine, its in zip(self.layers, other.layers, strict=True)
         ]
         return replace(self, layers=taken)
 
     def _sizes(self) -> list[tuple[int, ...]]:
-        return [(len(layer.parameters), *layer.prototypes.shape) for layer in self.layers]
+        return [(len(layer.parameters), layer.head.prototypes.shape[1], layer.head.n_outputs) for layer in self.layers]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as named arrays, for the checkpoint."""
@@ -112,8 +109,10 @@ class Network:
         arrays |= self.aim.to_arrays()
         for number, layer in enumerate(self.layers):
             arrays[f"layer{number}.parameters"] = layer.parameters
-            arrays[f"layer{number}.prototypes"] = layer.prototypes
-            arrays[f"layer{number}.centre"] = np.array(layer.centre)
+            arrays[f"layer{number}.prototypes"] = layer.head.prototypes
+            arrays[f"layer{number}.centre"] = np.array(layer.head.centre)
+            if layer.head.reduction is not None:
+                arrays[f"layer{number}.reduction"] = layer.head.reduction
             if layer.carry is not None:
                 arrays |= {f"layer{number}.{k}": v for k, v in layer.carry.to_arrays().items()}
         return arrays
@@ -127,7 +126,8 @@ class Network:
             prefix = f"layer{len(layers)}."
             own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
             carry = Carry.from_arrays(own) if "carry" in own else None
-            layers.append(TrainedLayer(own["parameters"], own["prototypes"], bool(own["centre"]), carry))
+            head = Head(own["prototypes"], own.get("reduction"), bool(own["centre"]))
+            layers.append(TrainedLayer(own["parameters"], head, carry))
         return cls(encoder, layers, aim_from(arrays))
 
 

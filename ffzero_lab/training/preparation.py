@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset, Encoder, stratified_split
-from ffzero_lab.device import DarkBatch, DeviceDescription, Guarded, Patterns
+from ffzero_lab.device import DarkBatch, DeviceDescription, Guarded, LayerDescription, Patterns
+from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.randomness import For, generator
-from ffzero_lab.training.aim import aim_of
+from ffzero_lab.training.aim import Aim, aim_of
 from ffzero_lab.training.carry import Carry
 from ffzero_lab.training.events import Problem, TapPower
 from ffzero_lab.training.layer import initial_parameters
@@ -34,12 +35,38 @@ def untrained_network(description: DeviceDescription, dataset: Dataset, settings
         layers.append(
             TrainedLayer(
                 parameters=initial_parameters(described, settings.seed, number),
-                prototypes=aim.prototypes(described.n_outputs, rng),
-                centre=described.one_sign if settings.centre is None else settings.centre,
+                head=draw_head(described, aim, settings, rng),
                 carry=Carry.into(description.layers[number + 1]) if carries else None,
             )
         )
     return Network(encoder, layers, aim)
+
+
+def channels_of(described: LayerDescription) -> int:
+    """Return the channels of a layer's outputs: those of a map (channels, height, width), else one."""
+    return described.output_shape[0] if len(described.output_shape) == 3 else 1
+
+
+def channel_of(described: LayerDescription) -> Rows:
+    """Return the channel (P,) that each parameter belongs to by its reach; the first where it reaches several."""
+    if described.reach is None:
+        return np.zeros(described.n_parameters, dtype=np.intp)
+    return described.reach.first // (described.n_outputs // channels_of(described))
+
+
+def features_of(described: LayerDescription, settings: TrainSettings) -> int:
+    """Return how many values of each channel are compared with the prototypes."""
+    per_channel = described.n_outputs // channels_of(described)
+    return min(per_channel, settings.channel_features) if len(described.output_shape) == 3 else per_channel
+
+
+def draw_head(described: LayerDescription, aim: Aim, settings: TrainSettings, rng: np.random.Generator) -> Head:
+    """Draw the prototypes of a layer, a set for each channel, and the map that reduces large channels."""
+    channels, features = channels_of(described), features_of(described, settings)
+    per_channel = described.n_outputs // channels
+    prototypes = np.stack([aim.prototypes(features, rng) for _ in range(channels)])
+    reduction = rng.standard_normal((per_channel, features)) / per_channel**0.5 if features < per_channel else None
+    return Head(prototypes, reduction, described.one_sign if settings.centre is None else settings.centre)
 
 
 def training_rows(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows]:

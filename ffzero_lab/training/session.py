@@ -18,7 +18,13 @@ from ffzero_lab.training.judgement import Judge, refuse_darkness
 from ffzero_lab.training.layer import LayerTask, LayerTrainer
 from ffzero_lab.training.network import Measured, Network, read_all, stage
 from ffzero_lab.training.plan import plan_run
-from ffzero_lab.training.preparation import look_at_taps, training_rows, untrained_network
+from ffzero_lab.training.preparation import (
+    channel_of,
+    channels_of,
+    look_at_taps,
+    training_rows,
+    untrained_network,
+)
 from ffzero_lab.training.progress import Arrays, Plain, Progress, named_under, under
 from ffzero_lab.training.settings import TrainSettings
 
@@ -198,11 +204,13 @@ class Session:
         device, wanted, layer = self.device, self.wanted, trainer.layer
         if len(trainer.watch.parameters):
             trainer.parameters = trainer.watch.parameters
-        self.network = self.network.with_parameters(layer, trainer.settled())
-        own = self.network.layers[layer]
+        own = replace(self.network.layers[layer], parameters=trainer.settled())
         with device.ledger.spending_on("carry"):
             device.write_parameters(layer, own.parameters)
             outputs = read_all(device, layer, len(wanted))
+        if own.carry is not None:
+            own = replace(own, carry=own.carry.levelled(outputs, channels_of(device.description.layers[layer])))
+        self.network = self.network.with_layer(layer, own)
         similarity = progress.similarity.copy()
         similarity[layer], dark = own.similarity(outputs, trainer.task.judge.floor)
         refuse_darkness(dark, len(wanted), f"{device.description.name}, layer {layer}", trainer.task.judge.floor)
@@ -262,8 +270,9 @@ class Session:
             rows=self._train_rows,
             wanted=self.wanted,
             base=similarity.sum(axis=0) if settings.accumulate else np.zeros_like(similarity[0]),
-            judge=Judge(own.prototypes, loss, own.centre, described.detection_floor),
+            judge=Judge(own.head, loss, described.detection_floor, together=settings.channels == "joint"),
             reach=None if settings.slopes == "total" else described.reach,
+            channel=channel_of(described),
             score=own_aim.score,
         )
         optimizer = optimizer_named(settings.optimizer, described.n_parameters)

@@ -15,6 +15,7 @@ from ffzero_lab.rule.readout import ReadoutName
 RuleName = Literal["ffzero"]
 SlopeKind = Literal["attributed", "total"]
 ReadingOrder = Literal["pair", "abba"]
+ChannelLosses = Literal["joint", "own"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Amount = Annotated[float, Field(gt=0.0, le=1e9)]
 PerGroup = Amount | dict[str, Amount]
@@ -83,6 +84,10 @@ class TrainSettings(BaseModel):
     the typical change that the device states, which is 0.01 rad for phases."""
     centre: bool | None = None
     """None: centre outputs of one sign."""
+    channels: ChannelLosses = "joint"
+    """Whether the channels of a convolution answer together, or each has a loss of its own (the paper)."""
+    channel_features: Count = 64
+    """Values to which each channel's map is reduced by a fixed random linear map; smaller maps are taken whole."""
     accumulate: bool = True
     """Train later layers on the similarity accumulated over the layers so far."""
     readout: ReadoutName = "sum"

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from ffzero_lab.device import Device, DeviceDescription, LayerDescription, ParameterGroup, Reach, Timing
 from ffzero_lab.device.clock import VirtualClock
+from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
@@ -92,12 +93,12 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
         wanted=rng.integers(0, N_CLASSES, N_PATTERNS),
         base=rng.uniform(-0.5, 0.5, (N_PATTERNS, N_CLASSES)),
         judge=Judge(
-            simplex_prototypes(N_CLASSES, N_OUTPUTS, rng),
+            Head(simplex_prototypes(N_CLASSES, N_OUTPUTS, rng)[np.newaxis], None, centre=True),
             loss_named("cross-entropy", margin_width=0.3, sharpness=SHARPNESS),
-            centre=True,
             floor=0.0,
         ),
         reach=bench.reach if slopes == "attributed" else None,
+        channel=np.zeros(N_PARAMETERS, dtype=np.intp),
         score=lambda similarity, wanted: float((similarity.argmax(axis=1) == wanted).mean()),
     )
     start = rng.uniform(-1, 1, N_PARAMETERS)
@@ -112,7 +113,7 @@ def true_gradient(bench: Bench, trainer: LayerTrainer, rows: NDArray[np.intp]) -
         theta[i] += 1e-30j
         z = bench.ideal(theta, rows)
         z = z - z.mean(axis=1, keepdims=True)
-        s = task.base[rows] + z @ task.judge.prototypes.T / np.sqrt((z * z).sum(axis=1, keepdims=True))
+        s = task.base[rows] + z @ task.judge.head.prototypes[0].T / np.sqrt((z * z).sum(axis=1, keepdims=True))
         own = s[np.arange(len(rows)), task.wanted[rows]]
         loss = (np.log(np.exp(SHARPNESS * s).sum(axis=1)) - SHARPNESS * own).mean()
         gradient[i] = loss.imag / 1e-30

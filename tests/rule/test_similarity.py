@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 
+from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.losses import LossName, loss_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
 from ffzero_lab.rule.similarity import directions_of, similarities, slope_in_outputs
@@ -25,6 +26,11 @@ def batch(seed: int, n_patterns: int = 5, n: int = 8, n_classes: int = 4):
     outputs = rng.exponential(0.3, (n_patterns, n)) + 0.05
     labels = rng.integers(0, n_classes, n_patterns)
     return outputs, labels, simplex_prototypes(n_classes, n, rng), rng.uniform(-1, 1, (n_patterns, n_classes))
+
+
+def judge_of(prototypes: FloatArray, name: LossName = "cosine", *, centre: bool = True, floor: float = 0.0) -> Judge:
+    loss = loss_named(name, margin_width=WIDTH, sharpness=SHARPNESS)
+    return Judge(Head(prototypes[np.newaxis], None, centre), loss, floor)
 
 
 def full_loss(
@@ -47,9 +53,11 @@ def full_loss(
 @given(seed=st.integers(0, 2**32))
 def test_the_slope_in_the_outputs_is_the_finite_difference_of_the_whole_loss(name: LossName, centre: bool, seed: int):
     outputs, labels, prototypes, base = batch(seed, n_patterns=3, n=6)
-    judge = Judge(prototypes, loss_named(name, margin_width=WIDTH, sharpness=SHARPNESS), centre, floor=0.0)
+    judge = Judge(
+        Head(prototypes[np.newaxis], None, centre), loss_named(name, margin_width=WIDTH, sharpness=SHARPNESS), floor=0.0
+    )
     judged = judge(outputs, labels, base)
-    assert judged.loss.mean == pytest.approx(
+    assert judged.loss == pytest.approx(
         full_loss(name, outputs, labels, prototypes, base, centre=centre), rel=1e-9, abs=1e-9
     )
     if name == "margin":
@@ -109,7 +117,9 @@ def test_dark_patterns_are_flagged_have_no_similarity_and_pull_on_nothing(seed: 
     assert not slope[dark].any()
     bright = [row for row in range(5) if row not in dark_rows]
     assert (np.abs(slope[bright]).max(axis=1) > 0).all()
-    judged = Judge(prototypes, loss_named("cosine", margin_width=1, sharpness=1), centre, floor)(outputs, labels, base)
+    judged = Judge(
+        Head(prototypes[np.newaxis], None, centre), loss_named("cosine", margin_width=1, sharpness=1), floor
+    )(outputs, labels, base)
     assert judged.dark == len(dark)
 
 
@@ -157,6 +167,8 @@ def test_the_judge_adds_to_the_similarity_of_earlier_layers():
     own = 1.0 - cdist(outputs - outputs.mean(axis=1, keepdims=True), prototypes, "cosine")
     base = np.random.default_rng(2).uniform(-0.5, 0.5, own.shape)
     labels = np.random.default_rng(3).integers(0, 4, 40)
-    judge = Judge(prototypes, loss_named("cosine", margin_width=1, sharpness=1), centre=True, floor=0.0)
+    judge = Judge(
+        Head(prototypes[np.newaxis], None, centre=True), loss_named("cosine", margin_width=1, sharpness=1), floor=0.0
+    )
     for added in (np.zeros_like(base), base):
         np.testing.assert_allclose(judge(outputs, labels, added).similarity, own + added, atol=1e-12)

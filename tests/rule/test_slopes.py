@@ -12,6 +12,7 @@ from scipy import stats
 
 from ffzero_lab.device import Reach
 from ffzero_lab.rule.directions import DirectionDraw, DirectionKind
+from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.losses import LossName, loss_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
 from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
@@ -135,7 +136,7 @@ class Local:
     @cached_property
     def judge(self) -> Judge:
         loss = loss_named(self.loss, margin_width=WIDTH, sharpness=SHARPNESS)
-        return Judge(self.fixed[3], loss, centre=True, floor=0.0)
+        return Judge(Head(self.fixed[3][np.newaxis], None, centre=True), loss, floor=0.0)
 
     def outputs(self, theta: NDArray) -> NDArray:
         mixing, offset, _, _ = self.fixed
@@ -168,7 +169,7 @@ class Local:
         total, reached = [], []
         for row in v:
             plus, minus = self.outputs(at + self.amplitude * row), self.outputs(at - self.amplitude * row)
-            above, below = (self.judge(z, self.labels, base).loss.mean for z in (plus, minus))
+            above, below = (self.judge(z, self.labels, base).loss for z in (plus, minus))
             total.append(above - below)
             slope = self.judge.slope_in_outputs(self.judge(0.5 * (plus + minus), self.labels, base))
             reached.append(self.reach.sum_reached(output_differences(slope, plus, minus)))

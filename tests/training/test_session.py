@@ -234,4 +234,4 @@ def test_the_same_seed_repeats_a_session_exactly_and_prototypes_follow_the_seed(
         networks.append(running.network)
     for a, b in zip(networks[0].layers, networks[1].layers, strict=True):
         np.testing.assert_array_equal(a.parameters, b.parameters)
-    assert not np.array_equal(networks[0].layers[0].prototypes, networks[2].layers[0].prototypes)
+    assert not np.array_equal(networks[0].layers[0].head.prototypes, networks[2].layers[0].head.prototypes)
