@@ -40,16 +40,17 @@ class ParameterBox:
     def settle(self, values: FloatArray) -> Bounded:
         """Return *values* (P,) inside the box.
 
-        A periodic parameter goes to the representative of least magnitude that keeps the headroom: actuator power
-        rises with it.
+        A periodic parameter that has left the box comes back by as few whole periods as it takes. While it is inside it
+        stays: a made actuator's period is not quite the stated one, so that every turn moves it a little.
         """
         settled = values.copy()
         wrapped = 0
         index = np.flatnonzero(np.isfinite(self.period))
         if len(index):
-            start, period = self.least_power_interval()
-            turns = np.floor((values[index] - start[index]) / period[index])
-            settled[index] -= turns * period[index]
+            lower, upper, period, own = self.lower[index], self.upper[index], self.period[index], values[index]
+            up, down = np.ceil((lower - own) / period), np.ceil((own - upper) / period)
+            turns = np.maximum(up, 0.0) - np.maximum(down, 0.0)
+            settled[index] += turns * period
             wrapped = int(np.count_nonzero(turns))
         outside = (settled < self.lower) | (settled > self.upper)
         np.clip(settled, self.lower, self.upper, out=settled)
