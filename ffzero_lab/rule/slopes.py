@@ -36,6 +36,18 @@ def attributed_estimate(
     return weighted / (2.0 * second_moment * len(directions) * amplitude)
 
 
-def output_differences(slope_in_outputs: FloatArray, plus: FloatArray, minus: FloatArray) -> FloatArray:
-    """Return Σ_b (∂L/∂z_bj)(z⁺ − z⁻)_bj for each output j, shape (n,), the slope taken at the midpoint."""
-    return np.einsum("bn,bn->n", slope_in_outputs, plus - minus)
+def output_differences(slope_in_outputs: FloatArray, change: FloatArray) -> FloatArray:
+    """Return Σ_b (∂L/∂z_bj)·Δz_bj for each output j, shape (n,), of a *change* Δz (B, n) such as z⁺ − z⁻."""
+    return np.einsum("bn,bn->n", slope_in_outputs, change)
+
+
+def against_the_mean(values: FloatArray) -> FloatArray:
+    """Return what K readings (K, …), one for each direction, differ from their mean, as ± differences would.
+
+    The mean stands for the reading at the centre that nobody takes. It contains a K-th of each reading, so that the
+    deviations are 1 − 1/K too small; a pair is twice as far apart as a reading from the centre. With independent
+    directions of mean zero the estimate has no bias to first order, and from the same number of readings half the
+    variance of pairs (a REINFORCE estimate with its mean as baseline: Kool et al. 2019).
+    """
+    n_readings = len(values)
+    return (2.0 * n_readings / (n_readings - 1.0)) * (values - values.mean(axis=0))

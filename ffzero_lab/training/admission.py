@@ -5,6 +5,7 @@ import numpy as np
 from ffzero_lab.datasets import Dataset, Task
 from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
+from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import features_of
@@ -13,6 +14,9 @@ from ffzero_lab.training.settings import TrainSettings
 
 LARGEST_COMPONENT = 6.0
 """Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
+
+GROUPED: tuple[DirectionKind, ...] = ("rademacher", "gaussian")
+"""Directions that are independent of each other, each of mean zero."""
 
 LOSSES: dict[Task, tuple[LossName, ...]] = {
     "classification": ("cross-entropy", "margin", "cosine"),
@@ -33,6 +37,14 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
         raise InputError("readout 'vote' is not for a regression; allowed: sum, last")
     if settings.patience is not None and settings.validation == 0.0:
         raise InputError("patience watches the validation part; set validation to a share such as 0.2 as well")
+    if settings.readings == "group" and settings.directions_per_step < 2:
+        raise InputError("readings 'group' compares directions with their mean; set directions_per_step to 2 or more")
+    if settings.readings == "group" and settings.directions not in GROUPED:
+        raise InputError(
+            f"readings 'group' needs independent directions, not {settings.directions!r}; allowed: {', '.join(GROUPED)}"
+        )
+    if settings.feed == "input":
+        _admit_feeding_again(description)
     if description.raw_units and not settings.uncalibrated:
         raise InputError(
             f"{description.name} is driven in raw units ({description.layers[0].groups[0].unit}) and no calibration "
@@ -55,13 +67,22 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
     largest = max(dataset.n_train, dataset.n_test)
     if memory is not None and memory < largest:
         raise InputError(f"{description.name} holds {memory} patterns, dataset {dataset.name} needs {largest} at once")
-    if description.topology == "reinjected":
+    if description.topology == "reinjected" and settings.feed == "carry":
         for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):
             if layer.n_outputs != after.n_inputs:
                 raise InputError(
                     f"{description.name}: layer {number} has {layer.n_outputs} outputs, layer {number + 1} takes "
                     f"{after.n_inputs} inputs; reinjection needs the same count"
                 )
+
+
+def _admit_feeding_again(description: DeviceDescription) -> None:
+    """Raise InputError when later layers cannot be given the input of the first one."""
+    if description.topology == "cascaded":
+        raise InputError(f"feed 'input': {description.name} is a cascade, which carries its signal on itself")
+    first, *others = (layer.n_inputs for layer in description.layers)
+    if any(n_inputs != first for n_inputs in others):
+        raise InputError(f"feed 'input': the layers of {description.name} take {[first, *others]} inputs, not the same")
 
 
 def check_power(device: Guarded, network: Network) -> None:

@@ -1,6 +1,6 @@
 """Trains one layer in place: perturb, read, attribute, update."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.device import Device, LayerDescription, Reach
+from ffzero_lab.device import Device, LayerDescription
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
-from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
-from ffzero_lab.training.judgement import Judge, Wanted, refuse_darkness
+from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
+from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
+from ffzero_lab.training.judgement import refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.watch import Watch
@@ -23,38 +24,6 @@ FloatArray = NDArray[np.float64]
 StopReason = Literal["steps", "budget", "patience"]
 
 COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected")
-SIGNS = {"pair": (1.0, -1.0), "abba": (1.0, -1.0, -1.0, 1.0)}
-
-
-@dataclass(frozen=True)
-class LayerTask:
-    """What a layer is trained on; its patterns are staged already.
-
-    Attributes
-    ----------
-    rows
-        (T,) staged rows that training may draw.
-    wanted
-        (S,) class, or scaled target, of each staged row.
-    base
-        (S, C) similarity that earlier layers contribute; zeros where the layer stands alone.
-    judge
-        The local objective.
-    reach
-        Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
-    channel
-        (P,) channel that each parameter belongs to, where channels have losses of their own.
-    score
-        Scores similarities (B, C).
-    """
-
-    rows: NDArray[np.intp]
-    wanted: Wanted
-    base: FloatArray
-    judge: Judge
-    reach: Reach | None
-    channel: NDArray[np.intp]
-    score: Callable[[FloatArray, Wanted], float]
 
 
 @dataclass(frozen=True)
@@ -113,14 +82,17 @@ class LayerTrainer:
         self._settle(np.abs(moves).max(axis=0))
         settings = self._scale.values(self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
         outputs = self.device.probe(self.layer, settings.reshape(-1, len(self.parameters)), rows)
-        differences, step = self._compare(outputs.reshape(len(directions), len(self._signs), len(rows), -1), rows)
+        readings = outputs.reshape(len(directions), len(self._signs), len(rows), -1)
+        compared = compare(self.task, self.settings.readings, readings, rows)
+        self._note_darkness(compared.dark, len(rows))
+        differences = compared.differences
         estimate = total_estimate if differences.ndim == 1 else attributed_estimate
         gradient = estimate(differences, directions, self._amplitude, self._directions.second_moment)
         rate = self._rate * scheduled(self.settings.schedule, self.step, self.steps)
         self.parameters = self.parameters + self.optimizer.update(gradient, rate)
         self.step += 1
-        self.loss = step.loss
-        return step
+        self.loss = compared.loss
+        return Step(compared.loss, compared.score, float(np.sqrt(np.mean(differences**2))) / self._slope_unit)
 
     def settled(self) -> FloatArray:
         """Return the parameters (P,) in the device's units and bounds, no room kept for a perturbation."""
@@ -155,37 +127,6 @@ class LayerTrainer:
         self.parameters = settled.values
         self.wrapped += settled.wrapped
         self.projected += settled.projected
-
-    def _compare(self, outputs: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, Step]:
-        """Return loss differences (K,), or (K, P) by reach or channel, from outputs (K, readings, B, n)."""
-        task = self.task
-        wanted, base = task.wanted[rows], task.base[rows]
-        differences: list[FloatArray] = []
-        losses: list[float] = []
-        scores: list[float] = []
-        for readings in outputs:
-            above, below = self._sides(readings)
-            if task.reach is None:
-                seen = [task.judge(above, wanted, base), task.judge(below, wanted, base)]
-                differences.append(seen[0].losses - seen[1].losses)
-            else:
-                seen = [task.judge(0.5 * (above + below), wanted, base)]
-                per_output = output_differences(task.judge.slope_in_outputs(seen[0]), above, below)
-                differences.append(task.reach.sum_reached(per_output))
-            self._note_darkness(max(judged.dark for judged in seen), len(rows))
-            losses += [judged.loss for judged in seen]
-            scores += [task.score(judged.similarity, wanted) for judged in seen]
-        measured = np.array(differences)
-        if task.reach is None:
-            measured = measured[:, 0] if measured.shape[1] == 1 else measured[:, task.channel]
-        slope_rms = float(np.sqrt(np.mean(measured**2))) / self._slope_unit
-        return measured, Step(float(np.mean(losses)), float(np.mean(scores)), slope_rms)
-
-    def _sides(self, readings: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the outputs (B, n) above and below the parameters from the readings of one direction, in order."""
-        if len(readings) == len(SIGNS["pair"]):
-            return readings[0], readings[1]
-        return 0.5 * (readings[0] + readings[3]), 0.5 * (readings[1] + readings[2])
 
     def _note_darkness(self, dark: int, n_patterns: int) -> None:
         self.dark += dark

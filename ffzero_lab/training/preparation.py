@@ -31,7 +31,8 @@ def untrained_network(description: DeviceDescription, dataset: Dataset, settings
     layers: list[TrainedLayer] = []
     for number, described in enumerate(description.layers):
         rng = generator(settings.seed, For.PROTOTYPES, number)
-        carries = description.topology == "reinjected" and number + 1 < len(description.layers)
+        last = number + 1 == len(description.layers)
+        carries = description.topology == "reinjected" and settings.feed == "carry" and not last
         layers.append(
             TrainedLayer(
                 parameters=initial_parameters(described, settings.seed, number),

@@ -11,10 +11,11 @@ from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.rule.optimizers import OptimizerName, ScheduleName
 from ffzero_lab.rule.readout import ReadoutName
+from ffzero_lab.training.comparison import SIGNS, ReadingOrder
 
 RuleName = Literal["ffzero"]
 SlopeKind = Literal["attributed", "total"]
-ReadingOrder = Literal["pair", "abba"]
+Feed = Literal["carry", "input"]
 ChannelLosses = Literal["joint", "own"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
 Amount = Annotated[float, Field(gt=0.0, le=1e9)]
@@ -69,7 +70,8 @@ class TrainSettings(BaseModel):
     directions_per_step: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Directions measured for each update."""
     readings: ReadingOrder = "pair"
-    """Order of the readings of a direction: + −, or + − − +, which cancels linear drift."""
+    """How directions are read: ``pair`` (+ −), ``abba`` (+ − − +, which cancels linear drift), or ``group``: each once,
+    against the mean of the step's directions, which halves the variance of the same number of readings."""
     slopes: SlopeKind | None = None
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
@@ -84,6 +86,9 @@ class TrainSettings(BaseModel):
     the typical change that the device states, which is 0.01 rad for phases."""
     centre: bool | None = None
     """None: centre outputs of one sign."""
+    feed: Feed = "carry"
+    """What later layers of a reinjected device are given: the outputs of the layer before, carried on, or the ``input``
+    of the first one again."""
     channels: ChannelLosses = "joint"
     """Whether the channels of a convolution answer together, or each has a loss of its own (the paper)."""
     channel_features: Count = 64
@@ -118,4 +123,4 @@ class TrainSettings(BaseModel):
     @property
     def readings_per_step(self) -> int:
         """Batch readings of one step."""
-        return self.directions_per_step * (2 if self.readings == "pair" else 4)
+        return self.directions_per_step * len(SIGNS[self.readings])

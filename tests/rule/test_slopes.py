@@ -15,7 +15,7 @@ from ffzero_lab.rule.directions import DirectionDraw, DirectionKind
 from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.losses import LossName, loss_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
-from ffzero_lab.rule.slopes import attributed_estimate, output_differences, total_estimate
+from ffzero_lab.rule.slopes import against_the_mean, attributed_estimate, output_differences, total_estimate
 from ffzero_lab.training.judgement import Judge
 
 FloatArray = NDArray[np.float64]
@@ -70,7 +70,7 @@ def test_output_differences_add_the_patterns_up_output_by_output(seed: int):
     rng = np.random.default_rng(seed)
     slope, plus, minus = rng.normal(size=(3, 4, 5))
     expected = [sum(slope[b, j] * (plus[b, j] - minus[b, j]) for b in range(4)) for j in range(5)]
-    np.testing.assert_allclose(output_differences(slope, plus, minus), expected, atol=1e-12)
+    np.testing.assert_allclose(output_differences(slope, plus - minus), expected, atol=1e-12)
 
 
 def test_coordinate_over_a_whole_block_is_the_full_finite_difference_gradient():
@@ -172,7 +172,7 @@ class Local:
             above, below = (self.judge(z, self.labels, base).loss for z in (plus, minus))
             total.append(above - below)
             slope = self.judge.slope_in_outputs(self.judge(0.5 * (plus + minus), self.labels, base))
-            reached.append(self.reach.sum_reached(output_differences(slope, plus, minus)))
+            reached.append(self.reach.sum_reached(output_differences(slope, plus - minus)))
         return (
             total_estimate(np.array(total), v, self.amplitude, c),
             attributed_estimate(np.array(reached), v, self.amplitude, c),
@@ -260,7 +260,7 @@ def test_attributed_slopes_have_the_variance_of_the_outputs_in_reach_alone(noise
         v = draw.draw(step, 1)
         noisy = noise * rng.normal(size=(2, 1, n))
         plus, minus = (sign * epsilon * v @ mixing.T + added for sign, added in zip((1, -1), noisy, strict=True))
-        per_output = output_differences(weights[np.newaxis], plus, minus)
+        per_output = output_differences(weights[np.newaxis], plus - minus)
         amplitude = np.full(n, epsilon)
         estimates[0, step] = total_estimate(np.array([per_output.sum()]), v, amplitude, 1.0)
         estimates[1, step] = attributed_estimate(reach.sum_reached(per_output)[np.newaxis], v, amplitude, 1.0)
@@ -282,3 +282,40 @@ def test_the_expectation_test_would_notice_a_wrong_constant():
     estimates = np.array([local.estimates(draw.draw(step, 8), 1.5)[1] for step in range(300)])
     along = estimates @ local.gradient / (local.gradient @ local.gradient)
     assert stats.ttest_1samp(along, 1.0).pvalue < 1e-6
+
+
+def estimates_by(order: str, gradient: FloatArray, readings: int, draws: int, noise: float) -> FloatArray:
+    """Return estimates (draws, P) of the gradient of a linear loss from so many noisy readings each."""
+    rng = np.random.default_rng(11)
+    epsilon, size = 0.1, len(gradient)
+    amplitude = np.full(size, epsilon)
+    found = np.empty((draws, size))
+    for draw in range(draws):
+        k = readings if order == "group" else readings // 2
+        v = rng.choice([-1.0, 1.0], (k, size))
+        slopes = epsilon * v @ gradient
+        if order == "group":
+            differences = against_the_mean(slopes + noise * rng.standard_normal(k))
+        else:
+            differences = 2.0 * slopes + noise * (rng.standard_normal(k) - rng.standard_normal(k))
+        found[draw] = total_estimate(differences, v, amplitude, 1.0)
+    return found
+
+
+@pytest.mark.parametrize("readings", [2, 4, 16])
+def test_a_group_against_its_mean_estimates_the_gradient_without_bias(readings: int):
+    gradient = np.random.default_rng(2).normal(size=12)
+    found = estimates_by("group", gradient, readings, 6000, 0.05)
+    error = found.std(axis=0, ddof=1) / 6000**0.5
+    assert (np.abs(found.mean(axis=0) - gradient) < 5.5 * error).all()
+
+
+def test_a_group_has_about_half_the_variance_of_pairs_from_as_many_readings():
+    gradient = np.random.default_rng(3).normal(size=40)
+    group, pairs = (estimates_by(order, gradient, 16, 3000, 0.0).var(axis=0).mean() for order in ("group", "pair"))
+    assert group / pairs == pytest.approx(0.5 * 16 / 15, rel=0.05)
+
+
+def test_a_group_cancels_a_loss_that_all_readings_share():
+    values = np.random.default_rng(4).normal(size=(5, 3))
+    np.testing.assert_allclose(against_the_mean(values + 1e3), against_the_mean(values), atol=1e-10)

@@ -1,0 +1,129 @@
+"""From the readings of one step to loss differences along its directions: by pairs, or by a group and its mean."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.device import Reach
+from ffzero_lab.rule.slopes import against_the_mean, output_differences
+from ffzero_lab.training.judgement import Judge, Judgement, Wanted
+
+FloatArray = NDArray[np.float64]
+ReadingOrder = Literal["pair", "abba", "group"]
+
+SIGNS: dict[ReadingOrder, tuple[float, ...]] = {
+    "pair": (1.0, -1.0),
+    "abba": (1.0, -1.0, -1.0, 1.0),
+    "group": (1.0,),
+}
+"""Sides of the parameters on which each direction is read, in order."""
+
+
+@dataclass(frozen=True)
+class LayerTask:
+    """What a layer is trained on; its patterns are staged already.
+
+    Attributes
+    ----------
+    rows
+        (T,) staged rows that training may draw.
+    wanted
+        (S,) class, or scaled target, of each staged row.
+    base
+        (S, C) similarity that earlier layers contribute; zeros where the layer stands alone.
+    judge
+        The local objective.
+    reach
+        Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
+    channel
+        (P,) channel that each parameter belongs to, where channels have losses of their own.
+    score
+        Scores similarities (B, C).
+    """
+
+    rows: NDArray[np.intp]
+    wanted: Wanted
+    base: FloatArray
+    judge: Judge
+    reach: Reach | None
+    channel: NDArray[np.intp]
+    score: Callable[[FloatArray, Wanted], float]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one step saw.
+
+    Attributes
+    ----------
+    differences
+        Loss on one side less that on the other of each direction, (K,), or (K, P) by reach or by channel.
+    loss, score
+        Means over what was judged.
+    dark
+        Most patterns under the detection floor in anything judged.
+    """
+
+    differences: FloatArray
+    loss: float
+    score: float
+    dark: int
+
+
+def compare(task: LayerTask, order: ReadingOrder, outputs: FloatArray, rows: NDArray[np.intp]) -> Compared:
+    """Compare outputs (K, readings, B, n) of K directions, read in *order*, on the staged *rows* (B,)."""
+    wanted, base = task.wanted[rows], task.base[rows]
+
+    def judge(seen: FloatArray) -> Judgement:
+        return task.judge(seen, wanted, base)
+
+    if order == "group":
+        differences, judged = _in_a_group(task, outputs[:, 0], judge)
+    else:
+        pairs = [_compare_pair(task, *_sides(readings), judge) for readings in outputs]
+        differences = np.array([difference for difference, _ in pairs])
+        judged = [seen for _, of_pair in pairs for seen in of_pair]
+    if task.reach is None:
+        differences = differences[:, 0] if differences.shape[1] == 1 else differences[:, task.channel]
+    return Compared(
+        differences,
+        loss=float(np.mean([seen.loss for seen in judged])),
+        score=float(np.mean([task.score(seen.similarity, wanted) for seen in judged])),
+        dark=max(seen.dark for seen in judged),
+    )
+
+
+Judging = Callable[[FloatArray], Judgement]
+
+
+def _compare_pair(
+    task: LayerTask, above: FloatArray, below: FloatArray, judge: Judging
+) -> tuple[FloatArray, list[Judgement]]:
+    """Return the difference of the losses by channel, or by reach at the midpoint of the outputs."""
+    if task.reach is None:
+        seen = [judge(above), judge(below)]
+        return seen[0].losses - seen[1].losses, seen
+    middle = judge(0.5 * (above + below))
+    per_output = output_differences(task.judge.slope_in_outputs(middle), above - below)
+    return task.reach.sum_reached(per_output), [middle]
+
+
+def _in_a_group(task: LayerTask, outputs: FloatArray, judge: Judging) -> tuple[FloatArray, list[Judgement]]:
+    """Return the differences of each of K readings from their mean, as large as those of pairs."""
+    if task.reach is None:
+        seen = [judge(reading) for reading in outputs]
+        return against_the_mean(np.array([one.losses for one in seen])), seen
+    middle = judge(outputs.mean(axis=0))
+    slope = task.judge.slope_in_outputs(middle)
+    per_output = np.stack([output_differences(slope, reading) for reading in outputs])
+    return task.reach.sum_reached(against_the_mean(per_output)), [middle]
+
+
+def _sides(readings: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the outputs (B, n) above and below the parameters from the readings of one direction, in order."""
+    if len(readings) == len(SIGNS["pair"]):
+        return readings[0], readings[1]
+    return 0.5 * (readings[0] + readings[3]), 0.5 * (readings[1] + readings[2])
