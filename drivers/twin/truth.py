@@ -1,6 +1,8 @@
 """Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
 
 from drivers.twin.crossbar.device import CrossbarTruth, CrossbarTwin
+from drivers.twin.mechanical.device import MechanicalTwin
+from drivers.twin.mechanical.truth import LatticeTruth
 from drivers.twin.photonic.device import PhotonicTwin
 from drivers.twin.photonic.truth import ChipTruth
 from ffzero_lab.device import Device, Guarded
@@ -19,4 +21,12 @@ def crossbar_truth(device: Device, layer: int) -> CrossbarTruth:
     driver = device.driver if isinstance(device, Guarded) else device
     if not isinstance(driver, CrossbarTwin):
         raise TypeError(f"{driver.description.name} is not a crossbar twin")
+    return driver.reveal(layer)
+
+
+def mechanical_truth(device: Device, layer: int) -> LatticeTruth:
+    """Return the hidden constants of the springs, loads and gauges of one layer; raises TypeError for another device."""
+    driver = device.driver if isinstance(device, Guarded) else device
+    if not isinstance(driver, MechanicalTwin):
+        raise TypeError(f"{driver.description.name} is not a mechanical twin")
     return driver.reveal(layer)

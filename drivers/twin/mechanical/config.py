@@ -23,7 +23,7 @@ from drivers.twin.presets import over_preset
 
 FLOOR_SIGMAS = 4.0
 """A reading within this many standard deviations of zero cannot be told from noise (64 outputs read at once)."""
-SHARE_OF_SOFTEST = 0.1
+SHARE_OF_SOFTEST = 0.2
 """Full scale of the gauges where none is given, as a share of what a full load does to the softest spring alone."""
 PresetName = Literal["ideal", "typical", "harsh"]
 

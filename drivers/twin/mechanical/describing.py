@@ -1,14 +1,15 @@
 """What a mechanical twin says of itself: the data sheet, and nothing of the truth."""
 
 from importlib.metadata import version
+from math import log
 
 from drivers.twin.mechanical.config import MechanicalConfig
 from drivers.twin.mechanical.leaf import Leaf
 from ffzero_lab.device import DeviceDescription, HealthChannel, LayerDescription, ParameterGroup
 
-TYPICAL_CHANGE = 5.0
-"""Change of ln k that does about as much as one radian of phase: an output depends a little on each of many springs
-(docs/explanation/mechanical-twin.md)."""
+TYPICAL_RANGES = 2.0
+"""Change of ln k, in ranges of it, that does about as much as one radian of phase: an output depends on each of the
+many springs around it, but on none of them much (docs/explanation/mechanical-twin.md)."""
 
 
 def describe(config: MechanicalConfig) -> DeviceDescription:
@@ -27,7 +28,7 @@ def describe(config: MechanicalConfig) -> DeviceDescription:
             upper=springs.upper_n_per_m,
             resolution=resolution,
             scale="log",
-            typical_change=TYPICAL_CHANGE,
+            typical_change=TYPICAL_RANGES * log(springs.upper_n_per_m / springs.lower_n_per_m),
         )
 
     layers = tuple(

@@ -27,7 +27,7 @@ class Springs(Table):
 
     lower_n_per_m: Annotated[float, Field(ge=1e-3, le=1e6)] = 10.0
     """Stiffness at full length, where parking leaves every spring."""
-    upper_n_per_m: Annotated[float, Field(ge=1e-3, le=1e6)] = 100.0
+    upper_n_per_m: Annotated[float, Field(ge=1e-3, le=1e6)] = 1000.0
     """Stiffness at the shortest length."""
     cubic_n_per_m3: Annotated[float, Field(ge=0.0, le=1e15)] = 0.0
     """c of every ground spring, whose force is k·u + c·u³ (Kovacic and Brennan 2011, The Duffing Equation, ch. 2); 0:
@@ -35,10 +35,10 @@ class Springs(Table):
     tolerance: Share = 0.0
     """Standard deviation of each spring's stiffness as a fraction: 1 % of a leaf's thickness makes 3 %."""
     servo_bits: Bits = 0
-    """Positions of a servo over the slider's travel (4,096 in common digital ones); 0: continuous."""
+    """Positions of the servo over the slider's travel: some 2¹⁶ microsteps on a lead screw; 0: continuous."""
     backlash: Annotated[float, Field(ge=0.0, le=0.1)] = 0.0
-    """Play of the gears, as a fraction of the travel: 0.33° of 300° in common digital servos. Where the slider ends
-    depends on where it came from (play operator: Krasnosel'skii and Pokrovskii 1989, Systems with Hysteresis)."""
+    """Play between servo and slider, as a fraction of the travel: 10 µm of 20 mm in a preloaded nut. Where the slider
+    ends depends on where it came from (play operator: Krasnosel'skii and Pokrovskii 1989, Systems with Hysteresis)."""
     creep: Share = 0.0
     """Share of every change of stiffness that arrives late, in clamps and joints of polymer (standard linear solid:
     Findley et al. 1976, Creep and Relaxation of Nonlinear Viscoelastic Materials, ch. 5)."""
@@ -84,7 +84,7 @@ class Gauges(Table):
     readout: ReadoutName | None = None
     """``pairs``: by what two neighbours differ; ``nodes``: every node. None: pairs on one membrane, nodes on two."""
     full_scale_mm: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
-    """Largest readable displacement to either side; None: a tenth of a full load on the softest spring."""
+    """Largest readable displacement to either side; None: a fifth of a full load on the softest spring."""
     noise: Annotated[float, Field(ge=0.0, le=0.2)] = 0.0  # at 4 sigmas a fourth of full scale would be all noise
     """Standard deviation of a reading, as a fraction of full scale."""
     offset: Share = 0.0
@@ -102,7 +102,7 @@ class Latencies(Table):
     """τp: one write of all servos of a layer, travel included."""
     shot_s: Seconds = 5e-3
     """τx: one pattern of forces applied, come to rest, and read."""
-    imitates: str = "leaf springs with digital servos on one bus, light nodes with dampers, gauges read in parallel"
+    imitates: str = "leaf springs with stepper-driven sliders on one bus, light nodes with dampers, gauges read in parallel"
     """What bench these latencies belong to."""
     exchange_s: Seconds = 0.0
     """Constant time of every exchange that the description does not state."""
