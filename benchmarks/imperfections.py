@@ -30,9 +30,8 @@ def main() -> None:
         print(f"{name:10s} {statistics.mean(values):6.2f} ± {statistics.stdev(values):.2f}")
     error = statistics.stdev(losses) / len(losses) ** 0.5
     half = float(stats.t.ppf(0.975, len(losses) - 1)) * error
-    print(
-        f"95 % interval of the loss: {statistics.mean(losses) - half:.2f} to {statistics.mean(losses) + half:.2f} points"
-    )
+    middle = statistics.mean(losses)
+    print(f"95 % interval of the loss: {middle - half:.2f} to {middle + half:.2f} points")
 
 
 if __name__ == "__main__":
