@@ -50,7 +50,9 @@ def folder_bytes(session: Session) -> int:
     layers = session.network.layers
     rows = len(layers) * (session.plan.steps // session.settings.log_every + 2)
     patterns = session.dataset.n_train
-    widest = max(layer.n_inputs for layer in session.device.description.layers)
+    described = session.device.description.layers
+    carried = [after.n_inputs for layer, after in zip(layers, described[1:], strict=False) if layer.carry is not None]
+    widest = max(carried, default=0)  # what the encoder gives is not kept
     numbers = patterns * (widest + len(layers) * session.network.aim.n_prototypes)
     numbers += sum(layer.head.prototypes.size + 6 * len(layer.parameters) for layer in layers)
     return ROW_BYTES * rows + 2 * 8 * numbers + MANIFEST_BYTES

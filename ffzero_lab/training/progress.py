@@ -42,9 +42,14 @@ class Progress:
     problems: tuple[str, ...] = ()
     tap_power: tuple[float | None, ...] = ()
 
-    def to_state(self) -> tuple[Arrays, Plain]:
-        """Return arrays and plain values, for the checkpoint."""
-        arrays: Arrays = {"patterns": self.patterns, "similarity": self.similarity}
+    def to_state(self, *, measured: bool) -> tuple[Arrays, Plain]:
+        """Return arrays and plain values, for the checkpoint.
+
+        Patterns are part of them only when they were *measured*: what the encoder gives need not be kept.
+        """
+        arrays: Arrays = {"similarity": self.similarity}
+        if measured:
+            arrays["patterns"] = self.patterns
         if self.untrained is not None:
             arrays["untrained"] = self.untrained
         plain: Plain = {

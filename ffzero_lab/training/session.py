@@ -97,7 +97,7 @@ class Session:
         """
         if self.progress is None or self.trained is not None:
             return None
-        arrays, plain = self.progress.to_state()
+        arrays, plain = self.progress.to_state(measured=self._patterns_are_measured)
         arrays = named_under("progress", arrays)
         state: Plain = {
             "progress": plain,
@@ -124,7 +124,10 @@ class Session:
         again: nothing is switched on before the interlocks are watched.
         """
         self.network = network
-        self.progress = Progress.from_state(under("progress", arrays), state["progress"])
+        of_progress = under("progress", arrays)
+        if "patterns" not in of_progress:
+            of_progress["patterns"] = self.network.encoder.encode(self.dataset.train_inputs).patterns
+        self.progress = Progress.from_state(of_progress, state["progress"])
         self.device.ledger.restore(state["counts"])
         self.device.saturated = state["saturated"]
         self._counts_before = Counts(*state["counts_before"])
@@ -141,6 +144,12 @@ class Session:
             self.device.park()
             self._began_s, self._earlier_s = self.device.clock.now_s(), state["device_seconds"]
             self._energise = True
+
+    @property
+    def _patterns_are_measured(self) -> bool:
+        """Whether the patterns of the layer in training came from the device, or are the encoded input."""
+        done = 0 if self.progress is None else len(self.progress.layers)
+        return any(layer.carry is not None for layer in self.network.layers[:done])
 
     def energise_frozen_layers(self) -> None:
         """Write the trained layers of a cascade again, after parking: the light passes through them."""

@@ -92,7 +92,7 @@ def result(session: Session) -> dict[str, Any]:
     assert session.trained is not None
     snapshot = session.device.snapshot()
     assert snapshot is not None
-    progress, _ = session.progress.to_state()
+    progress, _ = session.progress.to_state(measured=True)
     arrays = {**session.network.to_arrays(), **progress, **snapshot, "measured": session.trained.similarity}
     return {
         **{name: (values.dtype, values.shape, values.tobytes()) for name, values in arrays.items()},
