@@ -201,6 +201,19 @@ def test_the_truth_is_hidden_and_another_seed_is_another_chip():
     assert np.abs(truths[0].columns.gain - truths[1].columns.gain).max() > 0.02
 
 
+def test_switching_one_imperfection_off_leaves_the_same_chip():
+    whole = crossbar_truth(twin(preset="typical"), 0)
+    drift_off = crossbar_truth(twin(preset="typical", drift={"exponent": 0.0, "exponent_spread": 0.0}), 0)
+    spread_off = crossbar_truth(twin(preset="typical", cells={"spread": 0.0}, readout={"gain_error": 0.0}), 0)
+    np.testing.assert_array_equal(drift_off.cells.gain, whole.cells.gain)
+    np.testing.assert_array_equal(spread_off.cells.drift_exponent, whole.cells.drift_exponent)
+    np.testing.assert_array_equal(spread_off.cells.lower, whole.cells.lower)
+    np.testing.assert_array_equal(spread_off.columns.offset, whole.columns.offset)
+    assert not drift_off.cells.drift_exponent.any()
+    assert (spread_off.cells.gain == 1.0).all()
+    assert (spread_off.columns.gain == 1.0).all()
+
+
 def test_only_a_crossbar_reveals_its_truth():
     with pytest.raises(TypeError, match="twin:photonic is not a crossbar twin"):
         crossbar_truth(PhotonicTwin.open(PhotonicTwin.Config(ports=4)), 0)
