@@ -11,7 +11,7 @@ def clock_for(clock: Clock | None, *, realtime: bool) -> Clock:
 
 
 class DeviceTime:
-    """Seconds since the twin was switched on; drift and settling follow it."""
+    """Seconds on a virtual clock, or on a real one since the twin was switched on; drift and settling follow it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -158,6 +158,14 @@ def test_the_converter_reads_a_little_below_zero_so_that_noise_is_not_rectified(
     assert abs(dark.std() - 0.008) < 0.03 * 0.008
 
 
+@pytest.mark.parametrize("bits", [1, 4, 5, 7])
+def test_a_coarse_converter_gives_whole_codes_below_zero_too(bits: int):
+    device = twin(detectors={"adc_bits": bits, "thermal_noise": 0.1, "full_scale": 1.0})
+    device.load_inputs(0, np.zeros((1, PORTS)))
+    codes = device.read_outputs(0, np.zeros(2000, dtype=np.intp)) * 2**bits
+    np.testing.assert_array_equal(codes, np.rint(codes))
+
+
 def test_saturated_outputs_are_counted_by_the_guard():
     device = Guarded(twin(detectors={"adc_bits": 14, "full_scale": 0.5}))
     patterns = np.eye(PORTS)[:2]
@@ -191,6 +199,25 @@ def test_setpoints_at_the_upper_bound_are_reached_from_below_so_that_they_can_be
     reached = device.read_parameters(0)
     assert (reached <= group.upper).all()
     assert (reached > group.upper - group.resolution).all()
+    device.write_parameters(0, reached)
+    np.testing.assert_array_equal(device.read_parameters(0), reached)
+
+
+@pytest.mark.parametrize("drive", ["phase", "power", "volts"])
+@pytest.mark.parametrize("full_scale_v", [3.0, 7.990126360253348, 10.0])
+def test_setpoints_at_a_limit_that_takes_the_whole_drive_can_be_written_back(drive: str, full_scale_v: float):
+    """The square root of R·V²/R may lie under V by the last bit."""
+    power_w = full_scale_v**2 / 1000.0
+    heaters = {
+        "drive_bits": 6,
+        "drive_full_scale_v": full_scale_v,
+        "resistance_ohm": 1000.0,
+        "pi_power_w": power_w / 4.0,
+        "power_limit_w": power_w,
+    }
+    device = Guarded(twin(ports=3, drive=drive, heaters=heaters))
+    device.write_parameters(0, np.full(9, device.description.layers[0].groups[0].upper))
+    reached = device.read_parameters(0)
     device.write_parameters(0, reached)
     np.testing.assert_array_equal(device.read_parameters(0), reached)
 
@@ -314,9 +341,29 @@ def test_heat_follows_the_phases_and_the_budget_is_kept():
     assert device.read_health() == {"heat_0": 0.0, "heat_1": 0.0, "laser": 1.0}
 
 
-def test_a_phase_beyond_the_drive_cannot_be_configured():
-    with pytest.raises(ValueError, match=r"3 V in 600 ohm only reach 0\.015 W"):
-        twin(heaters={"power_limit_w": 0.0151})
+@pytest.mark.parametrize(
+    ("heaters", "message"),
+    [
+        ({"power_limit_w": 0.0151}, r"power_limit_w is 0\.0151 W, but 3 V in 600 ohm only reach 0\.015 W"),
+        ({"pi_power_w": 0.025}, r"power_limit_w, 4 Pπ when left out, is 0\.1 W, but 3 V in 600 ohm only reach"),
+    ],
+)
+def test_a_phase_beyond_the_drive_cannot_be_configured(heaters: dict[str, float], message: str):
+    with pytest.raises(ValueError, match=message):
+        twin(heaters=heaters)
+
+
+@pytest.mark.parametrize(
+    ("detectors", "most"),
+    [
+        ({"adc_bits": 0, "full_scale": 1e6, "thermal_noise": 0.01}, "all 6 ports together give 6;"),
+        ({"adc_bits": 14, "full_scale": 1e6, "thermal_noise": 0.01}, "all 6 ports together give 6;"),
+        ({"adc_bits": 14, "dark_offset": 0.3, "thermal_noise": 0.2}, "the converter ends at 4;"),
+    ],
+)
+def test_detectors_that_tell_no_light_from_noise_cannot_be_configured(detectors: dict[str, float], most: str):
+    with pytest.raises(ValueError, match=f"detectors: full_scale .* and {most}"):
+        twin(detectors=detectors)
 
 
 def test_a_closed_twin_has_forgotten_its_patterns():

@@ -23,6 +23,7 @@ from ffzero_lab.device import Topology
 FLOOR_SIGMAS = 4.0
 """A reading within this many standard deviations of zero cannot be told from noise (64 outputs read at once)."""
 MOST_LOSS_DB = 40.0
+"""Loss of a whole mesh behind which one part in ten thousand of the light is left."""
 PresetName = Literal["ideal", "typical", "harsh"]
 KernelName = Literal["auto", "numba", "numpy"]
 DriveName = Literal["phase", "power", "volts"]
@@ -69,11 +70,13 @@ class PhotonicConfig(Table):
                 f"{self.ports} columns lose {self.loss_db:.1f} dB, more than the {MOST_LOSS_DB:.0f} dB that leave "
                 "light to read; use fewer ports, or lower mesh.column_loss_db and mesh.coupler_loss_db"
             )
-        if self.detectors.adc_bits == 0 and self.floor >= self.ports * self.transmission:
+        light, converter = self.ports * self.transmission, self.detectors.adc_bits > 0
+        most = min(light, self.full_scale) if converter else light
+        if self.floor >= most:
+            ends = f"all {self.ports} ports together give" if most == light else "the converter ends at"
             raise ValueError(
-                f"detectors.full_scale {self.full_scale:.4g} and its noise give a detection floor of "
-                f"{self.floor:.4g}, but all {self.ports} ports together give {self.ports * self.transmission:.4g}; "
-                "lower one of them"
+                f"detectors: full_scale {self.full_scale:.4g} with its noise and offset gives a detection floor of "
+                f"{self.floor:.4g}, and {ends} {most:.4g}; lower full_scale, thermal_noise or dark_offset"
             )
         return self
 

@@ -11,7 +11,8 @@ from drivers.twin.photonic.tables import Photodetectors
 FloatArray = NDArray[np.float64]
 
 NEGATIVE_HEADROOM = 1.0 / 64.0
-"""Share of full scale that the converter reaches below zero, so that noise around zero is not rectified."""
+"""Share of full scale that the converter reaches below zero, in whole codes: noise around zero is not rectified as long
+as its standard deviation is some times smaller."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Detectors:
             step = self.full_scale / 2**bits
             intensities *= 1.0 / step
             np.rint(intensities, out=intensities)
-            np.clip(intensities, -(2.0**bits) * NEGATIVE_HEADROOM, 2.0**bits, out=intensities)
+            np.clip(intensities, -np.floor(2.0**bits * NEGATIVE_HEADROOM), 2.0**bits, out=intensities)
             intensities *= step
         return intensities
 

@@ -30,8 +30,8 @@ class Drive:
         return np.minimum(np.rint(wanted / step), highest) * step
 
     def requested(self, volts: FloatArray) -> FloatArray:
-        """Return what (P,) the *volts* (P,) stand for."""
-        return volts.copy() if self.kind == "volts" else np.minimum(volts**2 * self._per_v2, self.upper)
+        """Return what (P,) the *volts* (P,) stand for, never above the limit by rounding: it can be written back."""
+        return np.minimum(volts if self.kind == "volts" else volts**2 * self._per_v2, self.upper)
 
     @property
     def upper(self) -> float:

@@ -10,8 +10,6 @@ from pydantic import Field
 from drivers.twin.photonic.tables import Table
 
 FloatArray = NDArray[np.float64]
-SHORT_OHM = 5.0
-"""Resistance that is left of a shorted heater, in its leads."""
 
 
 class _Fault(Table):

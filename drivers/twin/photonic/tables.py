@@ -66,9 +66,10 @@ class Heaters(Table):
     def _every_phase_can_be_driven(self) -> Self:
         reachable = self.drive_full_scale_v**2 / self.resistance_ohm
         if self.upper_w > reachable * (1.0 + 1e-12):
+            limit = "power_limit_w, 4 Pπ when left out," if self.power_limit_w is None else "power_limit_w"
             raise ValueError(
-                f"power_limit_w is {self.upper_w:.4g} W, but {self.drive_full_scale_v:.4g} V in "
-                f"{self.resistance_ohm:.4g} ohm only reach {reachable:.4g} W; raise drive_full_scale_v or lower it"
+                f"{limit} is {self.upper_w:.4g} W, but {self.drive_full_scale_v:.4g} V in {self.resistance_ohm:.4g} "
+                f"ohm only reach {reachable:.4g} W; raise drive_full_scale_v or lower power_limit_w"
             )
         if self.upper_w <= 2.0 * self.pi_power_w:
             raise ValueError(
