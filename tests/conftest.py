@@ -1,6 +1,7 @@
 """Property tests draw the same examples every time; a bench in real time for what must be seen from outside."""
 
 import importlib
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from typer.testing import CliRunner
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # as the command line does, before NumPy is imported
+    os.environ.setdefault(variable, "1")
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

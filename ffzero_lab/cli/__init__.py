@@ -61,7 +61,7 @@ def train(
     ] = None,
     layers: Annotated[str | None, typer.Option(show_default="2", help="Layers of the twin.")] = None,
     preset: Annotated[
-        str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal or typical.")
+        str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal, typical or harsh.")
     ] = None,
     rule: Annotated[str | None, typer.Option(show_default="ffzero", help="Learning rule: ffzero.")] = None,
     loss: Annotated[

@@ -34,8 +34,9 @@ class ParameterBox:
     period: FloatArray
 
     def shrunk(self, headroom: FloatArray) -> "ParameterBox":
-        """Return the box with room for a perturbation of *headroom* (P,) on either side."""
-        return ParameterBox(self.lower + headroom, self.upper - headroom, self.period)
+        """Return the box with room for a perturbation of *headroom* (P,) on either side, roundings included."""
+        room = headroom + 2.0 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+        return ParameterBox(self.lower + room, self.upper - room, self.period)
 
     def settle(self, values: FloatArray) -> Bounded:
         """Return *values* (P,) inside the box.

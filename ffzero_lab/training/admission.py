@@ -33,6 +33,10 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
             f"loss {settings.loss!r} is not for a {dataset.task} (dataset {dataset.name}); "
             f"allowed: {', '.join(fitting)}"
         )
+    if dataset.train_targets is not None and np.ptp(dataset.train_targets) == 0.0:
+        raise InputError(
+            f"dataset {dataset.name}: all training targets are {dataset.train_targets[0]:g}; there is nothing to learn"
+        )
     if dataset.task == "regression" and settings.readout == "vote":
         raise InputError("readout 'vote' is not for a regression; allowed: sum, last")
     if settings.patience is not None and settings.validation == 0.0:

@@ -96,6 +96,15 @@ def test_values_already_at_rest_are_left_as_they_are(case: Case):
     assert (twice.wrapped, twice.projected) == (0, 0)
 
 
+@given(lower=st.floats(-10, 10), width=st.floats(1, 10), headroom=st.floats(1e-6, 0.3), outside=st.booleans())
+def test_a_perturbation_at_a_bound_stays_inside_to_the_bit(lower: float, width: float, headroom: float, outside: bool):
+    upper = lower + width
+    box = ParameterBox(np.array([lower]), np.array([upper]), np.array([np.inf]))
+    settled = box.shrunk(np.array([headroom])).settle(np.array([upper + 1.0 if outside else lower - 1.0])).values
+    assert settled[0] - headroom >= lower
+    assert settled[0] + headroom <= upper
+
+
 @given(cases())
 def test_settling_leaves_its_argument_alone(case: Case):
     kept = case.values.copy()

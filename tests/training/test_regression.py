@@ -100,6 +100,12 @@ def test_what_numbers_do_not_have_is_refused(settings: dict[str, Any], message: 
         session(**settings)
 
 
+def test_targets_that_are_all_the_same_are_refused() -> None:
+    data = Dataset.of_values("flat", np.eye(4), np.ones(4), np.eye(4), np.ones(4))
+    with pytest.raises(InputError, match="all training targets are 1; there is nothing to learn"):
+        Session(open_device("twin", ports=6), data, TrainSettings())
+
+
 def test_classes_have_no_mean_square() -> None:
     data = Dataset("x", np.eye(4), np.array([0, 1, 0, 1]), np.eye(4), np.array([0, 1, 0, 1]), ("a", "b"))
     with pytest.raises(InputError, match=r"loss 'mse' is not for a classification.*cross-entropy"):

@@ -131,7 +131,7 @@ class Latencies(Table):
     """τp: one write of all parameters of a layer, settling included."""
     shot_s: Seconds = 10e-6
     """τx: one presented and read pattern."""
-    imitates: str = "on-chip heaters on a parallel 16-bit drive, 100 kS/s modulators and ADC"
+    imitates: str = "on-chip heaters on a parallel drive, 100 kS/s modulators and ADC"
     """What bench these latencies belong to."""
     exchange_s: Seconds = 0.0
     """Constant time of every exchange that the description does not state."""
