@@ -49,6 +49,10 @@ class Drive:
         """Describe *count* phase shifters as the data sheet knows them."""
         heaters, kind = self.heaters, self.kind
         period_w = 2.0 * heaters.pi_power_w
+        start_w = min(0.25 * period_w, 0.5 * (heaters.upper_w - period_w))
+        start = np.array(
+            [start_w, start_w + period_w]
+        )  # one period, a little off zero: a phase seldom gets to the edge
         return ParameterGroup(
             name=name,
             shape=(count,),
@@ -66,12 +70,13 @@ class Drive:
                 "power": heaters.pi_power_w / pi,
                 "volts": heaters.pi_power_w * heaters.resistance_ohm / pi,
             }[kind],
-            start={
-                "phase": None,
-                "power": (0.0, period_w),
-                "volts": (0.0, (period_w * heaters.resistance_ohm) ** 0.5),
-            }[kind],
+            start=self._asked_for(start),
         )
+
+    def _asked_for(self, powers_w: FloatArray) -> tuple[float, float]:
+        """Return what to ask for two powers, by the data sheet."""
+        lowest, highest = self.requested(np.sqrt(powers_w * self.heaters.resistance_ohm)).tolist()
+        return lowest, highest
 
     @property
     def _per_v2(self) -> float:
