@@ -25,7 +25,7 @@ def crossbar_truth(device: Device, layer: int) -> CrossbarTruth:
 
 
 def mechanical_truth(device: Device, layer: int) -> LatticeTruth:
-    """Return the hidden constants of the springs, loads and gauges of one layer; raises TypeError for another device."""
+    """Return the hidden constants of springs, loads and gauges of one layer; raises TypeError for another device."""
     driver = device.driver if isinstance(device, Guarded) else device
     if not isinstance(driver, MechanicalTwin):
         raise TypeError(f"{driver.description.name} is not a mechanical twin")

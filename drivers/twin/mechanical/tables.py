@@ -102,7 +102,7 @@ class Latencies(Table):
     """τp: one write of all servos of a layer, travel included."""
     shot_s: Seconds = 5e-3
     """τx: one pattern of forces applied, come to rest, and read."""
-    imitates: str = "leaf springs with stepper-driven sliders on one bus, light nodes with dampers, gauges read in parallel"
+    imitates: str = "leaf springs with stepper-driven sliders on one bus, light damped nodes, gauges read in parallel"
     """What bench these latencies belong to."""
     exchange_s: Seconds = 0.0
     """Constant time of every exchange that the description does not state."""
