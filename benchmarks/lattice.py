@@ -1,9 +1,10 @@
 """What a measurement of the mechanical twin costs, against factorising anew and against one stacked solve.
 
 Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/lattice.py``. A measurement is the whole way through the guard:
-servos, two settings, a batch, gauges. *By pattern* only solves K u = f, with a factorisation for each pattern. *Stacked* only
-solves for the gauges of all settings in one call of NumPy; *one by one* is what the twin does instead, a Cholesky
-factorisation for each setting. All are timed in turn in one run, in processor time; ratios are those of the medians.
+servos, two settings, a batch, gauges. *By pattern* only solves K u = f, with a factorisation for each pattern.
+*Stacked* only solves for the gauges of all settings in one call of NumPy; *one by one* is what the twin does instead, a
+Cholesky factorisation for each setting. All are timed in turn in one run, in processor time; ratios are those of the
+medians.
 """
 
 import argparse
