@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from drivers.twin.crossbar import CrossbarConfig
+from drivers.twin.mechanical import MechanicalConfig
 from drivers.twin.photonic import PhotonicConfig
 from ffzero_lab.training import TrainSettings
 
@@ -16,7 +18,11 @@ Keys of a configuration file (`ffzero-lab train --config FILE`) and of `--set KE
 `python docs/make_settings.py`.
 """
 PRESETS_NOTE = "The preset is `typical` unless `device.preset` names another; what is given lies over it.\n"
-TWINS: Mapping[str, type[BaseModel]] = {"twin:photonic": PhotonicConfig}
+TWINS: Mapping[str, type[BaseModel]] = {
+    "twin:photonic": PhotonicConfig,
+    "twin:mechanical": MechanicalConfig,
+    "twin:crossbar": CrossbarConfig,
+}
 
 
 def page() -> str:
