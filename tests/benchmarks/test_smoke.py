@@ -1,6 +1,7 @@
 """Every benchmark still runs; what it measures is not judged here."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,34 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
     command = [sys.executable, str(BENCHMARKS / script), *arguments]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "arguments", "told"),
+    [
+        ("crossbar.py", ["--repetitions", "1"], "784"),
+        ("imperfections.py", ["--seeds", "2", "--steps", "5"], "95 % interval of the loss"),
+        ("lattice.py", ["--repetitions", "2", "--sides", "6"], "by pattern"),
+        ("mesh.py", ["--help"], "usage"),
+        ("step_cost.py", ["--steps", "20"], "x ideal"),
+    ],
+)
+def test_a_comparison_runs_and_tells(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told in ended.stdout
+
+
+@pytest.mark.slow
+def test_the_robustness_study_runs(tmp_path: Path) -> None:
+    if "FFZERO_DATA" not in os.environ:
+        pytest.skip("no MNIST: FFZERO_DATA names no folder")
+    arguments = ["--seeds", "1", "--readings", "480", "--batch", "128", "--curve", "curve.csv"]
+    command = [sys.executable, str(BENCHMARKS / "robustness.py"), *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "deployed on the imperfect chips" in ended.stdout
+    assert (tmp_path / "curve.csv").read_text().startswith("seed,readings,batch_accuracy")
 
 
 @pytest.mark.slow  # needs matplotlib, from the extra dev
