@@ -7,8 +7,9 @@ from pydantic import Field, model_validator
 from drivers.twin.crossbar.geometry import ActivationName, LayerShape, Shape
 from drivers.twin.crossbar.layers import Dense, Layer, Size
 from drivers.twin.crossbar.presets import PRESETS
-from drivers.twin.crossbar.tables import Cells, Drift, Drivers, Latencies, Readout, Table
+from drivers.twin.crossbar.tables import Cells, Drift, Drivers, Latencies, Readout
 from drivers.twin.presets import over_preset
+from drivers.twin.tables import Table
 from ffzero_lab.device import Topology
 
 PresetName = Literal["ideal", "typical", "harsh"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from drivers.twin.crossbar.geometry import ActivationName, LayerShape, PatchGeometry, Shape
-from drivers.twin.crossbar.tables import Table
+from drivers.twin.tables import Table
 
 Size = Annotated[int, Field(ge=1, le=2**20)]
 

@@ -1,9 +1,10 @@
 """Tables of a crossbar twin's configuration: what a made array and its bench have that an ideal one has not."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
 
+from drivers.twin.tables import BenchLatencies, Seconds, Table
 from ffzero_lab.device import Timing
 
 
@@ -15,13 +16,6 @@ def _no_single_bit(bits: int) -> int:
 
 Share = Annotated[float, Field(ge=0.0, le=0.2)]
 Bits = Annotated[int, Field(ge=0, le=24), AfterValidator(_no_single_bit)]
-Seconds = Annotated[float, Field(ge=0.0, le=60.0)]
-
-
-class Table(BaseModel):
-    """One table; its keys are closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Cells(Table):
@@ -76,8 +70,10 @@ class Readout(Table):
     """Resolution over the range of the outputs, at whose ends readings saturate; 0: continuous and unlimited."""
 
 
-class Latencies(Table):
+class Latencies(BenchLatencies):
     """How long the imitated bench takes; one that is left out keeps its default."""
+
+    named_by: ClassVar[frozenset[str]] = frozenset({"write_s", "vector_s"})
 
     write_s: Seconds = 10e-3
     """τp: one write of all conductances of a layer, row by row, verified."""
@@ -85,18 +81,6 @@ class Latencies(Table):
     """One product: a vector of inputs presented, all columns converted. A convolution takes one for each patch."""
     imitates: str = "memory cells programmed row by row through a controller, converters of 1 MS/s"
     """What bench these latencies belong to."""
-    exchange_s: Seconds = 0.0
-    """Constant time of every exchange that the description does not state."""
-    jitter: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
-    """Standard deviation of an exchange's duration, as a fraction of it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _other_numbers_are_of_no_named_bench(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        table = cast("dict[str, Any]", given)
-        return {"imitates": "latencies of one's own", **table} if {"write_s", "vector_s"} & table.keys() else table
 
     def stated(self, vectors: int) -> Timing:
         """Return what the description says, for patterns of at most so many *vectors* in any layer."""

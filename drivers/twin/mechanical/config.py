@@ -18,8 +18,9 @@ from drivers.twin.mechanical.faults import (
 from drivers.twin.mechanical.gauges import ReadoutName
 from drivers.twin.mechanical.lattice import Lattice, Nodes, by_membrane
 from drivers.twin.mechanical.presets import PRESETS
-from drivers.twin.mechanical.tables import Gauges, Latencies, Loads, Springs, Table
+from drivers.twin.mechanical.tables import Gauges, Latencies, Loads, Springs
 from drivers.twin.presets import over_preset
+from drivers.twin.tables import Table
 
 FLOOR_SIGMAS = 4.0
 """A reading within this many standard deviations of zero cannot be told from noise (64 outputs read at once)."""

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from drivers.twin.mechanical.lattice import Lattice
-from drivers.twin.mechanical.tables import Table
+from drivers.twin.tables import Table
 
 Index = NDArray[np.intp]
 

@@ -1,21 +1,14 @@
 """Tables of a mechanical twin's configuration: what a made lattice and its bench have that an ideal one has not."""
 
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from drivers.twin.mechanical.gauges import ReadoutName
+from drivers.twin.tables import BenchLatencies, Bits, Seconds, Table
 from ffzero_lab.device import Timing
 
 Share = Annotated[float, Field(ge=0.0, le=0.3)]
-Bits = Annotated[int, Field(ge=0, le=24)]
-Seconds = Annotated[float, Field(ge=0.0, le=60.0)]
-
-
-class Table(BaseModel):
-    """One table; its keys are closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Springs(Table):
@@ -95,7 +88,7 @@ class Gauges(Table):
     """Resolution over the range to both sides, at whose ends readings saturate; 0: continuous and unlimited."""
 
 
-class Latencies(Table):
+class Latencies(BenchLatencies):
     """How long the imitated bench takes; one that is left out keeps its default."""
 
     write_s: Seconds = 50e-3
@@ -104,18 +97,6 @@ class Latencies(Table):
     """τx: one pattern of forces applied, come to rest, and read."""
     imitates: str = "leaf springs with stepper-driven sliders on one bus, light damped nodes, gauges read in parallel"
     """What bench these latencies belong to."""
-    exchange_s: Seconds = 0.0
-    """Constant time of every exchange that the description does not state."""
-    jitter: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
-    """Standard deviation of an exchange's duration, as a fraction of it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _other_numbers_are_of_no_named_bench(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        table = cast("dict[str, Any]", given)
-        return {"imitates": "latencies of one's own", **table} if {"write_s", "shot_s"} & table.keys() else table
 
     @property
     def stated(self) -> Timing:

@@ -15,9 +15,9 @@ from drivers.twin.photonic.tables import (
     MeshErrors,
     Modulators,
     Photodetectors,
-    Table,
 )
 from drivers.twin.presets import over_preset
+from drivers.twin.tables import Table
 from ffzero_lab.device import Topology
 
 FLOOR_SIGMAS = 4.0

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from drivers.twin.photonic.tables import Table
+from drivers.twin.tables import Table
 
 FloatArray = NDArray[np.float64]
 

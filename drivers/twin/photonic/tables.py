@@ -1,22 +1,15 @@
 """Tables of a photonic twin's configuration: what a made chip and its bench have that an ideal mesh has not."""
 
 from math import pi
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from drivers.twin.tables import BenchLatencies, Bits, Seconds, Table
 from ffzero_lab.device import Timing
 
 Share = Annotated[float, Field(ge=0.0, le=0.3)]
-Bits = Annotated[int, Field(ge=0, le=24)]
 Decibels = Annotated[float, Field(ge=0.0, le=40.0)]
-Seconds = Annotated[float, Field(ge=0.0, le=60.0)]
-
-
-class Table(BaseModel):
-    """One table; its keys are closed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class MeshErrors(Table):
@@ -124,7 +117,7 @@ class Drift(Table):
     """Its correlation time."""
 
 
-class Latencies(Table):
+class Latencies(BenchLatencies):
     """How long the imitated bench takes; one that is left out keeps its default."""
 
     write_s: Seconds = 1e-3
@@ -133,18 +126,6 @@ class Latencies(Table):
     """τx: one presented and read pattern."""
     imitates: str = "on-chip heaters on a parallel drive, 100 kS/s modulators and ADC"
     """What bench these latencies belong to."""
-    exchange_s: Seconds = 0.0
-    """Constant time of every exchange that the description does not state."""
-    jitter: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
-    """Standard deviation of an exchange's duration, as a fraction of it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _other_numbers_are_of_no_named_bench(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        table = cast("dict[str, Any]", given)
-        return {"imitates": "latencies of one's own", **table} if {"write_s", "shot_s"} & table.keys() else table
 
     @property
     def stated(self) -> Timing:
