@@ -34,8 +34,12 @@ class ParameterBox:
     period: FloatArray
 
     def shrunk(self, headroom: FloatArray) -> "ParameterBox":
-        """Return the box with room for a perturbation of *headroom* (P,) on either side, roundings included."""
-        room = headroom + 2.0 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+        """Return the box with room for a perturbation of *headroom* (P,) on either side, roundings included.
+
+        What does not move needs no room: a dead channel stays at its bound.
+        """
+        rounding = 2.0 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+        room = np.where(headroom > 0.0, headroom + rounding, 0.0)
         return ParameterBox(self.lower + room, self.upper - room, self.period)
 
     def settle(self, values: FloatArray) -> Bounded:
