@@ -104,6 +104,7 @@ def check_power(device: Guarded, network: Network) -> None:
 def _admit_amplitude(where: str, layer: LayerDescription, settings: TrainSettings) -> None:
     scale = TrainedScale(layer)
     scale.learning_rate(settings)
+    scale.start(settings.start)
     epsilon, half_step = scale.amplitude(settings), 0.5 * scale.resolution
     if np.any(epsilon < half_step):
         index = int(np.argmax(half_step / epsilon))

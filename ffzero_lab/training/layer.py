@@ -16,7 +16,7 @@ from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
 from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
 from ffzero_lab.training.judgement import refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
-from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.settings import Range, TrainSettings
 from ffzero_lab.training.watch import Watch
 
 FloatArray = NDArray[np.float64]
@@ -140,13 +140,15 @@ def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
     return [alive[(alive >= start) & (alive < stop)] for start, stop in pairwise(edges)]
 
 
-def initial_parameters(described: LayerDescription, seed: int, layer: int) -> FloatArray:
-    """Draw starting parameters (P,) in the device's units, uniformly on the trained scale.
+def initial_parameters(
+    described: LayerDescription, seed: int, layer: int, ranges: Mapping[str, Range] | None = None
+) -> FloatArray:
+    """Draw starting parameters (P,) in the device's units, uniformly on the trained scale, from *ranges* by group.
 
     Dead channels stay at the end of their range that is nearest to zero.
     """
     scale = TrainedScale(described)
-    drawn = scale.values(generator(seed, For.INITIAL_PARAMETERS, layer).uniform(*scale.start()))
+    drawn = scale.values(generator(seed, For.INITIAL_PARAMETERS, layer).uniform(*scale.start(ranges)))
     lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
     initial = np.clip(0.0, lower, upper)
     initial[described.alive] = np.clip(drawn, lower, upper)[described.alive]  # against rounding at the edges

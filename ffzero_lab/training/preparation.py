@@ -35,7 +35,7 @@ def untrained_network(description: DeviceDescription, dataset: Dataset, settings
         carries = description.topology == "reinjected" and settings.feed == "carry" and not last
         layers.append(
             TrainedLayer(
-                parameters=initial_parameters(described, settings.seed, number),
+                parameters=initial_parameters(described, settings.seed, number, settings.start),
                 head=draw_head(described, aim, settings, rng),
                 carry=Carry.into(description.layers[number + 1]) if carries else None,
             )

@@ -1,14 +1,15 @@
 """Between the device's units and the scale on which training moves: stiffness by its logarithm, volts squared."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device import LayerDescription, ParameterGroup
-from ffzero_lab.errors import not_one_of
+from ffzero_lab.errors import InputError, not_one_of
 from ffzero_lab.rule.bounds import ParameterBox
-from ffzero_lab.training.settings import DEFAULT_EPSILON, DEFAULT_LEARNING_RATE, PerGroup, TrainSettings
+from ffzero_lab.training.settings import DEFAULT_EPSILON, DEFAULT_LEARNING_RATE, PerGroup, Range, TrainSettings
 
 FloatArray = NDArray[np.float64]
 
@@ -66,16 +67,30 @@ class TrainedScale:
         """Return the RMS of differences of coordinates (P,), as a multiple of the typical change."""
         return float(np.sqrt(np.mean((coordinates / self._typical_change) ** 2)))
 
-    def start(self) -> tuple[FloatArray, FloatArray]:
+    def start(self, ranges: Mapping[str, Range] | None = None) -> tuple[FloatArray, FloatArray]:
         """Return lowest and highest coordinate (P,) from which training draws its first values.
 
-        Where the device names none: the period nearest to zero of a periodic parameter, else the whole range.
+        *ranges* by group, in the device's units, go before what the device names. Where neither names one: the period
+        nearest to zero of a periodic parameter, else the whole range. Raises InputError for an unknown group or a range
+        that does not lie within the bounds.
         """
         home, length = self.box.least_power_interval()
         lowest, highest = home, home + length
+        given = ranges or {}
+        named = [group.name for group, _ in self._groups]
+        for name in given:
+            if name not in named:
+                raise not_one_of("start: parameter group", name, named)
         for group, own in self._groups:
-            if group.start is not None:
-                lowest[own], highest[own] = _coordinate(group, np.array(group.start))
+            start = given.get(group.name, group.start)
+            if start is None:
+                continue
+            if not group.lower <= start[0] <= start[1] <= group.upper:
+                raise InputError(
+                    f"start: {group.name} from {start[0]:.4g} to {start[1]:.4g} {group.unit}; the range must rise and "
+                    f"lie within {group.lower:.4g} to {group.upper:.4g} {group.unit}"
+                )
+            lowest[own], highest[own] = _coordinate(group, np.array(start))
         return np.maximum(lowest, self.box.lower), np.minimum(highest, self.box.upper)
 
     def _amounts(self, name: str, given: PerGroup | None, default: FloatArray) -> FloatArray:

@@ -22,6 +22,8 @@ Amount = Annotated[float, Field(gt=0.0, le=1e9)]
 PerGroup = Amount | dict[str, Amount]
 """One number for all parameters, or one for each parameter group by name; groups left out keep their default."""
 
+Range = tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
+
 DEFAULT_EPSILON = 0.01
 """Default amplitude as a multiple of what the device calls a typical change (one radian of phase)."""
 DEFAULT_LEARNING_RATE = 0.007
@@ -84,6 +86,9 @@ class TrainSettings(BaseModel):
     epsilon: PerGroup | None = None
     """RMS amplitude of the moved parameters on the trained scale; one number, or one per parameter group. None: 0.01 of
     the typical change that the device states, which is 0.01 rad for phases."""
+    start: dict[str, Range] | None = None
+    """Range from which the first values of a parameter group are drawn, by group, in the unit that is written. None, and
+    for groups left out: what the device names, else the period nearest to zero, or the whole range."""
     centre: bool | None = None
     """None: centre outputs of one sign."""
     feed: Feed = "carry"

@@ -41,6 +41,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"directions": "coordinate", "slopes": "total", "loss": "margin", "accumulate": False},
     ),
     "group, fed again": ({}, {"readings": "group", "directions_per_step": 3, "feed": "input"}),
+    "a start of one's own": ({}, {"start": {"theta": [6.0, 6.5]}}),
     "group, total": ({}, {"readings": "group", "directions_per_step": 3, "slopes": "total"}),
     "gaussian, cosine, no baselines": ({}, {"directions": "gaussian", "loss": "cosine", "baselines": False}),
     "budget": ({}, {"budget": 0.06, "steps": 1000}),

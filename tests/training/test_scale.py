@@ -110,6 +110,29 @@ def test_training_starts_in_the_range_the_device_names() -> None:
     assert_allclose(np.mean(np.log10(stiffness)), 2.0, atol=0.1)  # uniform in ln k: standard error 0.03
 
 
+def test_a_range_that_is_asked_for_goes_before_the_one_the_device_names() -> None:
+    heaters = VOLTS.model_copy(update={"start": (1.0, 2.0), "shape": (400,)})
+    phases = PHASE.model_copy(update={"start": (2.0, 8.0), "shape": (400,)})
+    drawn = initial_parameters(layer_of(phases, heaters), 3, 0, {"heater": (0.0, 0.5)})
+    assert 2.0 <= drawn[:400].min() < 2.1
+    assert 7.9 < drawn[:400].max() <= 8.0
+    assert 0.45 < drawn[400:].max() <= 0.5
+    assert_allclose(np.mean(drawn[400:] ** 2), 0.125, atol=0.015)  # uniform in V² up to 0.25: standard error 0.004
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ({"heatr": (0.0, 1.0)}, r"start.*'heatr'.*heater"),
+        ({"heater": (0.0, 3.5)}, r"heater from 0 to 3.5 V.*within 0 to 3 V"),
+        ({"heater": (2.0, 1.0)}, r"heater from 2 to 1 V.*must rise"),
+    ],
+)
+def test_a_start_that_no_parameter_can_take_is_refused(ranges: dict[str, tuple[float, float]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainedScale(layer_of(VOLTS)).start(ranges)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -40,7 +40,7 @@ def phase_slopes(
     blocks = mzi_blocks(theta, phi, mesh.splitter_first, mesh.splitter_second) * mesh.through_mzi
     bent = _slopes_of_blocks(mesh, theta, phi)
 
-    entering: ComplexArray = np.eye(ports) * (mesh.through_mesh * np.exp(1j * gamma))
+    entering = np.eye(ports, dtype=np.complex128) * (mesh.through_mesh * np.exp(1j * gamma))
     before = [entering]  # fields in front of each column, one row for each port
     for column in range(ports):
         behind = before[-1].copy()
