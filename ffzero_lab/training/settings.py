@@ -87,8 +87,8 @@ class TrainSettings(BaseModel):
     """RMS amplitude of the moved parameters on the trained scale; one number, or one per parameter group. None: 0.01 of
     the typical change that the device states, which is 0.01 rad for phases."""
     start: dict[str, Range] | None = None
-    """Range from which the first values of a parameter group are drawn, by group, in the unit that is written. None, and
-    for groups left out: what the device names, else the period nearest to zero, or the whole range."""
+    """Range from which the first values of a parameter group are drawn, by group, in the unit that is written. None,
+    and for groups left out: what the device names, else the period nearest to zero, or the whole range."""
     centre: bool | None = None
     """None: centre outputs of one sign."""
     feed: Feed = "carry"
