@@ -50,7 +50,7 @@ class SnapshotIsTheLiveState(PhotonicTwin):
     def write_parameters(self, layer, values):
         super().write_parameters(layer, values)
         if hasattr(self, "live"):
-            self.live["setpoints"][layer] = values
+            self.live["volts"][layer] = values
 
 
 class RowsIgnored(PhotonicTwin):
@@ -142,12 +142,15 @@ class SetpointsNeverReported(PhotonicTwin):
 class KeepsTheCallersArray(PhotonicTwin):
     def write_parameters(self, layer, values):
         super().write_parameters(layer, values)
-        self._chips[layer].setpoints = values
+        self.kept = {**getattr(self, "kept", {}), layer: values}
+
+    def read_parameters(self, layer):
+        return self.kept[layer] if layer in getattr(self, "kept", {}) else super().read_parameters(layer)
 
 
 class ParkForgetsALayer(PhotonicTwin):
     def park(self):
-        self._chips[0].set_phases(np.zeros(25))
+        self._chips[0].write(np.zeros(25), self._time.now_s())
 
 
 class ParksOnce(PhotonicTwin):
@@ -165,7 +168,7 @@ class ParkTogglesTheSupply(PhotonicTwin):
     def park(self):
         self.on = not self.on
         for chip in self._chips:
-            chip.set_phases(np.full(25, 0.0 if self.on else 0.2))
+            chip.write(np.full(25, 0.0 if self.on else 0.2), self._time.now_s())
 
 
 class ParkNeedsAWriteFirst(PhotonicTwin):
@@ -263,7 +266,7 @@ class ShotsForFree(PhotonicTwin):
 
 class WritesForFree(PhotonicTwin):
     def write_parameters(self, layer, values):
-        self._chips[layer].set_phases(values)
+        self._chips[layer].write(values, self._time.now_s())
 
 
 class HealthWithoutAChannel(PhotonicTwin):

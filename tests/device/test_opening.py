@@ -54,7 +54,7 @@ def test_options_reach_the_driver_and_the_clock_is_the_one_given():
     [
         ("twin:fotonic", ["device 'twin:fotonic' is unknown", "did you mean 'twin:photonic'?", "allowed: twin"]),
         ("twim", ["'twim'", "did you mean 'twin'?"]),
-        ("", ["device '' is unknown", "allowed: twin, twin:photonic"]),
+        ("", ["device '' is unknown", "allowed: twin, twin:crossbar, twin:mechanical, twin:photonic"]),
         ("no_such_module:Mesh", ["device 'no_such_module:Mesh'", "allowed: twin"]),
         ("drivers.twin.nothing:Mesh", ["'drivers.twin.nothing:Mesh' cannot be loaded", "drivers.twin.nothing"]),
         ("drivers.twin.photonic:Mash", ["'drivers.twin.photonic:Mash' cannot be loaded", "Mash"]),

@@ -156,7 +156,7 @@ def test_the_test_part_changes_nothing_that_is_trained() -> None:
 
 
 def test_without_accumulation_the_second_layer_learns_the_task_by_itself() -> None:
-    running = session(accumulate=False, steps=400)
+    running = session(accumulate=False, steps=400, seed=1)
     done = [event for event in events(running) if isinstance(event, LayerDone)]
     assert done[1].train_score > 0.8
 
