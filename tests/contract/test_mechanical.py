@@ -33,7 +33,7 @@ class TestTypicalMembranesReadAgainstEachOther(DeviceConformance):
         return MechanicalTwin.open(MechanicalTwin.Config(membranes=2, layers=2))
 
 
-class TestTypicalMembranesWithSparseFactors(DeviceConformance):
+class TestTypicalMembraneOfManyNodes(DeviceConformance):
     def open_driver(self):
         return MechanicalTwin.open(MechanicalTwin.Config(nx=23, ny=23))
 

@@ -284,18 +284,13 @@ def test_readings_creep_towards_their_end_as_device_time_passes():
 @pytest.mark.parametrize("options", [{"membranes": 2, "layers": 2}, {"springs": {"cubic_n_per_m3": 1e5}}])
 def test_a_restored_twin_repeats_a_long_history_to_the_bit(options: dict[str, Any]):
     device = twin(preset="harsh", seed=4, **options)
-    rng = np.random.default_rng(0)
 
     def history(exchanges: int, seed: int) -> list[Any]:
         seen: list[Any] = []
         for number in range(exchanges):
             at = number % len(device.description.layers)
             device.write_parameters(at, stiffnesses(device, at, seed=1000 * seed + number))
-            seen += [
-                device.read_outputs(at, np.array([number % 5, 0])),
-                device.read_parameters(at),
-                dict(device.read_health()),
-            ]
+            seen += [device.read_outputs(at, np.array([number % 5, 0])), device.read_parameters(at)]
         return [*seen, device.clock.now_s()]
 
     for number in range(len(device.description.layers)):
@@ -304,17 +299,16 @@ def test_a_restored_twin_repeats_a_long_history_to_the_bit(options: dict[str, An
     state = {name: values.copy() for name, values in device.snapshot().items()}
     once = history(25, seed=2)
     device.park()
-    history(int(rng.integers(1, 9)), seed=3)
+    history(7, seed=3)
     device.restore(state)
     again = history(25, seed=2)
-    for one, other in zip(once, again, strict=True):
-        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
-    fresh = twin(preset="harsh", seed=4, **options)
-    fresh.restore(state)
+    device = twin(preset="harsh", seed=4, **options)  # another process takes the run up
+    device.restore(state)
     for number in range(len(device.description.layers)):
-        fresh.load_inputs(number, patterns(fresh, number))
-    device = fresh
-    assert history(25, seed=2)[-1] == once[-1]
+        device.load_inputs(number, patterns(device, number))
+    for repeated in (again, history(25, seed=2)):
+        for one, other in zip(once, repeated, strict=True):
+            assert np.array_equal(one, other)
 
 
 def test_a_snapshot_of_another_lattice_is_refused():

@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.linalg.lapack import dpbsv
+
+from drivers.twin.mechanical.statics import Factor
 
 FloatArray = NDArray[np.float64]
 
@@ -46,8 +47,7 @@ def equilibrium(band: FloatArray, cubic: float, forces: FloatArray, *, most_step
     NotInEquilibrium
         When a pattern's residual is above the tolerance after *most_steps*; the message names both.
     """
-    linear = cholesky_banded(band, lower=True, check_finite=False)
-    displacements = cho_solve_banded((linear, True), forces.T, check_finite=False).T.copy()
+    displacements = Factor(band).solve(forces.T).T.copy()
     residuals = _residuals(band, cubic, forces, displacements)
     allowed = TOLERANCE * np.abs(forces).max(axis=1)
     for _ in range(most_steps):

@@ -11,7 +11,7 @@ from drivers.twin.mechanical.duffing import equilibrium
 from drivers.twin.mechanical.faults import BrokenSpring, DeadGauge, DeadLoad, DeadServo, loads_supply
 from drivers.twin.mechanical.lattice import by_membrane
 from drivers.twin.mechanical.springs import ServoSprings
-from drivers.twin.mechanical.statics import factorised, stiffness_band
+from drivers.twin.mechanical.statics import Factor, stiffness_band
 from drivers.twin.mechanical.truth import fabricate
 
 FloatArray = NDArray[np.float64]
@@ -92,7 +92,7 @@ class LatticeLayer:
         response = np.zeros((self._unit_loads.shape[1], self._gauges.shape[1]))
         by_loads = response.shape[0] < response.shape[1]
         for sign, (couplings, grounds) in zip(SIGNS, by_membrane(self._lattice, stiffness), strict=False):
-            factor = factorised(self._lattice, couplings, grounds)
+            factor = Factor(stiffness_band(self._lattice, couplings, grounds))
             if by_loads:
                 response += sign * self._gauged(factor.solve(self._unit_loads).T)
             else:
