@@ -13,7 +13,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "harsh": {
         "springs": {"tolerance": 0.15, "servo_bits": 14, "backlash": 0.003, "creep": 0.08},
         "loads": {"gain_error": 0.05},
-        "gauges": {"noise": 0.005, "offset": 0.01, "gain_error": 0.05, "adc_bits": 10},
+        "gauges": {"noise": 0.003, "offset": 0.003, "gain_error": 0.05, "adc_bits": 10},
         "timing": {"exchange_s": 5e-3, "jitter": 0.3},
     },
 }
