@@ -196,7 +196,7 @@ class _NoTwin:
 
 def test_the_truth_has_the_stated_distributions():
     truth = mechanical_truth(twin(preset="typical", nx=20, ny=20, seed=2), 0)
-    full_scale_mm = 10.0
+    full_scale_mm = 20.0
     for drawn in (
         np.log(truth.spring_factor) / 0.05,
         np.log(truth.load_gain) / 0.02,
@@ -446,7 +446,7 @@ def test_the_guard_calls_a_twin_without_supply_and_bias_dark():
         ({"loads": {"nodes": [3, 12]}}, "nodes 0 to 11, one for each input"),
         ({"loads": {"nodes": [3, 3]}}, "nodes must differ"),
         ({"loads": {"nodes": [3], "count": 1}}, "give count or nodes, not both"),
-        ({"gauges": {"noise": 0.2, "offset": 0.3}}, r"detection floor of 14\.42 mm, full scale is 10 mm"),
+        ({"gauges": {"noise": 0.2, "offset": 0.3}}, r"detection floor of 28\.84 mm, full scale is 20 mm"),
         ({"springs": {"lower": 10.0}}, "Extra inputs are not permitted"),
     ],
 )

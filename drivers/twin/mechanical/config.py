@@ -24,6 +24,8 @@ from drivers.twin.tables import Table
 
 FLOOR_SIGMAS = 4.0
 """A reading within this many standard deviations of zero cannot be told from noise (64 outputs read at once)."""
+SHARE_OF_SOFTEST = 0.2
+"""Full scale of the gauges where none is given, as a share of what a full load does to the softest spring alone."""
 PresetName = Literal["ideal", "typical", "harsh"]
 
 
@@ -144,10 +146,10 @@ class MechanicalConfig(Table):
 
     @property
     def full_scale_mm(self) -> float:
-        """Largest readable displacement: an operator sets the range by what one load does to one spring."""
-        given, springs = self.gauges.full_scale_mm, self.springs
-        middle_n_per_m = (springs.lower_n_per_m * springs.upper_n_per_m) ** 0.5
-        return 1e3 * self.loads.full_scale_n / middle_n_per_m if given is None else given
+        """Largest readable displacement; an operator sets the range by what the loads do."""
+        given = self.gauges.full_scale_mm
+        softest_mm = 1e3 * self.loads.full_scale_n / self.springs.lower_n_per_m
+        return SHARE_OF_SOFTEST * softest_mm if given is None else given
 
     @property
     def floor(self) -> float:

@@ -77,8 +77,7 @@ class Gauges(Table):
     readout: ReadoutName | None = None
     """``pairs``: by what two neighbours differ; ``nodes``: every node. None: pairs on one membrane, nodes on two."""
     full_scale_mm: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
-    """Largest readable displacement to either side; None: what a full load
-    does to one spring in the (geometric) middle of the range."""
+    """Largest readable displacement to either side; None: a fifth of a full load on the softest spring."""
     noise: Annotated[float, Field(ge=0.0, le=0.2)] = 0.0  # at 4 sigmas a fourth of full scale would be all noise
     """Standard deviation of a reading, as a fraction of full scale."""
     offset: Share = 0.0
