@@ -62,7 +62,7 @@ def _smoothed(session: Session, together: int = 25) -> Iterator[tuple[int, float
     for moment in session.run():
         for event in moment:
             if isinstance(event, StepDone):
-                readings += session.settings.readings_per_step
+                readings += session.settings.evaluations_per_step
                 scores.append(event.score)
                 if len(scores) == together:
                     yield readings, statistics.mean(scores)

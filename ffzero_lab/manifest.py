@@ -5,13 +5,14 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from ffzero_lab._version import __version__
 from ffzero_lab.device import DeviceDescription, InterlockBound
-from ffzero_lab.training import Session
+from ffzero_lab.training import Session, TrainSettings
 
 FORMAT = 1
 
@@ -32,7 +33,7 @@ def describe_run(
         "run_id": uuid.uuid4().hex,
         "name": name,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "versions": versions_of(description),
+        "versions": versions_of(description, session.settings),
         "device": {
             "name": device,
             "options": dict(device_options),
@@ -60,11 +61,12 @@ def describe_run(
     }
 
 
-def versions_of(description: DeviceDescription) -> dict[str, str]:
+def versions_of(description: DeviceDescription, settings: TrainSettings) -> dict[str, str]:
     """Return the versions under which numbers come about bit by bit."""
     return {
         "ffzero_lab": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "kernel": description.implementation,
+        **({"jax": version("jax")} if settings.modelled else {}),
     }

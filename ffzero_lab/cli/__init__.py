@@ -63,7 +63,9 @@ def train(
     preset: Annotated[
         str | None, typer.Option(show_default="typical", help="Imperfections of the twin: ideal, typical or harsh.")
     ] = None,
-    rule: Annotated[str | None, typer.Option(show_default="ffzero", help="Learning rule: ffzero.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(show_default="ffzero", help="Learning rule: ffzero, bp-dd, ff-ad or bp-ad.")
+    ] = None,
     loss: Annotated[
         str | None, typer.Option(show_default="cross-entropy", help="cross-entropy, margin or cosine.")
     ] = None,

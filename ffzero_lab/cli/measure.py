@@ -16,6 +16,7 @@ from ffzero_lab.opening import open_configured
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Measured, Network, TrainSettings
 from ffzero_lab.training.aim import Aim, Classes
+from ffzero_lab.training.whole import trained_as
 
 
 def evaluate_command(
@@ -28,7 +29,7 @@ def evaluate_command(
         network = network_of(reader)
         loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir, settings.task)
         _check_same_aim(loaded, network.aim)
-        measured, n_outside = _measure(reader, network, loaded.test_inputs, device)
+        measured, n_outside = _measure(reader, settings, network, loaded.test_inputs, device)
         aim = network.aim
         scores = aim.scores(measured.similarity, aim.wanted(loaded)[1])
         result = {
@@ -57,8 +58,9 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
         reader = RunReader(run)
         network = network_of(reader)
         features = read_unlabelled(file, len(network.encoder.offset))
-        measured, n_outside = _measure(reader, network, features, device)
-        readout = _settings(reader).readout
+        settings = _settings(reader)
+        measured, n_outside = _measure(reader, settings, network, features, device)
+        readout = settings.readout
         answers = network.aim.answers(measured.similarity, readout)
         kind = "class" if isinstance(network.aim, Classes) else "value"
         if as_json:
@@ -106,13 +108,16 @@ def _settings(reader: RunReader) -> TrainSettings:
     return TrainSettings(**reader.manifest["settings"])
 
 
-def _measure(reader: RunReader, network: Network, features: Patterns, device: str | None) -> tuple[Measured, int]:
+def _measure(
+    reader: RunReader, settings: TrainSettings, network: Network, features: Patterns, device: str | None
+) -> tuple[Measured, int]:
     saved: dict[str, Any] = reader.manifest["device"]
     name: str = saved["name"] if device is None else device
     options: dict[str, Any] = saved["options"] if device is None else {}
     encoded = network.encoder.encode(features)
     with open_configured(name, options) as opened:
-        described = [(layer.n_parameters, layer.n_outputs) for layer in opened.description.layers]
+        seen = trained_as(settings, opened)
+        described = [(layer.n_parameters, layer.n_outputs) for layer in seen.description.layers]
         trained = [(len(layer.parameters), layer.head.n_outputs) for layer in network.layers]
         if described != trained:
             raise InputError(
@@ -122,7 +127,7 @@ def _measure(reader: RunReader, network: Network, features: Patterns, device: st
         with interlocks_on(opened, interlocks_for(opened.description, bounds)) as interlocks:
             opened.before_exchange = interlocks.check
             with opened.ledger.spending_on("evaluation"):
-                measured = network.measure(opened, encoded.patterns)
+                measured = network.measure(seen, encoded.patterns)
             interlocks.check()
         return measured, encoded.n_outside
 

@@ -74,7 +74,10 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     ):
         session = Session(device, dataset, settings, start)
         _check_bench(device.description.serial_number, manifest, path)
-        was, now = manifest["versions"] if checkpoint is None else checkpoint.versions, versions_of(device.description)
+        was, now = (
+            manifest["versions"] if checkpoint is None else checkpoint.versions,
+            versions_of(device.description, settings),
+        )
         if not other_versions:
             _check_versions(was, now, path)
         earlier_s, metrics_bytes = 0.0, 0

@@ -28,12 +28,13 @@ def plan_lines(session: Session) -> list[str]:
     """Return what the run is about to do and what it will cost."""
     plan, description, dataset = session.plan, session.device.description, session.dataset
     spent, n_layers = plan.total, len(description.layers)
+    each = "" if session.settings.whole_network else " a layer"
     return [
         f"{description.name} ({description.serial_number}), {n_layers} layer{'s' if n_layers > 1 else ''}, "
         f"{description.topology}; "
         f"{dataset.name}: {dataset.n_train} training and {dataset.n_test} test patterns, "
         f"{f'{dataset.n_classes} classes' if dataset.n_classes else 'regression'}",
-        f"{plan.steps} steps a layer, batch {plan.batch}: {spent.writes:,} writes, {spent.shots:,} shots, "
+        f"{plan.steps} steps{each}, batch {plan.batch}: {spent.writes:,} writes, {spent.shots:,} shots, "
         f"predicted device time {spell_duration(plan.seconds)}",
     ]
 

@@ -1,7 +1,7 @@
 """The device port: the one small class that a driver author writes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -15,6 +15,9 @@ from ffzero_lab.device.description import DeviceDescription
 FloatArray = NDArray[np.float64]
 RowIndex = NDArray[np.intp]
 Patterns = NDArray[np.floating[Any]]
+IdealModel = Callable[[Sequence[Any], Any], Any]
+"""Ideal physics that JAX can trace in both arguments: parameters (P,) of each array that the signal passes, and inputs
+(B, n_in) in; outputs (B, n_out) out. A cascade passes the arrays up to the tap, a reinjected layer is one array."""
 
 
 class Device(ABC):
@@ -109,4 +112,28 @@ class Resumable(Protocol):
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Put a snapshot back; raises ValueError when it belongs to another device."""
+        ...
+
+
+@runtime_checkable
+class Adjoint(Protocol):
+    """A twin that can tell how exact an estimate is; for diagnostics, training in place has no use for it."""
+
+    def exact_slopes(
+        self, layer: int, values: FloatArray, rows: RowIndex, slope_of: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Return ∂L/∂parameters (P,), in the description's units, at *values* (P,) for the staged *rows* (B,).
+
+        *slope_of* maps the outputs (B, n_out) to ∂L/∂outputs. The slope is that of the twin as it really is, without
+        noise and converters; asking takes no device time, draws no noise and changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class Modelled(Protocol):
+    """A twin that knows its ideal physics, as its data sheet would, in a form that can be differentiated."""
+
+    def ideal_model(self, layer: int) -> IdealModel:
+        """Return the path to the tap of *layer*; raises ModuleNotFoundError without JAX."""
         ...

@@ -1,9 +1,19 @@
 """Checks that data set, settings and device fit together, before the device is touched."""
 
+from importlib.util import find_spec
+
 import numpy as np
 
 from ffzero_lab.datasets import Dataset, Task
-from ffzero_lab.device import DeviceDescription, Guarded, LayerDescription, LimitViolation
+from ffzero_lab.device import (
+    Adjoint,
+    Device,
+    DeviceDescription,
+    Guarded,
+    LayerDescription,
+    LimitViolation,
+    Modelled,
+)
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
@@ -11,6 +21,7 @@ from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import features_of
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.whole import WholeNetwork
 
 LARGEST_COMPONENT = 6.0
 """Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
@@ -25,8 +36,9 @@ LOSSES: dict[Task, tuple[LossName, ...]] = {
 """Losses that go with a task, the default first."""
 
 
-def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
-    """Raise InputError, naming what does not fit and what would."""
+def admit(device: Guarded, description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
+    """Raise InputError, naming what does not fit and what would; *description* is the *device* as the rule sees it."""
+    _admit_rule(device, settings)
     fitting = LOSSES[dataset.task]
     if settings.loss is not None and settings.loss not in fitting:
         raise InputError(
@@ -48,7 +60,7 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
             f"readings 'group' needs independent directions, not {settings.directions!r}; allowed: {', '.join(GROUPED)}"
         )
     if settings.feed == "input":
-        _admit_feeding_again(description)
+        _admit_feeding_again(device.description)
     if description.raw_units and not settings.uncalibrated:
         raise InputError(
             f"{description.name} is driven in raw units ({description.layers[0].groups[0].unit}) and no calibration "
@@ -72,12 +84,34 @@ def admit(description: DeviceDescription, dataset: Dataset, settings: TrainSetti
     if memory is not None and memory < largest:
         raise InputError(f"{description.name} holds {memory} patterns, dataset {dataset.name} needs {largest} at once")
     if description.topology == "reinjected" and settings.feed == "carry":
-        for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):
-            if layer.n_outputs != after.n_inputs:
-                raise InputError(
-                    f"{description.name}: layer {number} has {layer.n_outputs} outputs, layer {number + 1} takes "
-                    f"{after.n_inputs} inputs; reinjection needs the same count"
-                )
+        _admit_carrying(device.description)
+
+
+def _admit_rule(device: Guarded, settings: TrainSettings) -> None:
+    """Raise InputError when the rule, or the diagnosis, needs what this device or this installation does not have."""
+    name, rule, driver = device.description.name, settings.rule, device.driver
+    if settings.modelled and not isinstance(driver, Modelled):
+        raise InputError(f"rule {rule!r} needs a twin's ideal physics, {name} has none; allowed here: ffzero, bp-dd")
+    if settings.modelled and find_spec("jax") is None:
+        raise InputError(f"rule {rule!r} needs JAX, which is not installed: pip install 'ffzero-lab[reference]'")
+    if settings.modelled and settings.max_readings is not None:
+        raise InputError(f"max_readings: rule {rule!r} takes no readings for training; set steps instead")
+    if settings.whole_network and settings.feed == "input":
+        raise InputError(f"feed 'input' goes with a loss for each layer, not with rule {rule!r}; allowed here: carry")
+    if settings.diagnose and settings.whole_network:
+        raise InputError(f"diagnose compares the slopes of single layers, not of rule {rule!r}; use ffzero or ff-ad")
+    if settings.diagnose and not isinstance(driver, Adjoint):
+        raise InputError(f"diagnose needs a twin that can tell exact slopes, which {name} cannot")
+
+
+def _admit_carrying(description: DeviceDescription) -> None:
+    """Raise InputError when the outputs of a layer do not fill the inputs of the next one."""
+    for number, (layer, after) in enumerate(zip(description.layers, description.layers[1:], strict=False)):
+        if layer.n_outputs != after.n_inputs:
+            raise InputError(
+                f"{description.name}: layer {number} has {layer.n_outputs} outputs, layer {number + 1} takes "
+                f"{after.n_inputs} inputs; reinjection needs the same count"
+            )
 
 
 def _admit_feeding_again(description: DeviceDescription) -> None:
@@ -89,11 +123,14 @@ def _admit_feeding_again(description: DeviceDescription) -> None:
         raise InputError(f"feed 'input': the layers of {description.name} take {[first, *others]} inputs, not the same")
 
 
-def check_power(device: Guarded, network: Network) -> None:
+def check_power(device: Guarded, seen_as: Device, network: Network) -> None:
     """Raise InputError when the guard would refuse the parameters that training starts from; writes nothing."""
-    for number, layer in enumerate(network.layers):
+    starts = [layer.parameters for layer in network.layers]
+    if isinstance(seen_as, WholeNetwork):
+        starts = seen_as.parts(starts[0])
+    for number, values in enumerate(starts):
         try:
-            device.check_parameters(number, layer.parameters)
+            device.check_parameters(number, values)
         except LimitViolation as refusal:
             raise InputError(
                 f"training cannot start: {refusal}. Use fewer or more efficient actuators, or raise the power budget "

@@ -28,6 +28,8 @@ class LayerTask:
 
     Attributes
     ----------
+    where
+        Device and layer, for messages.
     rows
         (T,) staged rows that training may draw.
     wanted
@@ -44,6 +46,7 @@ class LayerTask:
         Scores similarities (B, C).
     """
 
+    where: str
     rows: NDArray[np.intp]
     wanted: Wanted
     base: FloatArray

@@ -17,6 +17,8 @@ class StepDone:
     """Of the batch, with the similarity accumulated so far: share of right answers, or R²."""
     slope_rms: float
     """RMS of the measured slopes, loss per unit amplitude."""
+    cosine: float | None = None
+    """Between the estimate and the exact gradient of the batch, where that was asked for."""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,20 @@
-"""Trains one layer in place: perturb, read, attribute, update."""
+"""Trains one layer: draw a batch, estimate the slope, update."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.device import Device, LayerDescription
-from ffzero_lab.rule.directions import DirectionDraw
+from ffzero_lab.device import LayerDescription
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
-from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
-from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
+from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.judgement import refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import Range, TrainSettings
+from ffzero_lab.training.slopes import SlopeSource
 from ffzero_lab.training.watch import Watch
 
 FloatArray = NDArray[np.float64]
@@ -26,13 +24,21 @@ StopReason = Literal["steps", "budget", "patience"]
 COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected")
 
 
+ExactGradient = Callable[[FloatArray, NDArray[np.intp]], FloatArray]
+"""Parameters (P,), on the trained scale, and rows (B,) in, the exact slope (P,) of the loss out."""
+
+
 @dataclass(frozen=True)
 class Step:
-    """What one step measured: the mean loss, the score of the batch, the RMS slope per typical change."""
+    """What one step measured: the mean loss, the score of the batch, the RMS slope per typical change.
+
+    ``cosine`` is that between the estimate and the exact gradient, where it was asked for.
+    """
 
     loss: float
     score: float
     slope_rms: float
+    cosine: float | None = None
 
 
 class LayerTrainer:
@@ -44,16 +50,16 @@ class LayerTrainer:
 
     def __init__(
         self,
-        device: Device,
+        described: LayerDescription,
         layer: int,
         task: LayerTask,
         settings: TrainSettings,
         steps: int,
         parameters: FloatArray,
         optimizer: Optimizer,
+        slopes: SlopeSource,
     ) -> None:
-        described = device.description.layers[layer]
-        self.device, self.layer, self.task, self.settings, self.steps = device, layer, task, settings, steps
+        self.layer, self.task, self.settings, self.steps = layer, task, settings, steps
         self._scale = TrainedScale(described)
         self.parameters = self._scale.coordinates(parameters)
         self.optimizer = optimizer
@@ -64,35 +70,25 @@ class LayerTrainer:
         self.dark = 0
         self.wrapped = 0
         self.projected = 0
-        groups = alive_groups(described)
-        self._directions = DirectionDraw(settings.directions, groups, described.n_parameters, settings.seed, layer)
-        self._amplitude = self._scale.amplitude(settings)
         self._rate = self._scale.learning_rate(settings)
-        self._slope_unit = 2.0 * self._scale.in_typical_changes(self._amplitude)
-        self._signs = np.array(SIGNS[settings.readings])
+        self._slopes = slopes
 
-    def advance(self) -> Step:
-        """Measure K directions on one batch and update the parameters once.
+    def advance(self, exact: ExactGradient | None = None) -> Step:
+        """Estimate the slope of the loss on one batch, update the parameters once; compare with *exact* if given.
 
         Raises DarkBatch when more than 1 % of the batch is under the detection floor, and whatever the device raises.
         """
         rows = self.task.rows[self._batch()]
-        directions = self._directions.draw(self.step, self.settings.directions_per_step)
-        moves = directions * self._amplitude
-        self._settle(np.abs(moves).max(axis=0))
-        settings = self._scale.values(self.parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
-        outputs = self.device.probe(self.layer, settings.reshape(-1, len(self.parameters)), rows)
-        readings = outputs.reshape(len(directions), len(self._signs), len(rows), -1)
-        compared = compare(self.task, self.settings.readings, readings, rows)
-        self._note_darkness(compared.dark, len(rows))
-        differences = compared.differences
-        estimate = total_estimate if differences.ndim == 1 else attributed_estimate
-        gradient = estimate(differences, directions, self._amplitude, self._directions.second_moment)
+        look = self._slopes.at(self.step)
+        self._settle(look.headroom)
+        estimate = look.estimate(self.parameters, rows)
+        self._note_darkness(estimate.dark, len(rows))
+        cosine = None if exact is None else _cosine(estimate.gradient, exact(self.parameters, rows))
         rate = self._rate * scheduled(self.settings.schedule, self.step, self.steps)
-        self.parameters = self.parameters + self.optimizer.update(gradient, rate)
+        self.parameters = self.parameters + self.optimizer.update(estimate.gradient, rate)
         self.step += 1
-        self.loss = compared.loss
-        return Step(compared.loss, compared.score, float(np.sqrt(np.mean(differences**2))) / self._slope_unit)
+        self.loss = estimate.loss
+        return Step(estimate.loss, estimate.score, estimate.slope_rms, cosine)
 
     def settled(self) -> FloatArray:
         """Return the parameters (P,) in the device's units and bounds, no room kept for a perturbation."""
@@ -130,14 +126,13 @@ class LayerTrainer:
 
     def _note_darkness(self, dark: int, n_patterns: int) -> None:
         self.dark += dark
-        refuse_darkness(dark, n_patterns, f"{self.device.description.name}, layer {self.layer}", self.task.judge.floor)
+        refuse_darkness(dark, n_patterns, self.task.where, self.task.judge.floor)
 
 
-def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
-    """Return, for each parameter group, the indices of its parameters that move."""
-    edges = np.cumsum([0, *(group.size for group in described.groups)])
-    alive = described.alive
-    return [alive[(alive >= start) & (alive < stop)] for start, stop in pairwise(edges)]
+def _cosine(estimate: FloatArray, exact: FloatArray) -> float | None:
+    """Return the cosine between two gradients (P,); None where one of them vanishes."""
+    product = float(np.linalg.norm(estimate) * np.linalg.norm(exact))
+    return float(estimate @ exact) / product if product > 0.0 else None
 
 
 def initial_parameters(

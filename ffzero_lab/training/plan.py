@@ -49,32 +49,32 @@ def plan_run(
 
     Raises InputError when the limits do not allow a single step of each layer.
     """
-    n_layers = len(description.layers)
+    n_trained = 1 if settings.whole_network else len(description.layers)
     batch = min(settings.batch, n_train - n_validation)
     fixed = _besides_training(settings, description, n_train, n_test)
     fixed_seconds = sum(spent.seconds(description.timing) for spent in fixed.values())
-    step = Counts(settings.readings_per_step, settings.readings_per_step, settings.readings_per_step * batch)
-    look = Counts(1, 1, n_validation) if n_validation else Counts()
+    step = evaluation(settings, description, batch).times(settings.evaluations_per_step)
+    look = evaluation(settings, description, n_validation) if n_validation else Counts()
     step_seconds = step.seconds(description.timing) + look.seconds(description.timing) / settings.check_every
     steps, layer_seconds = settings.steps, None
-    if settings.max_readings is not None:
-        steps = min(steps, settings.max_readings // (n_layers * step.readings))
+    if settings.max_readings is not None and step.readings:
+        steps = min(steps, settings.max_readings // (n_trained * step.readings))
         if steps < 1:
             raise InputError(
-                f"max_readings {settings.max_readings}: one step of each of {n_layers} layers takes "
-                f"{n_layers * step.readings} readings; allow at least that"
+                f"max_readings {settings.max_readings}: one step of each of {n_trained} layers takes "
+                f"{n_trained * step.readings} readings; allow at least that"
             )
     if settings.budget is not None:
-        layer_seconds = (settings.budget - RESERVE * fixed_seconds) / n_layers
+        layer_seconds = (settings.budget - RESERVE * fixed_seconds) / n_trained
         if layer_seconds < step_seconds:
             raise InputError(
                 f"budget {settings.budget:.4g} s: carry, evaluation and one step of each layer take "
-                f"{RESERVE * fixed_seconds + n_layers * step_seconds:.4g} s of device time; allow at least that"
+                f"{RESERVE * fixed_seconds + n_trained * step_seconds:.4g} s of device time; allow at least that"
             )
         steps = min(steps, int(layer_seconds / step_seconds)) if step_seconds > 0.0 else steps
     looks = steps // settings.check_every
-    counts: dict[Purpose, Counts] = {**fixed, "training": step.times(n_layers * steps)}
-    counts["evaluation"] += look.times(n_layers * looks)
+    counts: dict[Purpose, Counts] = {**fixed, "training": step.times(n_trained * steps)}
+    counts["evaluation"] += look.times(n_trained * looks)
     seconds = sum(spent.seconds(description.timing) for spent in counts.values())
     return Plan(steps, batch, counts, seconds, layer_seconds)
 
@@ -83,11 +83,21 @@ def _besides_training(
     settings: TrainSettings, description: DeviceDescription, n_train: int, n_test: int
 ) -> dict[Purpose, Counts]:
     """Return what a run measures once, however long it trains."""
-    n_layers = len(description.layers)
-    test_once = Counts(n_layers, n_layers, n_layers * n_test)
-    taps = Counts(n_layers, n_layers, n_layers * min(TAP_PATTERNS, n_train))
+    n_trained = 1 if settings.whole_network else len(description.layers)
+    test_once = evaluation(settings, description, n_test).times(n_trained)
+    taps = evaluation(settings, description, min(TAP_PATTERNS, n_train)).times(n_trained)
     return {
-        "carry": Counts(n_layers, n_layers, n_layers * n_train),
+        "carry": evaluation(settings, description, n_train).times(n_trained),
         "evaluation": test_once + taps if description.topology == "cascaded" else test_once,
         "baseline": test_once if settings.baselines else Counts(),
     }
+
+
+def evaluation(settings: TrainSettings, description: DeviceDescription, n_patterns: int) -> Counts:
+    """Return what one evaluation of the loss on *n_patterns* takes: one layer, or all of them for one loss at the end.
+
+    A cascade is read at its end only; with reinjection every layer is read on the way.
+    """
+    passed = len(description.layers) if settings.whole_network else 1
+    read = 1 if description.topology == "cascaded" else passed
+    return Counts(passed, read, read * n_patterns)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset, Encoder, stratified_split
-from ffzero_lab.device import DarkBatch, DeviceDescription, Guarded, LayerDescription, Patterns
+from ffzero_lab.device import DarkBatch, Device, DeviceDescription, LayerDescription, Ledger, Patterns
 from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.training.aim import Aim, aim_of
@@ -82,9 +82,9 @@ def training_rows(dataset: Dataset, settings: TrainSettings) -> tuple[Rows, Rows
     return stratified_split(dataset.train_labels, settings.validation, rng, classes=dataset.classes, part="validation")
 
 
-def look_at_taps(device: Guarded, network: Network, patterns: Patterns) -> Generator[TapPower | Problem]:
+def look_at_taps(ledger: Ledger, device: Device, network: Network, patterns: Patterns) -> Generator[TapPower | Problem]:
     """Report the optical power at every tap of a cascade, and warn where it is under the detectors' noise."""
-    with device.ledger.spending_on("evaluation"):
+    with ledger.spending_on("evaluation"):
         stage(device, 0, patterns[:TAP_PATTERNS])
         for number, layer in enumerate(network.layers):
             device.write_parameters(number, layer.parameters)

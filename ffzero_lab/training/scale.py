@@ -63,6 +63,23 @@ class TrainedScale:
         default = DEFAULT_LEARNING_RATE * self._typical_change**power
         return self._amounts("learning_rate", settings.learning_rate, default)
 
+    def slopes(self, coordinates: FloatArray, slopes: FloatArray) -> FloatArray:
+        """Turn *slopes* (P,) per unit of the device at *coordinates* (P,) into those on the trained scale."""
+        if not self._bent:
+            return slopes
+        turned = slopes.copy()
+        for group, where in self._bent:
+            own = coordinates[where]
+            if group.scale == "log":
+                turned[where] *= np.exp(own)
+            else:  # d(√c)/dc; what the square root stands for has no slope of its own at zero
+                turned[where] *= np.divide(0.5, np.sqrt(own), out=np.zeros_like(own), where=own > 0.0)
+        return turned
+
+    def slope_rms(self, gradient: FloatArray) -> float:
+        """Return the RMS slope along a random direction for a *gradient* (P,) on the trained scale."""
+        return float(np.linalg.norm(gradient * self._typical_change))
+
     def in_typical_changes(self, coordinates: FloatArray) -> float:
         """Return the RMS of differences of coordinates (P,), as a multiple of the typical change."""
         return float(np.sqrt(np.mean((coordinates / self._typical_change) ** 2)))

@@ -9,24 +9,18 @@ from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import Counts, DarkBatch, Guarded, Patterns
-from ffzero_lab.rule.losses import loss_named
-from ffzero_lab.rule.optimizers import optimizer_named
-from ffzero_lab.training.admission import LOSSES, admit, check_power
+from ffzero_lab.training.admission import admit, check_power
 from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
-from ffzero_lab.training.judgement import Judge, refuse_darkness
-from ffzero_lab.training.layer import LayerTask, LayerTrainer
+from ffzero_lab.training.judgement import refuse_darkness
+from ffzero_lab.training.layer import ExactGradient, LayerTrainer
 from ffzero_lab.training.network import Measured, Network, read_all, stage
 from ffzero_lab.training.plan import plan_run
-from ffzero_lab.training.preparation import (
-    channel_of,
-    channels_of,
-    look_at_taps,
-    training_rows,
-    untrained_network,
-)
+from ffzero_lab.training.preparation import channels_of, look_at_taps, training_rows, untrained_network
 from ffzero_lab.training.progress import Arrays, Plain, Progress, named_under, under
 from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.trainers import exact_gradient_of, task_of, trainer_of
+from ffzero_lab.training.whole import trained_as
 
 FloatArray = NDArray[np.float64]
 
@@ -45,8 +39,10 @@ class Session:
     def __init__(
         self, device: Guarded, dataset: Dataset, settings: TrainSettings, start: Network | None = None
     ) -> None:
-        admit(device.description, dataset, settings)
         self.device, self.dataset, self.settings = device, dataset, settings
+        self.trained_as = trained_as(settings, device)
+        """The device as the rule sees it: layer by layer, or all layers as one."""
+        admit(device, self.trained_as.description, dataset, settings)
         self._train_rows, self._validation_rows = training_rows(dataset, settings)
         self.plan = plan_run(
             settings,
@@ -56,9 +52,9 @@ class Session:
             n_test=dataset.n_test,
         )
         self.wanted, self.test_wanted = aim_of(dataset).wanted(dataset)
-        self._untrained = untrained_network(device.description, dataset, settings)
+        self._untrained = untrained_network(self.trained_as.description, dataset, settings)
         self.network = self._untrained if start is None else self._untrained.starting_from(start)
-        check_power(device, self._untrained)
+        check_power(device, self.trained_as, self._untrained)
         self.progress: Progress | None = None
         self.trained: Measured | None = None
         self._trainer: LayerTrainer | None = None
@@ -79,13 +75,14 @@ class Session:
             self.energise_frozen_layers()
         while (progress := self.progress) is not None and len(progress.layers) < len(self.network.layers):
             layer = len(progress.layers)
-            stage(self.device, layer, progress.patterns)
+            stage(self.trained_as, layer, progress.patterns)
             if self._trainer is None:
-                self._trainer = self._trainer_of(layer)
+                self._trainer = self._next_trainer(progress)
                 self._counts_before = self.device.ledger.by_purpose["training"]
                 self._layer_began_s = self.device_seconds
+            exact = exact_gradient_of(self.trained_as, self._trainer) if self.settings.diagnose else None
             while (trainer := self._trainer).stopped_by is None:
-                yield tuple(self._step(trainer))
+                yield tuple(self._step(trainer, exact))
             yield (self._freeze(trainer, progress),)
         yield tuple(self._finish())
 
@@ -132,9 +129,8 @@ class Session:
         self.device.saturated = state["saturated"]
         self._counts_before = Counts(*state["counts_before"])
         self._layer_began_s = state["layer_began_s"]
-        layer = len(self.progress.layers)
         if "trainer" in state:
-            self._trainer = self._trainer_of(layer)
+            self._trainer = self._next_trainer(self.progress)
             self._trainer.restore(under("trainer", arrays), state["trainer"])
         exact = under("device", arrays)
         if exact:
@@ -156,14 +152,14 @@ class Session:
         if self.device.description.topology == "cascaded" and self.progress is not None:
             with self.device.ledger.spending_on("carry"):
                 for layer in range(len(self.progress.layers)):
-                    self.device.write_parameters(layer, self.network.layers[layer].parameters)
+                    self.trained_as.write_parameters(layer, self.network.layers[layer].parameters)
 
     def _first_look(self, test_outside: int, patterns: Patterns) -> Generator[Event]:
         """Look at what the operator should know before anything is spent."""
         if test_outside:
             yield Problem(f"{test_outside} test values lie outside the training range and were limited to it")
         if self.device.description.topology == "cascaded":
-            yield from look_at_taps(self.device, self.network, patterns)
+            yield from look_at_taps(self.device.ledger, self.trained_as, self.network, patterns)
 
     def _begin(self) -> Generator[tuple[Event, ...]]:
         """Look at the bench, then measure the untrained device."""
@@ -176,7 +172,7 @@ class Session:
         if self.settings.baselines:
             try:
                 with self.device.ledger.spending_on("baseline"):
-                    untrained = self._untrained.measure(self.device, test.patterns).similarity
+                    untrained = self._untrained.measure(self.trained_as, test.patterns).similarity
             except DarkBatch as dark:
                 problems = (*problems, f"the untrained device gives no baseline: {dark}")
         self.progress = Progress(
@@ -188,11 +184,12 @@ class Session:
         )
         yield tuple(Problem(message) for message in problems[len(_messages(looked)) :])
 
-    def _step(self, trainer: LayerTrainer) -> Generator[Event]:
-        """Take one step and look whether a limit ends the layer."""
+    def _step(self, trainer: LayerTrainer, exact: ExactGradient | None) -> Generator[Event]:
+        """Take one step and look whether a limit ends the layer; compare with *exact* where a row is written."""
         settings = self.settings
-        step = trainer.advance()
-        yield StepDone(trainer.layer, trainer.step, trainer.steps, step.loss, step.score, step.slope_rms)
+        number = trainer.step + 1
+        step = trainer.advance(exact if number % settings.log_every == 0 or number == trainer.steps else None)
+        yield StepDone(trainer.layer, number, trainer.steps, step.loss, step.score, step.slope_rms, step.cosine)
         if len(self._validation_rows) and trainer.step % settings.check_every == 0:
             score = self._validation_score(trainer)
             trainer.watch = trainer.watch.looked(score, trainer.parameters)
@@ -215,14 +212,14 @@ class Session:
             trainer.parameters = trainer.watch.parameters
         own = replace(self.network.layers[layer], parameters=trainer.settled())
         with device.ledger.spending_on("carry"):
-            device.write_parameters(layer, own.parameters)
-            outputs = read_all(device, layer, len(wanted))
+            self.trained_as.write_parameters(layer, own.parameters)
+            outputs = read_all(self.trained_as, layer, len(wanted))
         if own.carry is not None:
             own = replace(own, carry=own.carry.levelled(outputs, channels_of(device.description.layers[layer])))
         self.network = self.network.with_layer(layer, own)
         similarity = progress.similarity.copy()
         similarity[layer], dark = own.similarity(outputs, trainer.task.judge.floor)
-        refuse_darkness(dark, len(wanted), f"{device.description.name}, layer {layer}", trainer.task.judge.floor)
+        refuse_darkness(dark, len(wanted), trainer.task.where, trainer.task.judge.floor)
         done = LayerDone(
             layer=layer,
             steps=trainer.step,
@@ -248,7 +245,8 @@ class Session:
         """Measure the test part with the trained network."""
         device = self.device
         with device.ledger.spending_on("evaluation"):
-            self.trained = self.network.measure(device, self.network.encoder.encode(self.dataset.test_inputs).patterns)
+            patterns = self.network.encoder.encode(self.dataset.test_inputs).patterns
+            self.trained = self.network.measure(self.trained_as, patterns)
         events: list[Event] = []
         if device.saturated:
             events.append(Problem(f"{device.saturated} readings were at or above the detectors' full scale"))
@@ -260,32 +258,26 @@ class Session:
 
     def _validation_score(self, trainer: LayerTrainer) -> float:
         with self.device.ledger.spending_on("evaluation"):
-            self.device.write_parameters(trainer.layer, trainer.settled())
-            outputs = self.device.read_outputs(trainer.layer, self._validation_rows)
+            self.trained_as.write_parameters(trainer.layer, trainer.settled())
+            outputs = self.trained_as.read_outputs(trainer.layer, self._validation_rows)
         wanted = self.wanted[self._validation_rows]
         judged = trainer.task.judge(outputs, wanted, trainer.task.base[self._validation_rows])
-        where = f"{self.device.description.name}, layer {trainer.layer}, validation part"
-        refuse_darkness(judged.dark, len(wanted), where, trainer.task.judge.floor)
+        refuse_darkness(judged.dark, len(wanted), f"{trainer.task.where}, validation part", trainer.task.judge.floor)
         return self.network.aim.score(judged.similarity, wanted)
 
-    def _trainer_of(self, layer: int) -> LayerTrainer:
-        """Return the trainer of a layer at its start."""
-        described, settings = self.device.description.layers[layer], self.settings
-        own, own_aim = self.network.layers[layer], self.network.aim
-        similarity = np.zeros((1, 1, 1)) if self.progress is None else self.progress.similarity
-        name = settings.loss or LOSSES[self.dataset.task][0]
-        loss = loss_named(name, margin_width=settings.margin_width, sharpness=settings.sharpness)
-        task = LayerTask(
+    def _next_trainer(self, progress: Progress) -> LayerTrainer:
+        """Return the trainer, at its start, of the first layer that is not trained yet."""
+        settings, device = self.settings, self.trained_as
+        task = task_of(
+            device,
+            self.network,
+            progress,
+            settings,
+            task=self.dataset.task,
             rows=self._train_rows,
             wanted=self.wanted,
-            base=similarity.sum(axis=0) if settings.accumulate else np.zeros_like(similarity[0]),
-            judge=Judge(own.head, loss, described.detection_floor, together=settings.channels == "joint"),
-            reach=None if settings.slopes == "total" else described.reach,
-            channel=channel_of(described),
-            score=own_aim.score,
         )
-        optimizer = optimizer_named(settings.optimizer, described.n_parameters)
-        return LayerTrainer(self.device, layer, task, settings, self.plan.steps, own.parameters, optimizer)
+        return trainer_of(device, self.network, progress, task, settings, self.plan.steps)
 
 
 def _messages(events: Iterable[Event]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from ffzero_lab.rule.optimizers import OptimizerName, ScheduleName
 from ffzero_lab.rule.readout import ReadoutName
 from ffzero_lab.training.comparison import SIGNS, ReadingOrder
 
-RuleName = Literal["ffzero"]
+RuleName = Literal["ffzero", "bp-dd", "ff-ad", "bp-ad"]
 SlopeKind = Literal["attributed", "total"]
 Feed = Literal["carry", "input"]
 ChannelLosses = Literal["joint", "own"]
@@ -60,7 +60,9 @@ class TrainSettings(BaseModel):
     task: Task | None = None
     """``classification`` or ``regression`` (labels are numbers); None: what the data set is made for."""
     rule: RuleName = "ffzero"
-    """Learning rule."""
+    """``ffzero`` (a loss for each layer, measured slopes), or one to compare it with: ``bp-dd`` (one loss at the last
+    layer, measured slopes), ``ff-ad`` and ``bp-ad`` (the same losses, slopes by automatic differentiation of a twin's
+    ideal physics)."""
     loss: LossName | None = None
     """Local loss: ``cross-entropy``, ``margin`` or ``cosine`` for classes, ``mse`` for numbers. None: the first."""
     margin_width: Annotated[float, Field(gt=0.0, le=10.0)] = 0.3
@@ -118,6 +120,8 @@ class TrainSettings(BaseModel):
     """Steps between two looks at the validation part."""
     log_every: Count = 50
     """Steps between two rows of metrics."""
+    diagnose: bool = False
+    """On a twin: log the cosine between the estimate and the exact gradient of the batch, in every row of metrics."""
     baselines: bool = True
     """Measure the untrained device and a linear classifier beside the result."""
     uncalibrated: bool = False
@@ -126,6 +130,16 @@ class TrainSettings(BaseModel):
     """Seed of everything the engine draws; a twin has a seed of its own."""
 
     @property
-    def readings_per_step(self) -> int:
-        """Batch readings of one step."""
-        return self.directions_per_step * len(SIGNS[self.readings])
+    def whole_network(self) -> bool:
+        """Whether one loss at the end trains all layers together."""
+        return self.rule in ("bp-dd", "bp-ad")
+
+    @property
+    def modelled(self) -> bool:
+        """Whether slopes come from a model instead of from readings."""
+        return self.rule in ("ff-ad", "bp-ad")
+
+    @property
+    def evaluations_per_step(self) -> int:
+        """Evaluations of the loss that one step measures; a model's are not measured."""
+        return 0 if self.modelled else self.directions_per_step * len(SIGNS[self.readings])

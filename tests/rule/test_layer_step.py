@@ -10,8 +10,10 @@ from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
+from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.judgement import Judge
-from ffzero_lab.training.layer import LayerTask, LayerTrainer, alive_groups
+from ffzero_lab.training.layer import LayerTrainer
+from ffzero_lab.training.probing import ProbedSlopes, alive_groups
 from ffzero_lab.training.settings import ReadingOrder, SlopeKind, TrainSettings
 
 FloatArray = NDArray[np.float64]
@@ -89,6 +91,7 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
         seed=3,
     )
     task = LayerTask(
+        where="bench, layer 0",
         rows=np.arange(1, N_PATTERNS),
         wanted=rng.integers(0, N_CLASSES, N_PATTERNS),
         base=rng.uniform(-0.5, 0.5, (N_PATTERNS, N_CLASSES)),
@@ -102,7 +105,9 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
         score=lambda similarity, wanted: float((similarity.argmax(axis=1) == wanted).mean()),
     )
     start = rng.uniform(-1, 1, N_PARAMETERS)
-    return LayerTrainer(bench, 0, task, settings, 10, start, optimizer_named("sgd", N_PARAMETERS))
+    optimizer = optimizer_named("sgd", N_PARAMETERS)
+    probed = ProbedSlopes(bench, 0, task, settings)
+    return LayerTrainer(bench.description.layers[0], 0, task, settings, 10, start, optimizer, probed)
 
 
 def true_gradient(bench: Bench, trainer: LayerTrainer, rows: NDArray[np.intp]) -> FloatArray:
@@ -172,11 +177,11 @@ def test_batches_change_from_step_to_step_and_come_back_with_the_step():
     per_step = 2 * len(ALIVE)
     batches = [bench.presented[step * per_step][1].tolist() for step in range(4)]
     assert len({tuple(rows) for rows in batches}) == 4
-    again = trainer_on(Bench(), "total")
+    other = Bench()
+    again = trainer_on(other, "total")
     again.step = 2
     again.advance()
-    assert isinstance(again.device, Bench)
-    assert again.device.presented[0][1].tolist() == batches[2]
+    assert other.presented[0][1].tolist() == batches[2]
 
 
 def test_the_probe_never_leaves_the_bounds_however_far_an_update_jumps():

@@ -1,0 +1,58 @@
+"""Where the slope of a layer's loss comes from: what every source of slopes gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one look at a batch told.
+
+    Attributes
+    ----------
+    gradient
+        (P,) slope of the loss on the trained scale.
+    loss, score
+        Means over what was judged.
+    dark
+        Most patterns under the detection floor in anything judged.
+    slope_rms
+        RMS slope along a random direction, loss per typical change.
+    """
+
+    gradient: FloatArray
+    loss: float
+    score: float
+    dark: int
+    slope_rms: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look that is about to be taken.
+
+    Attributes
+    ----------
+    headroom
+        (P,) how far it moves each parameter to either side, on the trained scale.
+    estimate
+        Takes it: parameters (P,), on the trained scale, and the staged rows (B,) in, the estimate out.
+    """
+
+    headroom: FloatArray
+    estimate: Callable[[FloatArray, Rows], Estimate]
+
+
+class SlopeSource(Protocol):
+    """Measures, or computes, the slope of one layer's loss."""
+
+    def at(self, step: int) -> Look:
+        """Return the look of one step; recomputing a step gives the same one."""
+        ...
