@@ -16,7 +16,7 @@ from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
-from ffzero_lab.datasets import IMAGE_SETS, load_dataset
+from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
@@ -31,16 +31,30 @@ from ffzero_lab.training.progress import under
 def train(request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool) -> None:
     """Carry out a request for a new run, or only say what it would do."""
     settings = request.settings
-    start = None if start_from is None else network_of(RunReader(start_from))
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
-    name = request.name or _default_name(settings.dataset, settings.seed)
-    path = request.run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
-    with _told_how_to_go_on(path), open_configured(request.device, request.device_options, run=path) as device:
-        session = Session(device, dataset, settings, start)
-        interlocks_for(device.description, request.interlocks)
-        if dry_run:
+    name = request.name or default_name(settings.dataset, f"seed{settings.seed}")
+    path = new_folder(request.run_dir, name)
+    if dry_run:
+        with _prepared(path, request, dataset, start_from) as session:
             _show_dry_run(session, as_json)
-            return
+        return
+    summary = train_in(path, name, request, dataset, signals, start_from=start_from, as_json=as_json)
+    if as_json:
+        print_json({"run": str(path), **summary})
+
+
+def train_in(
+    path: Path,
+    name: str,
+    request: Request,
+    dataset: Dataset,
+    signals: Signals,
+    *,
+    start_from: Path | None = None,
+    as_json: bool,
+) -> dict[str, Any]:
+    """Carry out a request in a new run folder *path*; returns the summary."""
+    with _prepared(path, request, dataset, start_from) as session:
         manifest = describe_run(
             session,
             name=name,
@@ -53,7 +67,17 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
             manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
         with RunWriter.create(path, manifest) as run:
-            _conduct(session, run, signals, as_json=as_json)
+            return _conduct(session, run, signals, as_json=as_json)
+
+
+@contextmanager
+def _prepared(path: Path, request: Request, dataset: Dataset, start_from: Path | None) -> Generator[Session]:
+    """Open the device of a new run and check everything that can be checked before it is touched."""
+    start = None if start_from is None else network_of(RunReader(start_from))
+    with _told_how_to_go_on(path), open_configured(request.device, request.device_options, run=path) as device:
+        session = Session(device, dataset, request.settings, start)
+        interlocks_for(device.description, request.interlocks)
+        yield session
 
 
 def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
@@ -89,7 +113,9 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         signals.finish_exchanges()
         with RunWriter.reopen(path, {**manifest, "versions": now}, metrics_bytes) as run:
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
-            _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
+            summary = _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
+    if as_json:
+        print_json({"run": str(path), **summary})
 
 
 def _conduct(
@@ -100,8 +126,8 @@ def _conduct(
     as_json: bool,
     earlier_wall_s: float = 0.0,
     notes: tuple[str, ...] = (),
-) -> None:
-    """Conduct a run under its interlocks, and show it."""
+) -> dict[str, Any]:
+    """Conduct a run under its interlocks, and show it; returns the summary."""
     bounds = {channel: InterlockBound(**bound) for channel, bound in run.manifest["interlocks"].items()}
     device = session.device
     with (
@@ -112,8 +138,7 @@ def _conduct(
         conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
         summary = conductor.conduct()
         display.conclude(summary)
-    if as_json:
-        print_json({"run": str(run.path), **summary})
+    return summary
 
 
 @contextmanager
@@ -168,7 +193,13 @@ def _check_versions(was: Mapping[str, str], now: Mapping[str, str], path: Path) 
         )
 
 
-def _default_name(dataset: str, seed: int) -> str:
+def new_folder(run_dir: Path, name: str) -> Path:
+    """Return the folder of a new run of that name, which does not exist yet."""
+    return run_dir / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+
+
+def default_name(dataset: str, ending: str) -> str:
+    """Return a name for what is done with a data set."""
     kind, _, location = dataset.partition(":")
     word = re.sub(r"[^A-Za-z0-9]+", "-", dataset if kind in IMAGE_SETS else Path(location or kind).stem).strip("-")
-    return f"{(word or 'data')[:60]}-seed{seed}"
+    return f"{(word or 'data')[:60]}-{ending}"

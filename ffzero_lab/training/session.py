@@ -208,7 +208,7 @@ class Session:
     def _freeze(self, trainer: LayerTrainer, progress: Progress) -> LayerDone:
         """Freeze a trained layer, measure all training patterns with it and carry them on."""
         device, wanted, layer = self.device, self.wanted, trainer.layer
-        if len(trainer.watch.parameters):
+        if self.settings.patience is not None and len(trainer.watch.parameters):
             trainer.parameters = trainer.watch.parameters
         own = replace(self.network.layers[layer], parameters=trainer.settled())
         with device.ledger.spending_on("carry"):

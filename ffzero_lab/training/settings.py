@@ -115,7 +115,8 @@ class TrainSettings(BaseModel):
     validation: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the training part held back to watch; never the test part."""
     patience: Count | None = None
-    """Stop a layer after so many checks without a better validation score (needs ``validation``)."""
+    """Stop a layer after so many checks without a better validation score, and take back the parameters of the best
+    one (needs ``validation``)."""
     check_every: Count = 200
     """Steps between two looks at the validation part."""
     log_every: Count = 50

@@ -30,10 +30,11 @@ class Watch:
     worse: int = 0
 
     def looked(self, score: float, parameters: FloatArray) -> "Watch":
-        """Return the watch after another look."""
+        """Return the watch after another look; of equally good ones the latest is kept."""
         if score > self.score:
             return Watch(score, parameters)
-        return replace(self, worse=self.worse + 1)
+        kept = parameters if score == self.score else self.parameters
+        return replace(self, parameters=kept, worse=self.worse + 1)
 
     def to_state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return arrays and plain values, for the checkpoint."""

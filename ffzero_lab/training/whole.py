@@ -1,6 +1,7 @@
 """All layers of a device as one, for rules with one loss at the end: parameters side by side, outputs of the last."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,8 +61,8 @@ class WholeNetwork(Device):
 
     def parts(self, values: FloatArray) -> list[FloatArray]:
         """Return the parameters of each layer of *values* (P,)."""
-        sizes = [layer.n_parameters for layer in self.device.description.layers]
-        return np.split(values, np.cumsum(sizes)[:-1])
+        ends = np.cumsum([0, *(layer.n_parameters for layer in self.device.description.layers)]).tolist()
+        return [values[start:stop] for start, stop in pairwise(ends)]
 
     def _write(self, number: int) -> None:
         self.device.write_parameters(number, self._parts[number])

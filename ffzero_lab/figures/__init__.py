@@ -1,0 +1,1 @@
+"""Figures of results; importing one of its modules imports matplotlib."""
