@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from ffzero_lab.cli.wording import describe, plan_lines, result_table, tell
+from ffzero_lab.cli.wording import describe, plan_lines, result_table, tell, tell_cosine
 from ffzero_lab.training import Checked, Event, Session, StepDone
 
 PLAIN_LINES_PER_LAYER = 10
@@ -119,7 +119,7 @@ class Live(Lines):
 
     def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
         super().__init__(session, path, notes, console)
-        self._looked = ""
+        self._looked = self._cosine = ""
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -147,12 +147,13 @@ class Live(Lines):
             task = self._tasks[event.layer]
             if not self._progress.tasks[task].started:
                 self._progress.start_task(task)
-            state = f"loss {event.loss:.3f}  batch {self._told(event.score)}  slope {event.slope_rms:.2g}{self._looked}"
-            self._progress.update(task, completed=event.step, state=state)
+            self._cosine = tell_cosine(event) or self._cosine
+            state = f"loss {event.loss:.3f}  batch {self._told(event.score)}  slope {event.slope_rms:.2g}"
+            self._progress.update(task, completed=event.step, state=state + self._cosine + self._looked)
         elif isinstance(event, Checked):
             self._looked = f"  validation {self._told(event.validation_score)}"
         else:
-            self._looked = ""
+            self._looked = self._cosine = ""
             self._print(describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
 
     def _told(self, score: float) -> str:

@@ -46,7 +46,7 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
         case StepDone():
             return (
                 f"layer {event.layer}  step {event.step}/{event.steps}  loss {event.loss:.4f}  "
-                f"batch {tell(measure, event.score)}  {counts}"
+                f"batch {tell(measure, event.score)}{tell_cosine(event)}  {counts}"
             )
         case Checked():
             return f"layer {event.layer}  step {event.step}  validation {tell(measure, event.validation_score)}"
@@ -60,6 +60,11 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
             return f"tap {event.layer}: mean reading {seen} (floor {event.detection_floor:.3g})"
         case Problem():
             return f"problem: {event.message}"
+
+
+def tell_cosine(event: StepDone) -> str:
+    """Return the cosine between estimate and exact gradient, where it was asked for."""
+    return "" if event.cosine is None else f"  cosine {event.cosine:.3f}"
 
 
 def result_table(summary: Mapping[str, Any]) -> Table:

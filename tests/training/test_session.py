@@ -161,8 +161,8 @@ def test_without_accumulation_the_second_layer_learns_the_task_by_itself() -> No
     assert done[1].train_score > 0.8
 
 
-def test_the_best_look_at_the_validation_part_is_kept() -> None:
-    running = session(validation=0.25, check_every=5, steps=100, learning_rate=0.3, batch=8)
+def test_with_patience_the_best_look_at_the_validation_part_is_kept() -> None:
+    running = session(validation=0.25, check_every=5, patience=1000, steps=100, learning_rate=0.3, batch=8)
     looks = [event.validation_score for event in events(running) if isinstance(event, Checked) and event.layer == 0]
     rows = running._validation_rows
     assert len(set(rows) & set(running._train_rows)) == 0
