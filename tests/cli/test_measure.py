@@ -90,3 +90,14 @@ def test_predict_refuses_a_place_it_cannot_write_before_it_measures(
     ended = cli("predict", trained, "new.csv", "--output", "no/where.csv")
     assert ended.code == 2
     assert "is in no folder" in ended.err
+
+
+def test_a_network_trained_by_one_loss_at_its_end_is_measured_as_a_whole(cli: Command, flowers: Path) -> None:
+    ended = cli(
+        "train", "--dataset", f"csv:{flowers}", "--device", "twin:crossbar", "--set", "device.sizes=[3,6,6]",
+        "--preset", "ideal", "--set", "device.activation=tanh", "--rule", "bp-dd", "--steps", 200, "--json",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert ended.json["test_accuracy"]["sum"] > 0.9
+    again = cli("evaluate", ended.json["run"], "--json")
+    assert again.json["test_accuracy"] == ended.json["test_accuracy"]
