@@ -32,12 +32,23 @@ from ffzero_lab.device.interlocks import (
     NoInterlocks,
     interlocks_for,
 )
-from ffzero_lab.device.port import Device, Driver, FloatArray, Patterns, Resumable, RowIndex
+from ffzero_lab.device.port import (
+    Adjoint,
+    Device,
+    Driver,
+    FloatArray,
+    IdealModel,
+    Modelled,
+    Patterns,
+    Resumable,
+    RowIndex,
+)
 from ffzero_lab.device.reach import Reach
 from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
 
 __all__ = [
     "PURPOSES",
+    "Adjoint",
     "BadReply",
     "CalibrationExpired",
     "CalibrationMissing",
@@ -51,6 +62,7 @@ __all__ = [
     "FloatArray",
     "Guarded",
     "HealthChannel",
+    "IdealModel",
     "Interlock",
     "InterlockBound",
     "InterlockGuard",
@@ -61,6 +73,7 @@ __all__ = [
     "LimitViolation",
     "LinkLost",
     "LinkTimeout",
+    "Modelled",
     "NoInterlocks",
     "ParameterGroup",
     "Patterns",
