@@ -32,7 +32,9 @@ def _array(shape: LayerShape, conductances: Any, inputs: Any) -> Any:
         images = inputs.reshape(-1, *shape.input_shape)
         added = _convolved(shape.patches, images, weights) + bias  # channels last: the bias goes with them
         added = added.transpose(0, 3, 1, 2).reshape(len(images), -1)
-    return {"none": lambda z: z, "relu": jax.nn.relu, "tanh": jnp.tanh}[shape.activation](added)
+    if shape.activation == "relu":
+        return jax.nn.relu(added)
+    return jnp.tanh(added) if shape.activation == "tanh" else added
 
 
 def _convolved(geometry: PatchGeometry, images: Any, kernels: Any) -> Any:
