@@ -16,8 +16,7 @@ FloatArray = NDArray[np.float64]
 RowIndex = NDArray[np.intp]
 Patterns = NDArray[np.floating[Any]]
 IdealModel = Callable[[Sequence[Any], Any], Any]
-"""Ideal physics that JAX can trace in both arguments: parameters (P,) of each array that the signal passes, and inputs
-(B, n_in) in; outputs (B, n_out) out. A cascade passes the arrays up to the tap, a reinjected layer is one array."""
+"""(values, inputs (B, n_in)) -> outputs (B, n_out), traceable by JAX in both arguments, see :class:`Modelled`."""
 
 
 class Device(ABC):
@@ -117,23 +116,57 @@ class Resumable(Protocol):
 
 @runtime_checkable
 class Adjoint(Protocol):
-    """A twin that can tell how exact an estimate is; for diagnostics, training in place has no use for it."""
+    """A twin that can tell exact slopes: the yardstick of diagnostics, never a part of training in place."""
 
     def exact_slopes(
         self, layer: int, values: FloatArray, rows: RowIndex, slope_of: Callable[[FloatArray], FloatArray]
     ) -> FloatArray:
-        """Return ∂L/∂parameters (P,), in the description's units, at *values* (P,) for the staged *rows* (B,).
+        """Return ∂L/∂(parameters) (P,) of *layer*, per unit of the description, at *values* (P,).
 
-        *slope_of* maps the outputs (B, n_out) to ∂L/∂outputs. The slope is that of the twin as it really is, without
-        noise and converters; asking takes no device time, draws no noise and changes nothing.
+        It is the slope of this very device, with everything that fabrication and time made of it, as it would answer
+        right after *values* were written at this moment and had settled. Left out is what has no slope: noise, the
+        steps and the ends of converters, the play of gears. Parameters that nothing moves (faults, cells that are
+        stuck or at their end) have slope 0. In a cascade it holds at the present setpoints of the earlier layers.
+
+        Nothing changes by asking: no setpoint, no device time, no draw of the noise, no snapshot.
+
+        Parameters
+        ----------
+        layer
+            Layer whose parameters are meant.
+        values
+            (P,) where the slope is taken, in the description's units.
+        rows
+            (B,) the staged patterns that L is about.
+        slope_of
+            Maps the noiseless outputs (B, n_out) of the layer to ∂L/∂(outputs) (B, n_out).
+
+        Raises
+        ------
+        StagingLost
+            When no patterns are staged.
         """
         ...
 
 
 @runtime_checkable
 class Modelled(Protocol):
-    """A twin that knows its ideal physics, as its data sheet would, in a form that can be differentiated."""
+    """A twin that knows its ideal physics as a function that JAX can trace, for training on a computer."""
 
     def ideal_model(self, layer: int) -> IdealModel:
-        """Return the path to the tap of *layer*; raises ModuleNotFoundError without JAX."""
+        """Return the outputs of *layer* as a function of parameters and inputs, by the data sheet alone.
+
+        The function takes (values, inputs). *values* holds one array (P,), in the description's units, for each layer
+        that the signal passes: layers 0 to *layer* of a cascade, just the one when patterns are reinjected. *inputs*
+        (B, n_in) are what ``load_inputs`` takes. It returns outputs (B, n_out) in the description's unit, in
+        double precision.
+
+        Ideal are nominal constants, the geometry, the activation and the unit of the drive. There are no fabrication
+        errors, losses, leaks, offsets, crosstalk, noise, steps, limits, drift and faults. Nothing hidden enters.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without JAX, the extra ``reference``.
+        """
         ...

@@ -102,6 +102,18 @@ class CellArray:
             return self._conductances
         return self._conductances * np.exp(-float(np.log1p(age)) * self._exponent)
 
+    def reached(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the conductances (P,) that *values* (P,) would get without errors and levels, and their slopes (P,).
+
+        A slope is the gain of a crosspoint, 0 where a cell is stuck or at its end.
+        """
+        if self.exact:
+            return values, np.ones_like(values)
+        lower, upper = self._limit * self.truth.lower, self._limit * self.truth.upper
+        asked = values * self.truth.gain
+        moves = (asked >= lower) & (asked <= upper) & (lower < upper)
+        return np.clip(asked, lower, upper), np.where(moves, self.truth.gain, 0.0)
+
     def _nearest_levels(self, values: FloatArray) -> FloatArray:
         if self._step is None:
             return values.copy()

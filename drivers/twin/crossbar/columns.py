@@ -94,6 +94,15 @@ class Columns:
             added += self._offset
         return activate(self._activation, added)
 
+    def slopes_in_sums(self, slopes: FloatArray, outputs: FloatArray) -> FloatArray:
+        """Carry slopes in the outputs (B, n) of `activate` back to what the cells add up to (B, n)."""
+        carried = slopes * self._gain
+        if self._activation == "relu":
+            carried *= outputs > 0.0
+        elif self._activation == "tanh":
+            carried *= 1.0 - outputs**2
+        return carried
+
     def read(self, outputs: Floats, reading: int) -> FloatArray:
         """Turn outputs (B, n) into readings, and overwrite them; *reading* is the index of this readout."""
         if self._noise > 0.0:

@@ -59,13 +59,23 @@ class PatchProduct:
 
 def convolve(images: Floats, kernels: Floats, geometry: PatchGeometry, pooled: Floats) -> None:
     """Write the pooled convolution (B, C_out, h, w) of images (B, C, H, W) with kernels (C_out, C, k, k)."""
+    squares = in_squares(seen_patches(images, geometry), kernels, geometry)
+    pooled[:] = squares.max(axis=(2, 4)).transpose(0, 3, 1, 2)
+
+
+def seen_patches(images: Floats, geometry: PatchGeometry) -> Floats:
+    """Return a view (B, C, h·pool, w·pool, k, k) of the patches that fill a square of the pool."""
     padding, stride, pool = geometry.padding, geometry.stride, geometry.pool
     if padding:
         images = np.pad(images, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     size = (geometry.kernel, geometry.kernel)
     patches = np.lib.stride_tricks.sliding_window_view(images, size, axis=(2, 3))[:, :, ::stride, ::stride]
-    (down, across), channels = geometry.pooled, len(kernels)
-    seen = patches[:, :, : down * pool, : across * pool]
-    outputs = np.tensordot(seen, kernels, axes=((1, 4, 5), (1, 2, 3)))
-    squares = outputs.reshape(-1, down, pool, across, pool, channels)
-    pooled[:] = squares.max(axis=(2, 4)).transpose(0, 3, 1, 2)
+    down, across = geometry.pooled
+    return patches[:, :, : down * pool, : across * pool]
+
+
+def in_squares(patches: Floats, kernels: Floats, geometry: PatchGeometry) -> Floats:
+    """Return the products of *patches* and *kernels* in the squares of the pool, (B, h, pool, w, pool, C_out)."""
+    (down, across), pool = geometry.pooled, geometry.pool
+    outputs = np.tensordot(patches, kernels, axes=((1, 4, 5), (1, 2, 3)))
+    return outputs.reshape(-1, down, pool, across, pool, len(kernels))

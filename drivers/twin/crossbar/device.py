@@ -1,12 +1,13 @@
 """The crossbar twin: arrays of programmable conductances behind the device port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.twin.crossbar.adjoint import conductance_slopes
 from drivers.twin.crossbar.cells import CellArray, CellTruth, Precision, fabricate_cells
 from drivers.twin.crossbar.columns import Columns, ColumnTruth, fabricate_columns
 from drivers.twin.crossbar.config import CrossbarConfig
@@ -16,7 +17,7 @@ from drivers.twin.crossbar.description import describe
 from drivers.twin.crossbar.geometry import LayerShape
 from drivers.twin.latency import Latency
 from drivers.twin.time import DeviceTime, clock_for
-from ffzero_lab.device import Clock, Device, Patterns, RowIndex, StagingLost
+from ffzero_lab.device import Clock, Device, IdealModel, Patterns, RowIndex, StagingLost
 
 FloatArray = NDArray[np.float64]
 Floats = NDArray[np.floating[Any]]
@@ -44,8 +45,9 @@ class CrossbarTruth:
 
 @dataclass(frozen=True)
 class _Array:
-    """One layer: its cells, what adds their currents, and what stands behind the columns."""
+    """One layer: its shape, its cells, what adds their currents, and what stands behind the columns."""
 
+    shape: LayerShape
     cells: CellArray
     product: DenseProduct | PatchProduct
     columns: Columns
@@ -158,6 +160,24 @@ class CrossbarTwin(Device):
             if number := int(state["written"][layer]):
                 array.cells.program(state[f"setpoints{layer}"], number, float(state["written_s"][layer]))
 
+    def exact_slopes(
+        self, layer: int, values: FloatArray, rows: RowIndex, slope_of: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Return ∂L/∂(parameters) (P,) of one array as it is; see :class:`ffzero_lab.device.Adjoint`."""
+        array = self._arrays[layer]
+        inputs = self._inputs_of(layer, rows).astype(np.float64)
+        conductances, gains = array.cells.reached(values)
+        outputs = array.columns.activate(array.product.columns(inputs, conductances)).astype(np.float64, copy=False)
+        slopes_in_sums = array.columns.slopes_in_sums(slope_of(outputs), outputs)
+        return gains * conductance_slopes(array.shape, inputs, conductances, slopes_in_sums)
+
+    def ideal_model(self, layer: int) -> IdealModel:
+        """Return perfect arrays for JAX, of which *layer* is the last; see :class:`ffzero_lab.device.Modelled`."""
+        from drivers.twin.crossbar.ideal import ideal_model
+
+        first = layer if self._config.topology == "reinjected" else 0
+        return ideal_model([array.shape for array in self._arrays[first : layer + 1]])
+
     def reveal(self, layer: int) -> CrossbarTruth:
         """Return the hidden truth of one array, for `drivers.twin.truth` alone."""
         array = self._arrays[layer]
@@ -229,7 +249,7 @@ def _make(config: CrossbarConfig, shape: LayerShape, layer: int) -> _Array:
     cells = CellArray(config.cells, config.drift, cell_truth, config.weight_limit(shape), key, precision)
     columns = Columns(config.readout, full_scale, column_truth, shape, key, precision)
     product = DenseProduct(shape) if shape.patches is None else PatchProduct(shape, shape.patches, config.kernel)
-    return _Array(cells, product, columns)
+    return _Array(shape, cells, product, columns)
 
 
 def _precision(config: CrossbarConfig) -> Precision:

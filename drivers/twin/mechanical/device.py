@@ -1,6 +1,7 @@
 """The mechanical twin: membrane lattices of servo-tuned springs behind the device port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from drivers.twin.mechanical.gauges import GaugeBank
 from drivers.twin.mechanical.layer import LatticeLayer
 from drivers.twin.mechanical.truth import LatticeTruth
 from drivers.twin.time import DeviceTime, clock_for
-from ffzero_lab.device import Clock, Device, DeviceError, Patterns, RowIndex, StagingLost
+from ffzero_lab.device import Clock, Device, DeviceError, IdealModel, Patterns, RowIndex, StagingLost
 
 FloatArray = NDArray[np.float64]
 
@@ -73,14 +74,10 @@ class MechanicalTwin(Device):
         What creeps stands as it is when the reading begins. Raises DeviceError when the equilibrium of a lattice with
         cubic springs is not found.
         """
-        if layer not in self._staged:
-            raise StagingLost(f"{self.description.name}, layer {layer}: no patterns are staged")
-        now_s = self._time.now_s()
+        patterns, now_s = self._patterns(layer)[rows], self._time.now_s()
         own = self._layers[layer]
-        try:
-            displacements_mm = own.displacements_mm(self._staged[layer][rows], now_s)
-        except NotInEquilibrium as error:
-            raise DeviceError(f"{self.description.name}, layer {layer}: {error}") from error
+        with self._in_equilibrium(layer):
+            displacements_mm = own.displacements_mm(patterns, now_s)
         self._readings += 1
         self._latency.spend(len(rows) * self._config.timing.shot_s)
         return self._gauges[layer].read(displacements_mm, self._readings, own.dead_gauges(now_s))
@@ -125,6 +122,41 @@ class MechanicalTwin(Device):
         self._latency.exchanges = int(state["exchanges"])
         self._time.restore(float(state["time_s"]))
 
+    def exact_slopes(
+        self, layer: int, values: FloatArray, rows: RowIndex, slope_of: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Return ∂L/∂(parameters) (P,) per N/m of one layer as it is; see :class:`ffzero_lab.device.Adjoint`.
+
+        Raises DeviceError when the equilibrium of a lattice with cubic springs is not found.
+        """
+        patterns, now_s = self._patterns(layer)[rows], self._time.now_s()
+        own, gauges = self._layers[layer], self._gauges[layer]
+        dead = own.dead_gauges(now_s)
+
+        def slope_in_displacements(displacements_mm: FloatArray) -> FloatArray:
+            return gauges.slopes_in_displacements(slope_of(gauges.expected(displacements_mm, dead)), dead)
+
+        with self._in_equilibrium(layer):
+            return own.slopes(values, patterns, slope_in_displacements, now_s)
+
+    def ideal_model(self, layer: int) -> IdealModel:
+        """Return perfect springs, loads and gauges for JAX; see :class:`ffzero_lab.device.Modelled`."""
+        from drivers.twin.mechanical.ideal import ideal_model
+
+        return ideal_model(self._config, layer)
+
     def reveal(self, layer: int) -> LatticeTruth:
         """Return the hidden truth of one layer, for `drivers.twin.truth` alone."""
         return self._layers[layer].truth
+
+    def _patterns(self, layer: int) -> FloatArray:
+        if layer not in self._staged:
+            raise StagingLost(f"{self.description.name}, layer {layer}: no patterns are staged")
+        return self._staged[layer]
+
+    @contextmanager
+    def _in_equilibrium(self, layer: int) -> Generator[None]:
+        try:
+            yield
+        except NotInEquilibrium as error:
+            raise DeviceError(f"{self.description.name}, layer {layer}: {error}") from error

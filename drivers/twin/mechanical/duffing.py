@@ -54,7 +54,7 @@ def equilibrium(band: FloatArray, cubic: float, forces: FloatArray, *, most_step
         moving = np.flatnonzero(np.abs(residuals).max(axis=1) > allowed)
         if len(moving) == 0:
             return displacements
-        directions = _newton_directions(band, cubic, displacements[moving], residuals[moving])
+        directions = newton_directions(band, cubic, displacements[moving], residuals[moving])
         displacements[moving], residuals[moving] = _descended(
             band, cubic, forces[moving], displacements[moving], residuals[moving], directions
         )
@@ -83,7 +83,7 @@ def _residuals(band: FloatArray, cubic: float, forces: FloatArray, displacements
     return forces - times_band(band, displacements) - cubic * displacements**3
 
 
-def _newton_directions(band: FloatArray, cubic: float, displacements: FloatArray, residuals: FloatArray) -> FloatArray:
+def newton_directions(band: FloatArray, cubic: float, displacements: FloatArray, residuals: FloatArray) -> FloatArray:
     """Return δ (B, n) of (K + 3c·diag(u²)) δ = r, pattern by pattern: n·nx² operations each."""
     hessian = np.asfortranarray(band)
     diagonals = band[0] + 3.0 * cubic * displacements**2

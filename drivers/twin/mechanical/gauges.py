@@ -36,6 +36,14 @@ class GaugeBank:
     offset_mm: FloatArray
     seed: int
 
+    def expected(self, displacements_mm: FloatArray, dead: list[int]) -> FloatArray:
+        """Return the readings (B, n) of displacements (B, n) without noise and without a converter."""
+        return self._followed(displacements_mm, dead) + self.offset_mm
+
+    def slopes_in_displacements(self, slopes: FloatArray, dead: list[int]) -> FloatArray:
+        """Carry slopes in the expected readings (B, n) back to the displacements (B, n), per mm."""
+        return self._followed(slopes, dead)
+
     def read(self, displacements_mm: FloatArray, reading: int, dead: list[int]) -> FloatArray:
         """Turn displacements (B, n) into readings, in place; *reading* is the index of this readout.
 
@@ -56,3 +64,8 @@ class GaugeBank:
             np.clip(displacements_mm, -codes, codes, out=displacements_mm)
             displacements_mm *= self.full_scale_mm / codes
         return displacements_mm
+
+    def _followed(self, values: FloatArray, dead: list[int]) -> FloatArray:
+        followed = values * self.gain
+        followed[:, dead] = 0.0
+        return followed

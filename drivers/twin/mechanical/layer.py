@@ -1,11 +1,12 @@
 """One layer of the mechanical twin: springs, membranes and faults, from forces to what the gauges meet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.twin.mechanical.adjoint import spring_slopes
 from drivers.twin.mechanical.config import MechanicalConfig
 from drivers.twin.mechanical.duffing import equilibrium
 from drivers.twin.mechanical.faults import BrokenSpring, DeadGauge, DeadLoad, DeadServo, loads_supply
@@ -66,9 +67,34 @@ class LatticeLayer:
             stiffness = stiffness.copy()
             stiffness[broken] = 0.0
         if self._config.springs.cubic_n_per_m3 > 0.0:
-            return self._nonlinear(stiffness, forces)
+            return self._read(self._displacements(self._bands(stiffness), forces))
         response = self._response(stiffness)
         return forces @ response[:-1] + response[-1]
+
+    def slopes(
+        self,
+        settings: FloatArray,
+        patterns: FloatArray,
+        slope_of: Callable[[FloatArray], FloatArray],
+        now_s: float,
+    ) -> FloatArray:
+        """Return the exact slopes (P,) per N/m in *settings* (P,), in N/m, of a loss of what the gauges meet.
+
+        *slope_of* maps that (B, n_out), in mm, under *patterns* of forces (B, n_in) to the loss's slopes in it. Nothing
+        is set. Raises NotInEquilibrium when the nonlinear equilibrium is not found.
+        """
+        stiffness, in_settings = self._springs.reached(settings, now_s, self._springs_with(DeadServo, now_s))
+        broken = self._springs_with(BrokenSpring, now_s)
+        stiffness[broken] = in_settings[broken] = 0.0
+        bands = self._bands(stiffness)
+        moved = self._displacements(bands, patterns * self._load_gain(now_s))
+        slopes = MM_PER_M * slope_of(self._read(moved)) @ self._gauges.T
+        cubic = self._config.springs.cubic_n_per_m3
+        of_membranes = [
+            spring_slopes(self._lattice, band, cubic, u, sign * slopes)
+            for sign, band, u in zip(SIGNS, bands, moved, strict=False)
+        ]
+        return in_settings * np.concatenate([each for kind in zip(*of_membranes, strict=True) for each in kind])
 
     def dead_gauges(self, now_s: float) -> list[int]:
         """Return the outputs that show nothing but their zero."""
@@ -91,8 +117,8 @@ class LatticeLayer:
             return self._known[1]
         response = np.zeros((self._unit_loads.shape[1], self._gauges.shape[1]))
         by_loads = response.shape[0] < response.shape[1]
-        for sign, (couplings, grounds) in zip(SIGNS, by_membrane(self._lattice, stiffness), strict=False):
-            factor = Factor(stiffness_band(self._lattice, couplings, grounds))
+        for sign, band in zip(SIGNS, self._bands(stiffness), strict=False):
+            factor = Factor(band)
             if by_loads:
                 response += sign * self._gauged(factor.solve(self._unit_loads).T)
             else:
@@ -103,14 +129,28 @@ class LatticeLayer:
         self._known = stiffness, response
         return response
 
-    def _nonlinear(self, stiffness: FloatArray, forces: FloatArray) -> FloatArray:
+    def _bands(self, stiffness: FloatArray) -> list[FloatArray]:
+        """Return the stiffness matrix of each membrane in its band."""
+        return [
+            stiffness_band(self._lattice, couplings, grounds)
+            for couplings, grounds in by_membrane(self._lattice, stiffness)
+        ]
+
+    def _displacements(self, bands: list[FloatArray], forces: FloatArray) -> list[FloatArray]:
+        """Return the displacements (B, n) in m of each membrane in equilibrium under forces (B, n_in) in N."""
         on_nodes = np.tile(self._bias, (len(forces), 1))
         on_nodes[:, self._load_nodes] += forces
-        displacements = np.zeros_like(on_nodes)
-        for sign, (couplings, grounds) in zip(SIGNS, by_membrane(self._lattice, stiffness), strict=False):
-            band = stiffness_band(self._lattice, couplings, grounds)
-            displacements += sign * equilibrium(band, self._config.springs.cubic_n_per_m3, on_nodes)
-        return MM_PER_M * self._gauged(displacements)
+        cubic = self._config.springs.cubic_n_per_m3
+        if cubic == 0.0:
+            return [Factor(band).solve(on_nodes.T).T for band in bands]
+        return [equilibrium(band, cubic, on_nodes) for band in bands]
+
+    def _read(self, displacements: list[FloatArray]) -> FloatArray:
+        """Return what the gauges meet (B, n_out) in mm of the membranes' displacements (B, n) in m."""
+        apart = np.zeros_like(displacements[0])
+        for sign, of_membrane in zip(SIGNS, displacements, strict=False):
+            apart += sign * of_membrane
+        return MM_PER_M * self._gauged(apart)
 
     def _gauged(self, displacements: FloatArray) -> FloatArray:
         """Return what the gauges read (…, n_out) of displacements (…, n)."""

@@ -60,6 +60,17 @@ class ServoSprings:
         self._follow(now_s)
         return self._leading + share * (self._following - self._leading)
 
+    def reached(self, stiffness: FloatArray, now_s: float, jammed: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        """Return the stiffness (P,) in N/m right after *stiffness* (P,) was set, and its slopes in what was set.
+
+        Nothing is set, and steps and play are left out. Of a change, only what creep does not hold back has arrived;
+        sliders that are *jammed* stay.
+        """
+        leading, slopes = self._factor * stiffness, self._factor.copy()
+        leading[jammed], slopes[jammed] = self._leading[jammed], 0.0
+        share = self._constants.creep
+        return leading + share * (self._followed(now_s) - leading), (1.0 - share) * slopes
+
     def state(self) -> dict[str, NDArray[np.float64]]:
         """Return what decides the stiffness from now on; nothing of it is ever changed in place."""
         return {
@@ -83,9 +94,12 @@ class ServoSprings:
         self._leading = self._reached()
 
     def _follow(self, now_s: float) -> None:
-        decay = exp(-(now_s - self._at_s) / self._constants.creep_s)
-        self._following = self._leading + decay * (self._following - self._leading)
+        self._following = self._followed(now_s)
         self._at_s = now_s
+
+    def _followed(self, now_s: float) -> FloatArray:
+        decay = exp(-(now_s - self._at_s) / self._constants.creep_s)
+        return self._leading + decay * (self._following - self._leading)
 
     def _reached(self) -> FloatArray:
         return self._factor * self.leaf.stiffness(self._slider)

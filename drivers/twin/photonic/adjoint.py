@@ -1,4 +1,4 @@
-"""Exact slopes in a mesh's phases, by the adjoint method. For studies on twins: training in place has no use for it."""
+"""Exact slopes in a mesh's phases, by the adjoint method. Training in place has no use for it."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """One chip of the photonic twin: drive, heaters, drift and mesh, from what is written to optical fields."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.twin.drift import OrnsteinUhlenbeck
+from drivers.twin.photonic.adjoint import phase_slopes
 from drivers.twin.photonic.config import PhotonicConfig
 from drivers.twin.photonic.drive import Drive
 from drivers.twin.photonic.heating import Heating, Spread, heater_faults
@@ -71,6 +72,30 @@ class Chip:
     def phases(self, now_s: float) -> FloatArray:
         """Return the phases (P,) that the light meets, rad."""
         return self.truth.offsets + self._drift.at(now_s) + self._heating.phases(now_s)
+
+    def phases_at(self, requested: FloatArray, now_s: float) -> FloatArray:
+        """Return the phases (P,), rad, that settle when *requested* (P,) is driven without the converter's steps."""
+        settled = self._heating.settled(self._drive.squares(requested), now_s)
+        return self.truth.offsets + self._drift.at(now_s) + settled
+
+    def slopes(
+        self,
+        requested: FloatArray,
+        fields: FloatArray | ComplexArray,
+        slope_of: Callable[[FloatArray], FloatArray],
+        now_s: float,
+    ) -> FloatArray:
+        """Return the exact slopes (P,) in *requested* (P,) of a loss of the intensities.
+
+        *slope_of* maps the intensities (B, N) that *fields* (B, N) bring to the loss's slopes in them. Drift goes on
+        to *now_s*; nothing else changes.
+        """
+        phases = self.phases_at(requested, now_s)
+        leaving = self._mesh.propagate(fields, phases)
+        slopes_in_intensities = slope_of(leaving.real**2 + leaving.imag**2)
+        slopes_in_phases = phase_slopes(self._mesh.passive, phases, fields, slopes_in_intensities)
+        slopes_in_squares = self._heating.slopes_in_squares(slopes_in_phases, now_s)
+        return slopes_in_squares * self._drive.slopes_in_squares(requested)
 
     def heat_w(self, now_s: float) -> float:
         """Return the heat on the chip."""

@@ -57,6 +57,18 @@ class Detectors:
             intensities *= step
         return intensities
 
+    def expected(self, intensities: FloatArray, dead: list[int]) -> FloatArray:
+        """Return the readings (B, n) of *intensities* (B, n) without noise and without a converter."""
+        readings = intensities * self.responsivity
+        readings[:, dead] = 0.0
+        return readings + self.dark_offset
+
+    def slopes_in_intensities(self, slopes: FloatArray, dead: list[int]) -> FloatArray:
+        """Carry slopes in the expected readings (B, n) back to the intensities (B, n)."""
+        carried = slopes * self.responsivity
+        carried[:, dead] = 0.0
+        return carried
+
     def _noise(self, detected: FloatArray, reading: int) -> NDArray[np.float32] | None:
         """Return the noise (B, n) of what is *detected* (B, n), in single precision: it is as good a noise, sooner."""
         thermal, shot = self.constants.thermal_noise, self.constants.shot_noise

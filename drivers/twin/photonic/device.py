@@ -1,6 +1,6 @@
 """The photonic twin: interferometer meshes with heaters behind the device port."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from drivers.twin.photonic.mesh import MeshGeometry
 from drivers.twin.photonic.modulation import modulated
 from drivers.twin.photonic.truth import ChipTruth
 from drivers.twin.time import DeviceTime, clock_for
-from ffzero_lab.device import Clock, Device, Patterns, RowIndex, StagingLost
+from ffzero_lab.device import Clock, Device, IdealModel, Patterns, RowIndex, StagingLost
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -127,6 +127,34 @@ class PhotonicTwin(Device):
         self._latency.exchanges = int(state["exchanges"])
         self._time.restore(float(state["time_s"]))
 
+    def exact_slopes(
+        self, layer: int, values: FloatArray, rows: RowIndex, slope_of: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Return ∂L/∂(parameters) (P,) of one mesh as it is; see :class:`ffzero_lab.device.Adjoint`."""
+        now_s = self._time.now_s()
+        detectors, dead = self._detectors[layer], dead_detectors(self._config.faults, layer, now_s)
+
+        def slope_in_intensities(intensities: FloatArray) -> FloatArray:
+            return detectors.slopes_in_intensities(slope_of(detectors.expected(intensities, dead)), dead)
+
+        first = layer if self._config.topology == "reinjected" else 0
+        light = laser_power(self._config.faults, now_s)
+        chips = self._chips[first : layer + 1]
+        before = [chip.state() for chip in chips]
+        try:
+            fields = self._through(chips[:-1], self._patterns(first)[rows] * light**0.5, now_s)
+            return chips[-1].slopes(values, fields, slope_in_intensities, now_s)
+        finally:
+            for chip, state in zip(chips, before, strict=True):  # a look at the drift moves it on
+                chip.restore(state)
+
+    def ideal_model(self, layer: int) -> IdealModel:
+        """Return perfect meshes for JAX, of which *layer* is the last; see :class:`ffzero_lab.device.Modelled`."""
+        from drivers.twin.photonic.ideal import ideal_model
+
+        del layer  # all meshes are alike
+        return ideal_model(self._config)
+
     def reveal(self, layer: int) -> ChipTruth:
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""
         return self._chips[layer].truth
@@ -138,6 +166,12 @@ class PhotonicTwin(Device):
 
     def _cascaded(self, layer: int, fields: FloatArray | ComplexArray, now_s: float) -> FloatArray:
         """Return the intensities (B, N) at the tap of mesh *layer* for the fields (B, N) in front of the first."""
-        for chip in self._chips[:layer]:
+        return self._chips[layer].intensities(self._through(self._chips[:layer], fields, now_s), now_s)
+
+    def _through(
+        self, chips: Sequence[Chip], fields: FloatArray | ComplexArray, now_s: float
+    ) -> FloatArray | ComplexArray:
+        """Return the fields (B, N) behind *chips* and the activations that follow each."""
+        for chip in chips:
             fields = electro_optic(chip.fields(fields, now_s), self._config.activation)
-        return self._chips[layer].intensities(fields, now_s)
+        return fields

@@ -29,6 +29,14 @@ class Drive:
         highest = np.floor(self._upper_v / step * (1.0 + 1e-12))  # the nearest code may lie beyond the limit
         return np.minimum(np.rint(wanted / step), highest) * step
 
+    def squares(self, requested: FloatArray) -> FloatArray:
+        """Return the V² (P,) for what was *requested* (P,), as if the converter had no steps."""
+        return requested**2 if self.kind == "volts" else requested / self._per_v2
+
+    def slopes_in_squares(self, requested: FloatArray) -> FloatArray:
+        """Return ∂V²/∂(requested) (P,)."""
+        return 2.0 * requested if self.kind == "volts" else np.full_like(requested, 1.0 / self._per_v2)
+
     def requested(self, volts: FloatArray) -> FloatArray:
         """Return what (P,) the *volts* (P,) stand for, never above the limit by rounding: it can be written back."""
         return np.minimum(volts if self.kind == "volts" else volts**2 * self._per_v2, self.upper)

@@ -62,9 +62,28 @@ class Heating:
         self._pass_onsets(now_s)
         return self._settling_phases(now_s)
 
+    def settled(self, squares: FloatArray, at_s: float) -> FloatArray:
+        """Return the phases (P,) above the offsets, rad, that *squares* V² (P,) settle at."""
+        powers = self._powers(squares, at_s)
+        if self._from_others is not None:
+            powers = powers + self._from_others(powers)
+        return powers * self._phase_per_w
+
+    def slopes_in_squares(self, slopes_in_phases: FloatArray, at_s: float) -> FloatArray:
+        """Carry slopes in the settled phases (P,) back to V² (P,); 0 where a fault keeps the drive from the heater.
+
+        Heaters give one another the same share, so that crosstalk is its own transpose.
+        """
+        slopes = slopes_in_phases * self._phase_per_w
+        if self._from_others is not None:
+            slopes = slopes + self._from_others(slopes)
+        slopes *= self._conductance
+        slopes[[parameter for parameter, fault in self._faults if fault.from_s <= at_s]] = 0.0
+        return slopes
+
     def power_w(self, now_s: float) -> float:
         """Return the heat on the chip."""
-        return float(self._powers(now_s).sum())
+        return float(self._powers(self.volts**2, now_s).sum())
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that decides later phases."""
@@ -78,13 +97,10 @@ class Heating:
         self._set_course(self._changed_s)
 
     def _set_course(self, at_s: float) -> None:
-        powers = self._powers(at_s)
-        if self._from_others is not None:
-            powers = powers + self._from_others(powers)
-        self._to_rad = powers * self._phase_per_w
+        self._to_rad = self.settled(self.volts**2, at_s)
 
-    def _powers(self, at_s: float) -> FloatArray:
-        powers = self.volts**2 * self._conductance
+    def _powers(self, squares: FloatArray, at_s: float) -> FloatArray:
+        powers = squares * self._conductance
         for parameter, fault in self._faults:
             if fault.from_s > at_s:
                 break

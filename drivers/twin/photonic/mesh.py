@@ -131,6 +131,7 @@ class Mesh:
     """
 
     geometry: MeshGeometry
+    passive: PassiveMesh
     kernel: Literal["numba", "numpy"]
 
     def __init__(
@@ -144,14 +145,14 @@ class Mesh:
         kernel: Literal["auto", "numba", "numpy"] = "auto",
     ) -> None:
         self.geometry = geometry
-        fixed = PassiveMesh(
+        self.passive = PassiveMesh(
             geometry.column_starts,
             self._splitters("splitter_first", splitter_first),
             self._splitters("splitter_second", splitter_second),
             through_mzi=_amplitude(2.0 * coupler_loss_db),
             through_mesh=_amplitude(geometry.ports * column_loss_db),
         )
-        self.kernel, self._propagation = _choose(kernel, fixed)
+        self.kernel, self._propagation = _choose(kernel, self.passive)
 
     def transfer(self, phases: NDArray[np.float64]) -> NDArray[np.complex128]:
         """Build the transfer matrix.
