@@ -96,6 +96,25 @@ def test_nothing_hidden_enters_the_ideal_model(twin: Twin, draw: Any) -> None:
     assert_array_equal(harsh, ideal)
 
 
+@pytest.mark.parametrize("twin", [PhotonicTwin, MechanicalTwin, CrossbarTwin])
+def test_values_must_be_those_of_the_layers_that_the_signal_passes(twin: Twin, draw: Any) -> None:
+    device = twin.open(twin.Config(preset="ideal"))
+    values, inputs = draw.settings(device, 0), draw.patterns(device, 0)
+    with pytest.raises(ValueError, match=r"values|zip"):
+        device.ideal_model(0)([values, values], inputs)
+
+
+@pytest.mark.parametrize("twin", [PhotonicTwin, MechanicalTwin, CrossbarTwin])
+def test_without_jax_only_the_ideal_model_is_missing(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = twin.__module__.rpartition(".")[0]
+    monkeypatch.setitem(sys.modules, "jax", None)
+    for module in ("drivers.twin.tracing", f"{kind}.ideal"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    device = twin.open(twin.Config(preset="ideal"))
+    with pytest.raises(ModuleNotFoundError, match="jax"):
+        device.ideal_model(0)
+
+
 def test_batches_on_either_side_of_the_number_of_ports_pass_alike(draw: Any) -> None:
     device = PhotonicTwin.open(PhotonicTwin.Config(preset="ideal", ports=8))
     values, inputs = [draw.settings(device, 0)], draw.rng.random((20, 8))

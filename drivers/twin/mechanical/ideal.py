@@ -25,8 +25,8 @@ SHARES = 0.5 ** np.arange(12)
 def ideal_model(config: MechanicalConfig, layer: int) -> IdealModel:
     """Return the displacements (B, n_out) in mm of one layer under forces (B, n_in) in N.
 
-    Membranes, and patterns on a nonlinear one, come one after the other: side by side, JAX's batches of LAPACK calls
-    were seen to wait for each other's threads for ever on two cores (jaxlib 0.10.2).
+    Membranes, and patterns on a nonlinear one, come one after the other: two batches of LAPACK calls side by side
+    wait for each other's threads for ever on two cores (jaxlib 0.10.2). Do not map this function over a batch.
     """
     lattice, cubic = config.lattice, config.springs.cubic_n_per_m3
     nodes = config.load_nodes(layer)

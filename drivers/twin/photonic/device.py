@@ -152,8 +152,7 @@ class PhotonicTwin(Device):
         """Return perfect meshes for JAX, of which *layer* is the last; see :class:`ffzero_lab.device.Modelled`."""
         from drivers.twin.photonic.ideal import ideal_model
 
-        del layer  # all meshes are alike
-        return ideal_model(self._config)
+        return ideal_model(self._config, 1 if self._config.topology == "reinjected" else layer + 1)
 
     def reveal(self, layer: int) -> ChipTruth:
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""

@@ -17,12 +17,14 @@ from drivers.twin.tracing import jax, jnp
 from ffzero_lab.device import IdealModel
 
 
-def ideal_model(config: PhotonicConfig) -> IdealModel:
-    """Return intensities (B, N) behind the last of the meshes that *values* are given for."""
+def ideal_model(config: PhotonicConfig, meshes: int) -> IdealModel:
+    """Return the intensities (B, N) behind the last of the *meshes* that the signal passes."""
     cross = ideal_mesh(MeshGeometry(config.ports))
     to_phases = _phases_of(config)
 
     def outputs(values: Sequence[Any], inputs: Any) -> Any:
+        if len(values) != meshes:
+            raise ValueError(f"the signal passes {meshes} meshes, but values has {len(values)} arrays")
         fields = _modulated(config, jnp.asarray(inputs))
         *earlier, last = (to_phases(jnp.asarray(each)) for each in values)
         for phases in earlier:
