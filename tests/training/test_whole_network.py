@@ -7,11 +7,11 @@ import pytest
 
 from ffzero_lab import open_device
 from ffzero_lab.datasets import load_dataset
-from ffzero_lab.device import Counts, Guarded, LimitViolation
+from ffzero_lab.device import Counts, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
 from ffzero_lab.training import Session, StepDone, TrainSettings
 from ffzero_lab.training.carry import Carry
-from ffzero_lab.training.whole import WholeNetwork
+from ffzero_lab.training.whole import WholeNetwork, as_one_layer
 
 SIZES = [4, 6, 5]
 
@@ -77,19 +77,20 @@ def test_hardware_that_layers_share_holds_each_of_them_while_it_is_read() -> Non
 
 
 def test_the_description_tells_layers_groups_dead_channels_and_reach() -> None:
-    device = crossbar(sizes=[4, 40, 8], cells={"stuck_on": 0.2, "stuck_off": 0.2})
-    first, last = device.description.layers
-    one = WholeNetwork(device).description.layers[0]
-    assert (one.n_inputs, one.n_outputs, one.n_parameters) == (4, 8, first.n_parameters + last.n_parameters)
+    description = crossbar().description
+    fields = [{name: getattr(layer, name) for name in LayerDescription.model_fields} for layer in description.layers]
+    first, last = (LayerDescription(**{**own, "dead": dead}) for own, dead in zip(fields, [(1, 3), (2,)], strict=True))
+    one = as_one_layer(description.model_copy(update={"layers": (first, last)})).layers[0]
+    before = first.n_parameters
+    assert (one.n_inputs, one.n_outputs, one.n_parameters) == (4, 5, before + last.n_parameters)
     assert [group.name for group in one.groups][:1] == ["layer0.weights"]
     assert one.groups[-1].name.startswith("layer1.")
-    assert first.dead
-    assert one.dead == (*first.dead, *(first.n_parameters + index for index in last.dead))
+    assert one.dead == (1, 3, before + 2)
     assert one.reach is not None
     assert last.reach is not None
-    assert one.reach.first[: first.n_parameters].tolist() == [0] * first.n_parameters
-    assert one.reach.stop[: first.n_parameters].tolist() == [8] * first.n_parameters
-    assert one.reach.first[first.n_parameters :].tolist() == last.reach.first.tolist()
+    assert one.reach.first[:before].tolist() == [0] * before
+    assert one.reach.stop[:before].tolist() == [5] * before
+    assert one.reach.first[before:].tolist() == last.reach.first.tolist()
 
 
 def test_the_guard_behind_it_refuses_what_a_layer_may_not_be_given() -> None:
