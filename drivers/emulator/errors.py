@@ -58,13 +58,14 @@ class ErrorQueue:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, error: ScpiError) -> None:
-        """Append an error; in a full queue, the last entry becomes the overflow."""
+    def put(self, error: ScpiError) -> ScpiError:
+        """Append an error; returns the one that is now in the queue, which is the overflow when it was full."""
         if len(self._entries) == DEPTH:
             error = ScpiError(-350)
             self._entries.pop()
         text = TEXTS[error.number] + (f"; {error.about}" if error.about else "")
         self._entries.append(f'{error.number},"{_quotable(text)}"')
+        return error
 
     def take(self) -> str:
         """Return the oldest error as ``number,"text"`` and forget it."""

@@ -108,8 +108,8 @@ class ScpiInstrument(Instrument):
         return reply.encode() if isinstance(reply, str) else reply
 
     def _report(self, error: ScpiError) -> None:
-        self._errors.put(error)
-        self._events |= error.event_bit
+        queued = self._errors.put(error)
+        self._events |= error.event_bit | queued.event_bit
 
     def _clear(self) -> None:
         self._errors.clear()
