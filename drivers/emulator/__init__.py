@@ -1,13 +1,13 @@
 """The emulator: a twin served as instruments, through their own protocols over real sockets, with planned faults."""
 
-from drivers.emulator.apparatus import Wires
 from drivers.emulator.emulation import AnyInstrumentSpec, Emulation, EmulationSpec
 from drivers.emulator.faults import Fault, FaultKind, FaultPlan
 from drivers.emulator.modulator import ModulatorSpec
 from drivers.emulator.power_meter import PowerMeterSpec
 from drivers.emulator.process import EmulationProcess
 from drivers.emulator.voltage_source import VoltageSourceSpec
-from drivers.emulator.witness import Output, Testimony, testimony
+from drivers.emulator.wires import Wires
+from drivers.emulator.witness import Output, Witnessed, read_witness
 
 __all__ = [
     "AnyInstrumentSpec",
@@ -20,8 +20,8 @@ __all__ = [
     "ModulatorSpec",
     "Output",
     "PowerMeterSpec",
-    "Testimony",
     "VoltageSourceSpec",
     "Wires",
-    "testimony",
+    "Witnessed",
+    "read_witness",
 ]

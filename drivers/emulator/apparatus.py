@@ -1,77 +1,16 @@
 """What stands behind the instruments: one twin, and what drives it at this moment."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import RLock
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from ffzero_lab.device import Device
+from drivers.emulator.wires import Plug, Wires, plugs
+from ffzero_lab.device import Device, FloatArray
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 _FIRST = np.zeros(1, dtype=np.intp)
-
-
-class Wires(BaseModel):
-    """A run of neighbouring wires: *count* channels from *channel* on lead to places from *index* on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    channel: PositiveInt = 1
-    """First channel of the instrument, from 1."""
-    layer: Annotated[int, Field(ge=0)] = 0
-    """Layer of the device."""
-    index: Annotated[int, Field(ge=0)] = 0
-    """First parameter, input or output of that layer, from 0."""
-    count: PositiveInt
-    """Wires."""
-
-
-@dataclass(frozen=True)
-class Plug:
-    """The wires between one instrument and one layer: ``channels[i]`` (from 0) leads to ``places[i]``."""
-
-    layer: int
-    channels: NDArray[np.intp]
-    places: NDArray[np.intp]
-
-
-def plugs(name: str, n_channels: int, wires: Sequence[Wires], widths: Sequence[int]) -> tuple[Plug, ...]:
-    """Return the plugs of instrument *name* into layers with *widths* places each.
-
-    Without *wires*, the channels lead to all places, layer after layer, until either end. Raises ValueError for a wire
-    that leads from or to nothing.
-    """
-    runs = tuple(wires) or _in_order(n_channels, widths)
-    for run in runs:
-        last = run.channel + run.count - 1
-        if last > n_channels:
-            raise ValueError(f"{name}: wires lead from channel {last}, and there are {n_channels}")
-        if run.layer >= len(widths):
-            raise ValueError(f"{name}: wires lead to layer {run.layer}, and there are 0 to {len(widths) - 1}")
-        if run.index + run.count > widths[run.layer]:
-            raise ValueError(
-                f"{name}: wires lead to place {run.index + run.count - 1} of layer {run.layer}, "
-                f"which has 0 to {widths[run.layer] - 1}"
-            )
-    return tuple(
-        Plug(run.layer, np.arange(run.count) + run.channel - 1, np.arange(run.count) + run.index) for run in runs
-    )
-
-
-def _in_order(n_channels: int, widths: Sequence[int]) -> tuple[Wires, ...]:
-    runs: list[Wires] = []
-    channel = 1
-    for layer, width in enumerate(widths):
-        count = min(width, n_channels - channel + 1)
-        if count > 0:
-            runs.append(Wires(channel=channel, layer=layer, count=count))
-        channel += count
-    return tuple(runs)
 
 
 class Apparatus:
@@ -91,24 +30,30 @@ class Apparatus:
         self._parameters = [values.copy() for values in self._parked]
         self._inputs = [np.zeros(layer.n_inputs) for layer in layers]
         self._lit = [np.zeros(layer.n_inputs, dtype=np.bool_) for layer in layers]
+        self._sources: dict[tuple[str, int, int], str] = {}
+        """Name of the source by kind of place, layer and index."""
         self._unwritten = {*range(len(layers))}
         self._unstaged = {*range(len(layers))}
 
-    @property
-    def parameters(self) -> list[int]:
-        """Parameters of each layer."""
-        return [layer.n_parameters for layer in self._twin.description.layers]
+    def plug_parameters(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
+        """Wire the channels of source *name* to parameters; raises ValueError for what cannot be wired so."""
+        return self._claimed("parameter", name, plugs(name, n_channels, wires, [len(own) for own in self._parameters]))
 
-    @property
-    def inputs(self) -> list[int]:
-        """Inputs of each layer that has inputs of its own: in a cascade, the first."""
-        layers = self._twin.description.layers
-        return [layer.n_inputs for layer in (layers[:1] if self._cascaded else layers)]
+    def plug_inputs(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
+        """Wire the channels of source *name* to inputs (in a cascade, of the first layer); raises ValueError likewise."""
+        own = self._inputs[:1] if self._cascaded else self._inputs
+        return self._claimed("input", name, plugs(name, n_channels, wires, [len(inputs) for inputs in own]))
 
-    @property
-    def outputs(self) -> list[int]:
-        """Outputs of each layer."""
-        return [layer.n_outputs for layer in self._twin.description.layers]
+    def plug_outputs(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
+        """Wire the channels of meter *name* to outputs; raises ValueError likewise."""
+        widths = [layer.n_outputs for layer in self._twin.description.layers]
+        found = plugs(name, n_channels, wires, widths)
+        taken: set[int] = set()
+        for channel in (int(channel) + 1 for plug in found for channel in plug.channels):
+            if channel in taken:
+                raise ValueError(f"{name}: channel {channel} reads two outputs")
+            taken.add(channel)
+        return found
 
     def drive_parameters(self, plugs: Sequence[Plug], values: FloatArray, driven: BoolArray) -> None:
         """Put the *values* (channels,) of a source at its parameters, where the channel is *driven* (channels,)."""
@@ -152,14 +97,22 @@ class Apparatus:
     def _cascaded(self) -> bool:
         return self._twin.description.topology == "cascaded"
 
+    def _claimed(self, kind: str, name: str, found: tuple[Plug, ...]) -> tuple[Plug, ...]:
+        for plug in found:
+            for place in plug.places.tolist():
+                if (other := self._sources.get((kind, plug.layer, place))) is not None:
+                    raise ValueError(f"layer {plug.layer}, {kind} {place} is driven by {other} and by {name}")
+                self._sources[kind, plug.layer, place] = name
+        return found
+
     def _measure(self, layer: int) -> FloatArray:
         entrance = 0 if self._cascaded else layer
         own = self._twin.description.layers[layer]
         if own.one_sign and not self._lit[entrance].any():
             return np.zeros(own.n_outputs)
-        while self._unwritten:
-            changed = self._unwritten.pop()
+        for changed in sorted(self._unwritten):
             self._twin.write_parameters(changed, self._parameters[changed])
+        self._unwritten.clear()
         if entrance in self._unstaged:
             self._twin.load_inputs(entrance, self._inputs[entrance][np.newaxis])
             self._unstaged.remove(entrance)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers.emulator.apparatus import Wires
+from drivers.emulator.wires import Wires
 
 Name = Annotated[str, Field(min_length=1, pattern=r"^[\w-]+$")]
 

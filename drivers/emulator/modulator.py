@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from drivers.emulator.apparatus import Apparatus, plugs
+from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.grammar import whole_number
 from drivers.emulator.scpi import Commands
@@ -47,7 +47,7 @@ class Modulator(Source):
         self._sequence: list[int] = []
         self._position = 0
         self._apparatus = apparatus
-        self._plugs = plugs(spec.name, spec.channels, spec.wires, apparatus.inputs)
+        self._plugs = apparatus.plug_inputs(spec.name, spec.channels, spec.wires)
         apparatus.on_trigger.append(self._step)
 
     def commands(self) -> Commands:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from drivers.emulator.apparatus import Apparatus, plugs
+from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.faults import OF_METERS, ON_THE_WIRE, FaultKind
 from drivers.emulator.grammar import block, choice, number
@@ -64,7 +64,7 @@ class PowerMeter(ScpiInstrument):
         self._n_ports = spec.n_channels
         self._apparatus = apparatus
         self._troubles = troubles
-        self._plugs = plugs(spec.name, self._n_ports, spec.wires, apparatus.outputs)
+        self._plugs = apparatus.plug_outputs(spec.name, self._n_ports, spec.wires)
         self._last_w = np.zeros(self._n_ports, dtype=np.float32)
         self._in_watts = np.zeros(self._n_ports, dtype=np.bool_)
         self._wavelength_m = np.zeros(self._n_ports)

@@ -15,8 +15,8 @@ from drivers.emulator.instrument import InstrumentSpec
 from drivers.emulator.scpi import ScpiInstrument, channel_index
 from drivers.emulator.troubles import Troubles
 from drivers.emulator.witness import Witness
+from ffzero_lab.device import FloatArray
 
-FloatArray = NDArray[np.float64]
 ON_OFF = {"ON": 1, "OFF": 0, "1": 1, "0": 0}
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.emulator.apparatus import Apparatus, plugs
+from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.scpi import Commands
 from drivers.emulator.source import Source, SourceSpec
 from drivers.emulator.troubles import Troubles
@@ -32,7 +32,7 @@ class VoltageSource(Source):
     def __init__(self, spec: VoltageSourceSpec, apparatus: Apparatus, troubles: Troubles, witness: Witness) -> None:
         super().__init__(spec, f"FFzero,VSOURCE-{spec.channels},{spec.serial_number},1.0", troubles, witness)
         self._apparatus = apparatus
-        self._plugs = plugs(spec.name, spec.channels, spec.wires, apparatus.parameters)
+        self._plugs = apparatus.plug_parameters(spec.name, spec.channels, spec.wires)
 
     def commands(self) -> Commands:
         """Return the manual."""

@@ -56,7 +56,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Witnessed:
     """What a witness saw.
 
     Attributes
@@ -87,7 +87,7 @@ class Testimony:
         return {channel: output.value for channel, output in self.final().items() if output.on and output.value != 0.0}
 
 
-def testimony(path: Path) -> Testimony:
+def read_witness(path: Path) -> Witnessed:
     """Read what a witness wrote to *path*; a last line that is still being written is left out."""
     outputs: defaultdict[Channel, list[Output]] = defaultdict(list)
     refused: list[tuple[Channel, float]] = []
@@ -101,7 +101,7 @@ def testimony(path: Path) -> Testimony:
                 refused.append(((seen["instrument"], seen["channel"]), seen["value"]))
             case _:
                 faults.append(seen)
-    return Testimony(outputs, refused, faults)
+    return Witnessed(outputs, refused, faults)
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
