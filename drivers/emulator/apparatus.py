@@ -40,12 +40,12 @@ class Apparatus:
         return self._claimed("parameter", name, plugs(name, n_channels, wires, [len(own) for own in self._parameters]))
 
     def plug_inputs(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
-        """Wire the channels of source *name* to inputs (in a cascade, of the first layer); raises ValueError likewise."""
+        """Wire the channels of source *name* to inputs (in a cascade: of the first layer); raises ValueError too."""
         own = self._inputs[:1] if self._cascaded else self._inputs
         return self._claimed("input", name, plugs(name, n_channels, wires, [len(inputs) for inputs in own]))
 
     def plug_outputs(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
-        """Wire the channels of meter *name* to outputs; raises ValueError likewise."""
+        """Wire the channels of meter *name* to outputs; raises ValueError too."""
         widths = [layer.n_outputs for layer in self._twin.description.layers]
         found = plugs(name, n_channels, wires, widths)
         taken: set[int] = set()

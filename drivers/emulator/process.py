@@ -25,18 +25,20 @@ class EmulationProcess:
     def __init__(self, spec: EmulationSpec, folder: Path) -> None:
         file = folder / "emulation.json"
         file.write_text(spec.model_dump_json(), encoding="utf-8")
+        self._complaints = folder / "emulation.err"
         path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "drivers.emulator", str(file), "--until-stdin-closes"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
-            text=True,
-        )
+        with self._complaints.open("w", encoding="utf-8") as complaints:  # a file, since nobody empties a pipe
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "drivers.emulator", str(file), "--until-stdin-closes"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env={**os.environ, "PYTHONPATH": path},
+                text=True,
+            )
         line = "" if self._process.stdout is None else self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the emulation did not start: {self._process.communicate()[1]}")
+            raise RuntimeError(f"the emulation did not start: {self._ended()}")
         self.addresses: Mapping[str, tuple[str, int]] = {
             name: (instrument["host"], instrument["port"])
             for name, instrument in json.loads(line)["instruments"].items()
@@ -50,13 +52,17 @@ class EmulationProcess:
     def kill(self) -> None:
         """End it as a power cut would."""
         self._process.kill()
-        self._process.communicate()
+        self._ended()
 
     def close(self) -> str:
-        """Ask it to end; returns what it wrote to its standard error."""
+        """Ask it to end; returns what it wrote to its standard error: nothing, when all is well."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-        return self._process.communicate(timeout=END_S)[1]
+        return self._ended()
+
+    def _ended(self) -> str:
+        self._process.communicate(timeout=END_S)
+        return self._complaints.read_text(encoding="utf-8")
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from drivers.emulator.station import Station
 HOST = "127.0.0.1"
 LONGEST_MESSAGE = 4 * 2**20
 """Bytes of the input buffer: a few thousand patterns of 64 values."""
-POLL_S = 0.02
+POLL_S = 0.005
 """How often the thread that accepts clients looks whether it shall end."""
 
 

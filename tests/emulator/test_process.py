@@ -94,6 +94,7 @@ def test_a_test_can_start_it_kill_it_and_ask_its_witness(tmp_path: Path, specify
     assert read_witness(tmp_path / "witness.jsonl").left_on() == {("heaters", 3): 4.0}
     with EmulationProcess(spec, tmp_path) as process:
         assert ask(process.addresses["heaters"], "*ESR?;:SOUR3:VOLT?") == "128;0.0"
+        assert process.close() == ""
     assert read_witness(tmp_path / "witness.jsonl").left_on() == {}
 
 
