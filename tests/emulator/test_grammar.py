@@ -52,7 +52,16 @@ def test_a_spelling_with_one_character_changed_is_understood_only_if_it_is_a_spe
 
 
 @pytest.mark.parametrize(
-    "header", [":SENS:POWE:WAV?", ":SEN:POW:WAV?", ":SENS:POW:WAVE?", "SENS:POW:WAV?", ":SENS:POW:WAV"]
+    "header",
+    [
+        ":SENS:POWE:WAV?",
+        ":SEN:POW:WAV?",
+        ":SENS:POW:WAVE?",
+        ":ſENS:POW:WAV?",
+        ":SENS١:POW:WAV?",
+        "SENS:POW:WAV?",
+        ":SENS:POW:WAV",
+    ],
 )
 def test_what_is_neither_the_short_nor_the_long_form_is_another_command(header: str):
     assert Pattern(":SENSe[n]:POWer:WAVelength[:ALL]?").match(header) is None

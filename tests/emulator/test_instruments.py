@@ -211,9 +211,9 @@ def test_after_an_error_of_execution_the_message_goes_on_after_one_of_grammar_it
     assert said(source, ":SOUR1:VOLT?") == "2.0"
 
 
-def lit(**options: Any) -> tuple[Apparatus, Modulator, PowerMeter]:
+def lit(leak: float = 0.0, **options: Any) -> tuple[Apparatus, Modulator, PowerMeter]:
     """Two ports, one of them lit, in front of a meter of four; both outputs see light."""
-    behind = apparatus()
+    behind = apparatus(modulators={"leak": leak})
     heater = VoltageSource(VoltageSourceSpec(name="h", channels=4), behind, quiet("h"), UNSEEN)
     said(heater, ":SOUR1:VOLT 0.7;:OUTP ON")
     source = modulators(behind)
@@ -241,6 +241,7 @@ def test_blocks_of_the_meter_are_little_endian_floats_in_watt_and_pairs_of_slot_
 def test_single_readings_are_in_the_unit_of_their_port():
     _, _, instrument = lit(watts_per_unit=1e-3)
     watts = floats(instrument.answer(b":READ:POW:ALL?"))
+    assert sum(watts) == pytest.approx(0.36e-3, rel=1e-6)
     said(instrument, ":SENS1:POW:UNIT W")
     assert np.float32(said(instrument, ":READ1:POW?")) == np.float32(watts[0])
     assert float(said(instrument, ":READ2:POW?")) == pytest.approx(10 * np.log10(watts[1] / 1e-3), rel=1e-8)
@@ -292,8 +293,10 @@ def test_a_sequence_is_stepped_by_the_meter_it_is_wired_to():
     assert said(source, ":MEM:SEQ:POS?") == "1"
 
 
-def test_without_light_every_reading_is_dark():
-    _, source, instrument = lit(unit="W")
+def test_without_light_every_reading_is_dark_however_badly_the_modulators_close():
+    _, source, instrument = lit(leak=0.01, unit="W")
+    said(source, ":SOUR:AMPL:LIST 0,0")
+    assert min(floats(instrument.answer(b":READ:POW:ALL?"))[:2]) > 0.0
     said(source, ":OUTP OFF")
     assert floats(instrument.answer(b":READ:POW:ALL?")) == [0.0] * 4
 
