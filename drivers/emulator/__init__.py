@@ -1,0 +1,27 @@
+"""The emulator: a twin served as instruments, through their own protocols over real sockets, with planned faults."""
+
+from drivers.emulator.emulation import AnyInstrumentSpec, Emulation, EmulationSpec
+from drivers.emulator.faults import Fault, FaultKind, FaultPlan
+from drivers.emulator.modulator import ModulatorSpec
+from drivers.emulator.power_meter import PowerMeterSpec
+from drivers.emulator.process import EmulationProcess
+from drivers.emulator.voltage_source import VoltageSourceSpec
+from drivers.emulator.wires import Wires
+from drivers.emulator.witness import Output, Witnessed, read_witness
+
+__all__ = [
+    "AnyInstrumentSpec",
+    "Emulation",
+    "EmulationProcess",
+    "EmulationSpec",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "ModulatorSpec",
+    "Output",
+    "PowerMeterSpec",
+    "VoltageSourceSpec",
+    "Wires",
+    "Witnessed",
+    "read_witness",
+]

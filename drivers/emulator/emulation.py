@@ -1,0 +1,124 @@
+"""A whole emulated bench from plain data: one twin, its instruments at their ports, faults, and a witness."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drivers.emulator.apparatus import Apparatus
+from drivers.emulator.faults import FaultPlan
+from drivers.emulator.instrument import Instrument
+from drivers.emulator.modulator import Modulator, ModulatorSpec
+from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
+from drivers.emulator.server import TcpServer
+from drivers.emulator.station import Station
+from drivers.emulator.troubles import Troubles
+from drivers.emulator.voltage_source import VoltageSource, VoltageSourceSpec
+from drivers.emulator.witness import Witness
+from ffzero_lab.device import Device, Driver
+
+AnyInstrumentSpec = Annotated[VoltageSourceSpec | ModulatorSpec | PowerMeterSpec, Field(discriminator="kind")]
+DRIVER_GROUP = "ffzero_lab.drivers"
+
+
+class EmulationSpec(BaseModel):
+    """Everything that one emulator process serves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    twin: str = "twin.photonic"
+    """Twin behind the instruments, as an installed driver's name or ``module:Class``."""
+    options: dict[str, Any] = {}
+    """Configuration of that twin."""
+    instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
+    """The instruments, each with a ``kind`` of its own: voltage-source, modulator or power-meter."""
+    faults: FaultPlan = FaultPlan()
+    """What goes wrong."""
+    witness: Path | None = None
+    """File to which everything that reaches an output is appended."""
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        by_name = {instrument.name: instrument for instrument in self.instruments}
+        if len(by_name) < len(self.instruments):
+            raise ValueError(f"instruments must have names of their own, not {[i.name for i in self.instruments]}")
+        for fault in self.faults.faults:
+            if fault.instrument not in by_name:
+                raise ValueError(f"fault {fault.kind!r}: {fault.instrument!r} is none of {', '.join(by_name)}")
+            instrument = by_name[fault.instrument]
+            if fault.kind not in instrument.breaks_by:
+                raise ValueError(f"fault {fault.kind!r} cannot happen to a {instrument.kind}")
+            if fault.channel is not None and fault.channel > instrument.n_channels:
+                raise ValueError(
+                    f"fault {fault.kind!r}: channel {fault.channel} of {fault.instrument} is none of 1 to "
+                    f"{instrument.n_channels}"
+                )
+        for modulator in self.instruments:
+            meters = [meter.name for meter in self.instruments if meter.kind == "power-meter"]
+            if modulator.kind == "modulator" and modulator.trigger not in (None, *meters):
+                raise ValueError(f"{modulator.name}: trigger {modulator.trigger!r} is none of {', '.join(meters)}")
+        return self
+
+
+class Emulation:
+    """The instruments of *spec*, switched on and listening until ``close``."""
+
+    def __init__(self, spec: EmulationSpec) -> None:
+        self._apparatus = Apparatus(_twin(spec.twin, spec.options))
+        self._witness = Witness(spec.witness)
+        self._servers: dict[str, TcpServer] = {}
+        try:
+            stations = [(one, self._station(one, spec.faults)) for one in spec.instruments]
+            for one, station in stations:
+                station.power_up()
+                self._servers[one.name] = TcpServer(station, one.port)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def addresses(self) -> Mapping[str, tuple[str, int]]:
+        """Host and port of each instrument by its name."""
+        return {name: server.address for name, server in self._servers.items()}
+
+    def close(self) -> None:
+        """Cut all connections and end; what stood at the outputs is as it was."""
+        for server in self._servers.values():
+            server.close()
+        self._witness.close()
+        self._apparatus.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _station(self, spec: AnyInstrumentSpec, plan: FaultPlan) -> Station:
+        troubles = Troubles(spec.name, plan, self._witness)
+        return Station(self._instrument(spec, troubles), troubles, self._apparatus.lock)
+
+    def _instrument(self, spec: AnyInstrumentSpec, troubles: Troubles) -> Instrument:
+        match spec:
+            case VoltageSourceSpec():
+                return VoltageSource(spec, self._apparatus, troubles, self._witness)
+            case ModulatorSpec():
+                return Modulator(spec, self._apparatus, troubles, self._witness)
+            case PowerMeterSpec():
+                return PowerMeter(spec, self._apparatus, troubles)
+
+
+def _twin(name: str, options: Mapping[str, Any]) -> Device:
+    """Open the twin *name*; raises ValueError for one that there is not."""
+    installed = {entry.name: entry for entry in entry_points(group=DRIVER_GROUP)}
+    if name in installed:
+        driver: Driver = installed[name].load()
+    elif ":" in name:
+        module, _, attribute = name.partition(":")
+        driver = getattr(import_module(module), attribute)
+    else:
+        raise ValueError(f"twin {name!r} is none of {', '.join(sorted(installed))} and no module:Class")
+    return driver.open(driver.Config.model_validate(dict(options)), None)
