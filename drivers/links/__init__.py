@@ -13,7 +13,7 @@ from drivers.links.parsers import quantity
 from drivers.links.patience import Patience
 from drivers.links.replies import Block, Lines, Numbers, Reply, Text
 from drivers.links.serial_port import SerialTransport
-from drivers.links.transport import Transport
+from drivers.links.transport import Stream, Transport
 from drivers.links.visa import VisaTransport
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Reply",
     "ReplyRefused",
     "SerialTransport",
+    "Stream",
     "Text",
     "Transport",
     "VisaTransport",

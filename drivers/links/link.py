@@ -31,7 +31,7 @@ class Link:
     Parameters
     ----------
     transport
-        The wire; the link opens and closes it.
+        The way to the instrument; the link opens and closes it.
     clock
         Deadlines and pauses are measured on it.
     owner
@@ -69,10 +69,9 @@ class Link:
         self._identify = identify
         self._patience = patience
         self._on_recovery = on_recovery
-        self._wire = Wire(transport, clock, owner, unasked, log)
+        self._wire = Wire(transport.resource, clock, owner, unasked, log)
         self._lock = threading.RLock()
         self._is_open = False
-        self._connected = False
         self._tainted = True
         self._restorer: int | None = None
         self._identity: str | None = None
@@ -125,7 +124,7 @@ class Link:
         deadline_s = self._patience.deadline_s if deadline_s is None else deadline_s
         if not 0.0 < deadline_s < math.inf:
             raise ValueError(f"deadline_s = {deadline_s}: give a finite number above 0")
-        if not self._lock.acquire(timeout=deadline_s):
+        if not (self._lock.acquire(blocking=False) or self._lock.acquire(timeout=deadline_s)):
             what = f"the link was busy with another exchange of {self.owner} for the whole deadline"
             raise ExchangeTimeout(what, resource=self.resource, command=message, elapsed_s=deadline_s)
         try:
@@ -134,11 +133,11 @@ class Link:
                 fault.is_final = True
                 raise fault
             if self._restorer is not None:
-                return self._carried(message, reply, deadline_s)
+                return self._wire.exchange(message, reply, deadline_s)
             if self._tainted:
                 self._restore()
             self._tainted = True  # until it has ended well: no way out of here can forget it
-            value = self._carried(message, reply, deadline_s)
+            value = self._wire.exchange(message, reply, deadline_s)
             self._tainted = False
             return value
         finally:
@@ -158,7 +157,7 @@ class Link:
     def close(self) -> None:
         """Release the resource; calling it again does nothing. Outputs stay as they are: park before."""
         with self._lock:
-            self._is_open = self._connected = False
+            self._is_open = self._wire.is_connected = False
             self._tainted = True
             self._identity = None
             try:
@@ -174,13 +173,6 @@ class Link:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _carried(self, message: bytes, reply: Reply[T], deadline_s: float) -> T:
-        try:
-            return self._wire.exchange(message, reply, deadline_s)
-        except ConnectionLost:
-            self._connected = False
-            raise
 
     def _restore(self) -> None:
         """Bring the link into a known state, in a bounded number of attempts."""
@@ -205,25 +197,24 @@ class Link:
 
     def _connect(self) -> None:
         """Make a connection on which nothing is on its way."""
-        if self._connected and not self._transport.closing_discards:
+        if self._wire.is_connected and not self._wire.stream.closing_discards:
             return
-        self._connected = False
+        self._wire.is_connected = False
         began_s = self._clock.now_s()
         try:
             self._transport.close()
-            self._transport.open(self._patience.connect_s)
+            self._wire.connect(self._transport.open(self._patience.connect_s))
         except OSError as error:
             what = f"no connection: {error}; is the instrument on, and the address right?"
             elapsed_s = self._clock.now_s() - began_s
             raise ConnectionLost(what, resource=self.resource, elapsed_s=elapsed_s) from error
-        self._connected = True
 
     def _verify(self) -> None:
         """Make sure that the expected instrument answers, and in step."""
-        if not self._transport.closing_discards:
+        if not self._wire.stream.closing_discards:
             self._drain()
         identity = self._identify(self)
-        if not self._transport.closing_discards and (late := self._drain()):
+        if not self._wire.stream.closing_discards and (late := self._drain()):
             raise ReplyRefused("it still talks after its identity", resource=self.resource, received=late)
         if self._identity not in (None, identity):
             what = f"{identity!r} answers where {self._identity!r} did; connect that one again, or open the link anew"
@@ -231,8 +222,4 @@ class Link:
         self._identity = identity
 
     def _drain(self) -> bytes:
-        try:
-            return self._wire.drain(self._patience.quiet_s, self._patience.connect_s)
-        except ConnectionLost:
-            self._connected = False
-            raise
+        return self._wire.drain(self._patience.quiet_s, self._patience.connect_s)

@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 
 class SerialTransport:
-    """The serial port *port*, such as ``/dev/ttyUSB0``, taken exclusively.
-
-    Closing and opening it would not discard a reply on its way (and resets some boards, by their DTR line), so the link
-    recovers by waiting for silence.
-    """
-
-    closing_discards = False
+    """The serial port *port*, such as ``/dev/ttyUSB0``, taken exclusively."""
 
     def __init__(
         self,
@@ -34,12 +28,12 @@ class SerialTransport:
         self._stop_bits = stop_bits
         self._port: Serial | None = None
 
-    def open(self, wait_s: float) -> None:
-        """Open the port; *wait_s* is not needed."""
+    def open(self, wait_s: float) -> "SerialStream":
+        """Open the port, without waiting; raises OSError when it is not there or in use."""
         from serial import Serial  # importing the drivers must not import it
 
         del wait_s
-        # no timeouts: changing them sets up the port again, and a read would wait for its whole length
+        # no time-outs: to change them sets up the port again, and a read would wait for its whole length
         self._port = Serial(
             self.resource,
             baudrate=self._baud,
@@ -49,23 +43,32 @@ class SerialTransport:
             write_timeout=0,
             exclusive=True,
         )
-        self._readable = readable(self._port.fileno())
-        self._writable = writable(self._port.fileno())
-
-    def send(self, message: bytes, wait_s: float) -> int:
-        """Send the beginning of *message*; raises OSError when the port is gone."""
-        if self._port is None:
-            raise OSError("the port is not open")
-        return (self._port.write(message) or 0) if self._writable(1e3 * wait_s) else 0
-
-    def receive(self, most: int, wait_s: float) -> bytes:
-        """Receive up to *most* bytes; raises OSError when the port is gone."""
-        if self._port is None:
-            raise OSError("the port is not open")
-        return self._port.read(most) if self._readable(1e3 * wait_s) else b""
+        return SerialStream(self._port)
 
     def close(self) -> None:
         """Release the port."""
         port, self._port = self._port, None
         if port is not None:
             port.close()
+
+
+class SerialStream:
+    """Moves bytes over *port*, which somebody else opened and will close.
+
+    Closing and opening would not discard a reply on its way (and resets some boards, by their DTR line).
+    """
+
+    closing_discards = False
+
+    def __init__(self, port: "Serial") -> None:
+        self._port = port
+        self._readable = readable(port.fileno())
+        self._writable = writable(port.fileno())
+
+    def send(self, message: bytes, wait_s: float) -> int:
+        """Send the beginning of *message*; see :class:`~drivers.links.Stream`."""
+        return (self._port.write(message) or 0) if self._writable(1e3 * wait_s) else 0
+
+    def receive(self, most: int, wait_s: float) -> bytes:
+        """Receive up to *most* bytes; see :class:`~drivers.links.Stream`."""
+        return self._port.read(most) if self._readable(1e3 * wait_s) else b""

@@ -3,26 +3,15 @@
 from typing import Protocol
 
 
-class Transport(Protocol):
-    """Moves bytes and knows no message. Raises OSError, at once, when the connection broke or the other side closed it.
-
-    Attributes
-    ----------
-    resource
-        The address, as in the bench file and in messages.
-    closing_discards
-        Whether closing and opening again throws away what is still on its way (a TCP connection, a device clear); where
-        it does not (a serial port), the link waits for silence instead.
-    """
+class Stream(Protocol):
+    """An open connection. It moves bytes and knows no message; raises OSError, at once, when the connection broke."""
 
     @property
-    def resource(self) -> str: ...  # noqa: D102
+    def closing_discards(self) -> bool:
+        """Whether closing and opening again throws away what is on its way (a TCP connection, a device clear).
 
-    @property
-    def closing_discards(self) -> bool: ...  # noqa: D102
-
-    def open(self, wait_s: float) -> None:
-        """Connect within about *wait_s* seconds."""
+        Where it does not (a serial port), the link waits for silence instead.
+        """
         ...
 
     def send(self, message: bytes, wait_s: float) -> int:
@@ -31,6 +20,19 @@ class Transport(Protocol):
 
     def receive(self, most: int, wait_s: float) -> bytes:
         """Return 1 to *most* bytes as soon as there are any; none when nothing came in *wait_s* seconds."""
+        ...
+
+
+class Transport(Protocol):
+    """Opens and closes the way to one resource."""
+
+    @property
+    def resource(self) -> str:
+        """Return the address, as in the bench file and in messages."""
+        ...
+
+    def open(self, wait_s: float) -> Stream:
+        """Connect within about *wait_s* seconds; raises OSError where it cannot."""
         ...
 
     def close(self) -> None:

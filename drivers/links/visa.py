@@ -5,8 +5,8 @@ import socket
 import warnings
 from typing import TYPE_CHECKING
 
-from drivers.links.message_path import MessagePath
-from drivers.links.socket_path import SocketPath
+from drivers.links.message_stream import MessageStream
+from drivers.links.socket_stream import SocketStream
 
 if TYPE_CHECKING:
     from pyvisa.resources import MessageBasedResource
@@ -28,12 +28,10 @@ class VisaTransport:
 
     def __init__(self, resource: str, visa_library: str = "@py") -> None:
         self.resource = resource
-        self.closing_discards = True
         self._visa_library = visa_library
         self._session: MessageBasedResource | None = None
-        self._path: SocketPath | MessagePath | None = None
 
-    def open(self, wait_s: float) -> None:
+    def open(self, wait_s: float) -> SocketStream | MessageStream:
         """Open the session; raises OSError when nothing answers there, or there is no such resource."""
         import pyvisa  # importing the drivers must not import it
         from pyvisa.resources import MessageBasedResource
@@ -50,40 +48,21 @@ class VisaTransport:
             raise ConnectionError("this resource exchanges no messages")
         self._session = session
         try:
-            self._path = self._best_path(session)
+            connection = raw_socket(session)
+            return MessageStream(session) if connection is None else SocketStream(connection)
         except BaseException:
             self.close()
             raise
 
-    def send(self, message: bytes, wait_s: float) -> int:
-        """Send the beginning of *message*; raises OSError when the connection broke."""
-        if self._path is None:
-            raise OSError("the session is not open")
-        return self._path.send(message, wait_s)
-
-    def receive(self, most: int, wait_s: float) -> bytes:
-        """Receive up to *most* bytes; raises OSError when the connection broke."""
-        if self._path is None:
-            raise OSError("the session is not open")
-        return self._path.receive(most, wait_s)
-
     def close(self) -> None:
         """Release the session."""
-        session, self._session, self._path = self._session, None, None
+        session, self._session = self._session, None
         if session is None:
             return
         try:
             session.close()
         except Exception as error:  # noqa: BLE001 - the session is given up whatever its library says
             warnings.warn(f"{self.resource}: closing failed: {error}", RuntimeWarning, stacklevel=2)
-
-    def _best_path(self, session: "MessageBasedResource") -> SocketPath | MessagePath:
-        connection = raw_socket(session)
-        if connection is not None:
-            return SocketPath(connection)
-        path = MessagePath(session)
-        self.closing_discards = path.clear()
-        return path
 
 
 def raw_socket(session: "MessageBasedResource") -> socket.socket | None:

@@ -1,4 +1,4 @@
-"""One exchange on an open transport: total deadline, nothing unasked, a complete reply and no more than that."""
+"""One exchange on an open connection: total deadline, nothing unasked, a complete reply and no more than that."""
 
 import warnings
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import TypeVar
 from drivers.links.errors import ConnectionLost, ExchangeTimeout, LinkFault, ReplyRefused
 from drivers.links.log import Exchange
 from drivers.links.replies import Reply
-from drivers.links.transport import Transport
+from drivers.links.transport import Stream
 from ffzero_lab.device import Clock
 
 T = TypeVar("T")
@@ -20,21 +20,37 @@ class _Overdue(Exception):
 
 
 class Wire:
-    """Carries out exchanges, one after the other; knows neither locks nor recovery nor retries."""
+    """Carries out exchanges, one after the other; knows neither locks nor recovery nor retries.
+
+    Attributes
+    ----------
+    stream
+        The connection.
+    is_connected
+        Whether there is one, as far as is known.
+    """
+
+    stream: Stream
+    is_connected = False
 
     def __init__(
         self,
-        transport: Transport,
+        resource: str,
         clock: Clock,
         owner: str,
         unasked: Reply[object] | None,
         log: Callable[[Exchange], None] | None,
     ) -> None:
-        self._transport = transport
+        self._resource = resource
         self._clock = clock
         self._owner = owner
         self._unasked = unasked
         self._log = log
+
+    def connect(self, stream: Stream) -> None:
+        """Exchange over *stream* from now on."""
+        self.stream = stream
+        self.is_connected = True
 
     def exchange(self, message: bytes, reply: Reply[T], deadline_s: float) -> T:
         """Send *message* and return what the *reply* says.
@@ -46,14 +62,14 @@ class Wire:
         ReplyRefused
             When bytes had come that nobody asked for, and when the reply is too long or not what *reply* reads.
         ConnectionLost
-            When the transport broke.
+            When the connection broke.
         """
         began_s = self._clock.now_s()
         until_s = began_s + deadline_s
         received = bytearray()
         fault: BaseException | None = None
         try:
-            waiting = self._transport.receive(_CHUNK_BYTES, 0.0)
+            waiting = self.stream.receive(_CHUNK_BYTES, 0.0)
             if waiting:
                 received += waiting
                 self._heed(received, until_s)
@@ -75,12 +91,12 @@ class Wire:
     def drain(self, quiet_s: float, limit_s: float) -> bytes:
         """Discard what comes until nothing came for *quiet_s* seconds, and return it.
 
-        Raises ReplyRefused when there is no silence within *limit_s* seconds, ConnectionLost when the transport broke.
+        Raises ReplyRefused when there is no silence within *limit_s* seconds, ConnectionLost when the connection broke.
         """
         began_s = self._clock.now_s()
         drained = bytearray()
         try:
-            while chunk := self._transport.receive(_CHUNK_BYTES, quiet_s):
+            while chunk := self.stream.receive(_CHUNK_BYTES, quiet_s):
                 drained = (drained + chunk)[-_CHUNK_BYTES:]
                 if not self._clock.now_s() - began_s < limit_s:
                     raise ValueError("it does not fall silent; is something else sending on this line?")
@@ -93,14 +109,14 @@ class Wire:
 
     def _send(self, message: bytes, until_s: float) -> None:
         while message:
-            message = message[self._transport.send(message, self._left_s(until_s)) :]
+            message = message[self.stream.send(message, self._left_s(until_s)) :]
 
     def _receive(self, received: bytearray, reply: Reply[T], until_s: float) -> int:
         while (end := reply.end(received)) is None:
             room = reply.limit_bytes - len(received)
             if room <= 0:
                 raise ValueError(f"no end of the reply within {reply.limit_bytes} bytes")
-            received += self._transport.receive(room, self._left_s(until_s))
+            received += self.stream.receive(room, self._left_s(until_s))
         return end
 
     def _heed(self, received: bytearray, until_s: float) -> None:
@@ -111,7 +127,7 @@ class Wire:
             while (end := self._unasked.end(received)) is None:
                 if len(received) >= self._unasked.limit_bytes:
                     raise ValueError("something unasked that does not end")
-                received += self._transport.receive(_CHUNK_BYTES, self._left_s(until_s))
+                received += self.stream.receive(_CHUNK_BYTES, self._left_s(until_s))
             message = bytes(received[:end])
             self._unasked.read(message)
             del received[:end]
@@ -133,6 +149,7 @@ class Wire:
                 f"not done within {deadline_s:.3f} s; is the instrument on, and the deadline enough?",
             )
         elif isinstance(error, OSError):
+            self.is_connected = False
             kind, what = ConnectionLost, f"the connection broke: {error}"
         elif isinstance(error, ValueError):
             kind, what = ReplyRefused, f"reply refused: {error}"
@@ -140,14 +157,14 @@ class Wire:
             return error
         return kind(
             what,
-            resource=self._transport.resource,
+            resource=self._resource,
             command=message,
             received=received,
             elapsed_s=self._clock.now_s() - began_s,
         )
 
     def _note(self, message: bytes, received: bytes, began_s: float, fault: BaseException | None) -> None:
-        resource = self._transport.resource
+        resource = self._resource
         elapsed_s = self._clock.now_s() - began_s
         told = None if fault is None else f"{type(fault).__name__}: {fault}"
         exchange = Exchange(resource, self._owner, began_s, elapsed_s, message, received, told)

@@ -18,7 +18,7 @@ Answer = list[tuple[float, bytes]]
 
 
 class Instrument:
-    """A transport with an instrument at its other end.
+    """A transport and its stream, with an instrument at its other end.
 
     It answers the identity by itself; *answer* says what comes upon any other message. A ``stalled`` one takes nothing.
     """
@@ -49,13 +49,14 @@ class Instrument:
             self._count += 1
             heapq.heappush(self._coming, (self.clock.now_s() + delay_s, self._count, content))
 
-    def open(self, wait_s: float) -> None:
+    def open(self, wait_s: float) -> "Instrument":
         self.opened += 1
         if self.refusals:
             self.refusals -= 1
             raise ConnectionRefusedError("nobody listens")
         if self.closing_discards:
             self._coming.clear()
+        return self
 
     def send(self, message: bytes, wait_s: float) -> int:
         if self.stalled:

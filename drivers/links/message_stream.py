@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class MessagePath:
+class MessageStream:
     """Moves bytes through *session*, which somebody else opened and will close.
 
     The time-out of each call is set to what is left of the deadline. USB, GPIB and LAN instruments are not read before
@@ -29,31 +29,17 @@ class MessagePath:
             self._set(ResourceAttribute.termchar, ord("\n"), "replies may wait for the deadline")
             self._set(ResourceAttribute.termchar_enabled, True, "replies may wait for the deadline")
             self._set(ResourceAttribute.tcpip_nodelay, True, "a write and a query may cost 40 ms")
+        self.closing_discards = self._is_socket or self._clear()
 
     def send(self, message: bytes, wait_s: float) -> int:
-        """Write *message*; see :class:`~drivers.links.Transport`."""
+        """Write *message*; see :class:`~drivers.links.Stream`."""
         return self._within(wait_s, lambda: self._session.visalib.write(self._session.session, message)[0], 0)
 
     def receive(self, most: int, wait_s: float) -> bytes:
-        """Read up to *most* bytes; see :class:`~drivers.links.Transport`."""
+        """Read up to *most* bytes; see :class:`~drivers.links.Stream`."""
         if not wait_s > 0.0 and not self._is_socket:
             return b""
         return self._within(wait_s, lambda: bytes(self._session.visalib.read(self._session.session, most)[0]), b"")
-
-    def clear(self) -> bool:
-        """Clear the device, so that no reply is on its way; returns whether nothing can be on its way any more."""
-        from pyvisa.constants import StatusCode
-        from pyvisa.errors import VisaIOError
-
-        if self._is_socket:
-            return True
-        try:
-            self._session.clear()
-        except VisaIOError as error:
-            if error.error_code == StatusCode.error_nonsupported_operation:
-                return False
-            raise ConnectionError(str(error)) from error
-        return True
 
     def _within(self, wait_s: float, call: Callable[[], T], nothing: T) -> T:
         """Return what *call* returns, or *nothing* when it timed out; raises OSError for everything else."""
@@ -71,6 +57,19 @@ class MessagePath:
             raise
         except Exception as error:  # the protocols of pyvisa-py raise whatever they meet
             raise ConnectionError(f"{type(error).__name__}: {error}") from error
+
+    def _clear(self) -> bool:
+        """Clear the device and return whether it could be: then no reply is on its way."""
+        from pyvisa.constants import StatusCode
+        from pyvisa.errors import VisaIOError
+
+        try:
+            self._session.clear()
+        except VisaIOError as error:
+            if error.error_code == StatusCode.error_nonsupported_operation:
+                return False
+            raise ConnectionError(str(error)) from error
+        return True
 
     def _set(self, attribute: "ResourceAttribute", value: int, otherwise: str) -> None:
         try:
