@@ -49,7 +49,7 @@ def content(reply: bytes, terminator: bytes) -> bytes:
     return reply[:end]
 
 
-def block_end(received: bytes | bytearray, terminator: bytes = b"\n") -> int | None:
+def block_end(received: bytes, terminator: bytes = b"\n") -> int | None:
     """Return the length of the IEEE-488.2 definite-length block that begins *received*, None while more is needed.
 
     The form is ``#``, one digit n, n digits that give the length, so many bytes, terminator (IEEE 488.2-1992, 8.7.9).
@@ -59,10 +59,10 @@ def block_end(received: bytes | bytearray, terminator: bytes = b"\n") -> int | N
         return None
     if received[:1] != b"#":
         raise ValueError("a definite-length block begins with #")
-    digits = bytes(received[1:2])
+    digits = received[1:2]
     if digits and digits not in b"123456789":
         raise ValueError(f"a definite-length block says how long it is, this one begins with #{digits!r}")
-    length = bytes(received[2 : 2 + int(digits or b"1")])
+    length = received[2 : 2 + int(digits or b"1")]
     if length and not length.isdigit():
         raise ValueError(f"the length of the block is not a number: {length!r}")
     if not digits or len(length) < int(digits):

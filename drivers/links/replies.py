@@ -20,7 +20,7 @@ class Reply(Protocol[T_co]):
         """Return the greatest length of a reply; what goes on longer is refused."""
         ...
 
-    def end(self, received: bytearray) -> int | None:
+    def end(self, received: bytes) -> int | None:
         """Return the length of the reply that begins *received*, None while more is needed.
 
         Raises ValueError as soon as it cannot become a reply any more.
@@ -38,7 +38,7 @@ class Nothing:
 
     limit_bytes: int = 0
 
-    def end(self, received: bytearray) -> int:
+    def end(self, received: bytes) -> int:
         """Return 0: nothing has to come."""
         del received
         return 0
@@ -53,7 +53,7 @@ class _Line:
 
     terminator: bytes
 
-    def end(self, received: bytearray) -> int | None:
+    def end(self, received: bytes) -> int | None:
         """Return the length of the line, None while the terminator is missing."""
         place = received.find(self.terminator)
         return None if place < 0 else place + len(self.terminator)
@@ -102,7 +102,7 @@ class Block:
         if self.count < 1 or self.number[:1] not in ("<", ">") or self.number[1:] not in NUMBER_TYPES:
             raise ValueError(f"{self}: count is 1 or more, number < or > and one of {', '.join(NUMBER_TYPES)}")
 
-    def end(self, received: bytearray) -> int | None:
+    def end(self, received: bytes) -> int | None:
         """Return the length that the head of the block announces; raises ValueError if it exceeds the limit."""
         end = block_end(received, self.terminator)
         if end is not None and end > self.limit_bytes:
@@ -122,11 +122,11 @@ class Lines:
     terminator: bytes = b"\n"
     limit_bytes: int = LIMIT_BYTES
 
-    def end(self, received: bytearray) -> int | None:
+    def end(self, received: bytes) -> int | None:
         """Return the length up to the end of the last line; raises ValueError for a line that is not ASCII."""
         begin = 0
         while (place := received.find(self.terminator, begin)) >= 0:
-            line = printable(bytes(received[begin:place]))
+            line = printable(received[begin:place])
             begin = place + len(self.terminator)
             if self.is_last(line):
                 return begin

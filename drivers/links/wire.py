@@ -66,27 +66,31 @@ class Wire:
         """
         began_s = self._clock.now_s()
         until_s = began_s + deadline_s
-        received = bytearray()
+        received = b""
         fault: BaseException | None = None
         try:
-            waiting = self.stream.receive(_CHUNK_BYTES, 0.0)
-            if waiting:
-                received += waiting
-                self._heed(received, until_s)
-            self._send(message, until_s)
-            end = self._receive(received, reply, until_s)
-            if end == len(received):
-                return reply.read(bytes(received))
-            self._heed(received[end:], until_s)
-            return reply.read(bytes(received[:end]))
+            received = self.stream.receive(_CHUNK_BYTES, 0.0)
+            if received:
+                received = self._heed(received, until_s)
+            rest = message
+            while rest:
+                rest = rest[self.stream.send(rest, self._left_s(until_s)) :]
+            while (end := reply.end(received)) is None:
+                room = reply.limit_bytes - len(received)
+                if room <= 0:
+                    raise ValueError(f"no end of the reply within {reply.limit_bytes} bytes")
+                received += self.stream.receive(room, self._left_s(until_s))
+            if end != len(received):
+                self._heed(received[end:], until_s)
+            return reply.read(received[:end])
         except BaseException as error:
-            fault = self._explained(error, message, bytes(received), began_s, deadline_s)
+            fault = self._explained(error, message, received, began_s, deadline_s)
             if fault is error:
                 raise
             raise fault from error
         finally:
             if self._log is not None:
-                self._note(message, bytes(received), began_s, fault)
+                self._note(message, received, began_s, fault)
 
     def drain(self, quiet_s: float, limit_s: float) -> bytes:
         """Discard what comes until nothing came for *quiet_s* seconds, and return it.
@@ -107,20 +111,8 @@ class Wire:
             self._note(b"", bytes(drained), began_s, None)
         return bytes(drained)
 
-    def _send(self, message: bytes, until_s: float) -> None:
-        while message:
-            message = message[self.stream.send(message, self._left_s(until_s)) :]
-
-    def _receive(self, received: bytearray, reply: Reply[T], until_s: float) -> int:
-        while (end := reply.end(received)) is None:
-            room = reply.limit_bytes - len(received)
-            if room <= 0:
-                raise ValueError(f"no end of the reply within {reply.limit_bytes} bytes")
-            received += self.stream.receive(room, self._left_s(until_s))
-        return end
-
-    def _heed(self, received: bytearray, until_s: float) -> None:
-        """Take in what came unasked; without a form for it, it can only be a reply that came late, or two at once."""
+    def _heed(self, received: bytes, until_s: float) -> bytes:
+        """Take in what came unasked, to its end; without a form for it, it can only be a late reply, or a second."""
         if self._unasked is None:
             raise ValueError(f"{len(received)} bytes came that nobody asked for: a late reply?")
         while received:
@@ -128,9 +120,9 @@ class Wire:
                 if len(received) >= self._unasked.limit_bytes:
                     raise ValueError("something unasked that does not end")
                 received += self.stream.receive(_CHUNK_BYTES, self._left_s(until_s))
-            message = bytes(received[:end])
-            self._unasked.read(message)
-            del received[:end]
+            self._unasked.read(received[:end])
+            received = received[end:]
+        return received
 
     def _left_s(self, until_s: float) -> float:
         left_s = until_s - self._clock.now_s()

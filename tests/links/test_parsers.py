@@ -30,7 +30,7 @@ def test_complete_numbers_are_read_as_they_are_written(values: list[float], form
 def test_no_beginning_of_a_reply_makes_numbers(values: list[float], form: str, draw: st.DataObject) -> None:
     reply = ",".join(form % value for value in values).encode() + b"\n"
     cut = reply[: draw.draw(st.integers(0, len(reply) - 1))]
-    assert Numbers(len(values)).end(bytearray(cut)) is None
+    assert Numbers(len(values)).end(cut) is None
     with pytest.raises(ValueError, match="terminator"):
         numbers(cut, len(values))
 
@@ -118,7 +118,7 @@ def blocks(draw: st.DrawFn) -> tuple[bytes, "np.ndarray", str]:
 def test_a_block_is_read_in_its_byte_order_and_type(drawn: tuple[bytes, "np.ndarray", str]) -> None:
     reply, values, number = drawn
     form = Block(len(values), number)
-    assert form.end(bytearray(reply)) == len(reply)
+    assert form.end(reply) == len(reply)
     if np.isfinite(values).all():
         assert form.read(reply).tolist() == values.tolist()
     else:
@@ -130,7 +130,7 @@ def test_a_block_is_read_in_its_byte_order_and_type(drawn: tuple[bytes, "np.ndar
 def test_no_beginning_of_a_block_makes_numbers(drawn: tuple[bytes, "np.ndarray", str], draw: st.DataObject) -> None:
     reply, values, number = drawn
     cut = reply[: draw.draw(st.integers(0, len(reply) - 1))]
-    assert Block(len(values), number).end(bytearray(cut)) is None
+    assert Block(len(values), number).end(cut) is None
     with pytest.raises(ValueError, match="cut off"):
         block(cut, len(values), number)
 
@@ -161,7 +161,7 @@ def test_a_block_that_cannot_become_one_is_refused_at_once(received: bytes) -> N
 
 def test_a_block_that_announces_more_than_the_limit_is_refused_before_it_comes() -> None:
     with pytest.raises(ValueError, match="at most 65536"):
-        Block(1).end(bytearray(b"#9999999999"))
+        Block(1).end(b"#9999999999")
 
 
 def test_text_is_printable_ascii() -> None:
