@@ -45,6 +45,7 @@ from ffzero_lab.device.port import (
 )
 from ffzero_lab.device.reach import Reach
 from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
+from ffzero_lab.errors import near_match
 
 __all__ = [
     "PURPOSES",
@@ -91,4 +92,5 @@ __all__ = [
     "Watcher",
     "interlocks_for",
     "interlocks_on",
+    "near_match",
 ]
