@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 
 from ffzero_lab.device import Clock, FloatArray
 
@@ -74,7 +73,8 @@ class Wiring:
 class Instrument(ABC):
     """What all roles have in common."""
 
-    Config: ClassVar[type[BaseModel]]
+    Config: ClassVar[type[Any]]
+    """Pydantic model of the driver's own keys."""
 
     @classmethod
     @abstractmethod

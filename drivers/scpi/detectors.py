@@ -1,0 +1,143 @@
+"""Instruments that read outputs: power meters, photodiode arrays, gauges."""
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drivers.bench.roles import Detectors, Wiring
+from drivers.links import Block, Numbers, Reply
+from drivers.scpi.commands import OfChannel, Plain, one_message
+from drivers.scpi.connection import Connection
+from ffzero_lab.device import BadReply, Clock, FloatArray
+
+Form = Literal["ascii", "f4", "f8", "i2", "i4", "u2", "u4"]
+ReplyUnit = Literal["as stated", "dBm"]
+MILLIWATT_W = 1e-3
+
+
+class DetectorsConfig(BaseModel):
+    """How a meter is asked, in the words of its manual. Every command begins at the root, with ``:`` or ``*``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    read_all: Plain | None = None
+    """Measures all channels, such as ``:READ:POWer:ALL?``; the readings come in the order of the channels."""
+    read_one: OfChannel | None = None
+    """Measures one channel, such as ``:READ{channel}:POWer?``, where there is no list."""
+    form: Form = "ascii"
+    """Of the reply to ``read_all``: decimal numbers, or an IEEE-488.2 block of numbers of that type."""
+    byte_order: Literal["little", "big"] = "little"
+    """Of the numbers in a block; little is Intel's."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """Between decimal numbers."""
+    over_range: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e37
+    """From this magnitude on a reading is a sentinel: positive over the range, negative none at all."""
+    reply_unit: ReplyUnit = "as stated"
+    """Unit of the readings: the one of ``full_scale_…``, or dBm (``full_scale_w`` is then given)."""
+    unit_query: Plain | None = None
+    """Asks for the units of all channels, a list of numbers; asked when the instrument is opened, and recovered."""
+    dbm_code: int = 0
+    """Number that stands for dBm in that list; every other one is the unit of ``full_scale_…``."""
+    prepare: tuple[Plain, ...] = ()
+    """Sent when the instrument is opened, and after every recovery, such as ``:SENSe:POWer:UNIT:ALL W``."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if (self.read_all is None) == (self.read_one is None):
+            raise ValueError("give read_all or read_one, one of them")
+        if self.read_one is not None and self.form != "ascii":
+            raise ValueError("form is that of read_all; a single reading is a decimal number")
+        if self.unit_query is not None and self.reply_unit == "dBm":
+            raise ValueError("give reply_unit or unit_query, one of them")
+        return self
+
+
+class ScpiDetectors(Detectors):
+    """A meter: one message measures all channels, where it can."""
+
+    Config: ClassVar[type[Any]] = DetectorsConfig
+
+    def __init__(self, config: DetectorsConfig, wiring: Wiring, connection: Connection) -> None:
+        self._config, self._wiring, self._connection = config, wiring, connection
+        self._mapped = np.searchsorted(wiring.all_channels, wiring.channels)
+        count = len(wiring.all_channels)
+        order = "<" if config.byte_order == "little" else ">"
+        self._reply: Reply[FloatArray] = (
+            Numbers(count, config.separator.encode()) if config.form == "ascii" else Block(count, order + config.form)
+        )
+        self._logarithmic: NDArray[np.bool_] = np.full(count, config.reply_unit == "dBm")
+        connection.when_recovered(self._prepare)
+
+    @classmethod
+    def open(cls, config: Any, wiring: Wiring, clock: Clock) -> Self:
+        """Connect to the instrument, recognise it and learn its units."""
+        if list(wiring.all_channels) != sorted(wiring.all_channels):
+            raise ValueError(f"{wiring.name}: list channels in rising order")
+        if (config.reply_unit == "dBm" or config.unit_query is not None) and wiring.unit != "W":
+            raise ValueError(f"{wiring.name}: readings in dBm are powers; give full_scale_w, not in {wiring.unit}")
+        connection = Connection.of(wiring.link, clock, wiring.name)
+        try:
+            detectors = cls(config, wiring, connection)
+            detectors._prepare(connection)
+        except BaseException:
+            connection.leave()
+            raise
+        return detectors
+
+    def identify(self) -> str:
+        """Return what the instrument answered when it was connected."""
+        return self._connection.link.identity or ""
+
+    def read(self) -> FloatArray:
+        """Measure the mapped channels (n,) now; infinite where one is over its range."""
+        return self._judged(self._measured(again=True))
+
+    def read_steps(self, count: int) -> FloatArray:
+        """Measure (count, n) while armed inputs step on; never asked twice, because each asking may have stepped."""
+        return np.stack([self._judged(self._measured(again=False)) for _ in range(count)])
+
+    def park(self) -> None:
+        """Do nothing: a meter drives nothing."""
+
+    def close(self) -> None:
+        """Let the link go."""
+        self._connection.leave()
+
+    def _measured(self, *, again: bool) -> FloatArray:
+        """Return the readings (all channels,); after a fault they are asked for *again*, or the fault is raised."""
+        link, config = self._connection.link, self._config
+        ask = link.query if again else link.exchange
+        if config.read_all is not None:
+            return ask(one_message([config.read_all]), self._reply)
+        readings = np.zeros(len(self._wiring.all_channels))
+        for place, channel in zip(self._mapped, self._wiring.channels, strict=True):
+            query = str(config.read_one).format(channel=channel)
+            readings[place] = ask(one_message([query]), Numbers(1))[0]
+        return readings
+
+    def _judged(self, readings: FloatArray) -> FloatArray:
+        """Return the mapped channels (n,) in the stated unit."""
+        values, logarithmic = readings[self._mapped], self._logarithmic[self._mapped]
+        sentinel = np.abs(values) >= self._config.over_range
+        none = sentinel & (values < 0.0)
+        wrong = none & ~logarithmic
+        if wrong.any():
+            place = int(np.argmax(wrong))
+            raise BadReply(
+                f"{self._wiring.name}, channel {self._wiring.channels[place]}: {values[place]:.3g} is no reading in "
+                f"{self._wiring.unit}; the reply was discarded"
+            )
+        values = np.where(sentinel, 0.0, values)
+        values = np.where(logarithmic, MILLIWATT_W * 10.0 ** (values / 10.0), values)
+        return np.where(none, 0.0, np.where(sentinel, np.inf, values))
+
+    def _prepare(self, connection: Connection) -> None:
+        """Bring the instrument's settings to what is expected of it; a restart has reset them."""
+        config = self._config
+        if config.prepare:
+            connection.command(config.prepare)
+        if config.unit_query is not None:
+            codes = connection.numbers(config.unit_query, len(self._wiring.all_channels), config.separator)
+            self._logarithmic = codes == config.dbm_code

@@ -1,0 +1,72 @@
+"""What comes back after setting something: what stands there now, and whether the instrument complains."""
+
+import re
+from dataclasses import dataclass
+
+from drivers.links import Text
+from drivers.links.parsers import numbers
+from ffzero_lab.device import FloatArray
+
+_ENTRY = re.compile(r'\s*([+-]?\d+)\s*(?:,\s*(?:"(.*)"|(.*)))?\s*')
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """An entry of the error queue: number and text; number 0 is none."""
+
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.text!r}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What an instrument says right after a command.
+
+    Attributes
+    ----------
+    values
+        (n,) what it reads back, or None where it was not asked.
+    complaint
+        The oldest entry of its error queue, or None where it was not asked.
+    """
+
+    values: FloatArray | None
+    complaint: Complaint | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One line: *count* numbers (none: 0) and, behind a semicolon, an entry of the error queue if *complains*."""
+
+    count: int
+    separator: bytes
+    complains: bool
+    limit_bytes: int = 1 << 22
+
+    def end(self, received: bytes) -> int | None:
+        """Return the length of the line, None while the terminator is missing."""
+        return Text().end(received)
+
+    def read(self, reply: bytes) -> Standing:
+        """Return what the line says; raises ValueError for any other line."""
+        line = reply.removesuffix(b"\n")
+        if line == reply or b"\n" in line:
+            raise ValueError("one line with its terminator was expected")
+        values, rest = None, line
+        if self.count:
+            first, semicolon, rest = line.partition(b";")
+            if bool(semicolon) != self.complains:
+                raise ValueError(f"{'an' if self.complains else 'no'} entry of the error queue was expected behind ';'")
+            values = numbers(first + b"\n", self.count, self.separator)
+        return Standing(values, complaint(rest.decode("ascii", "replace")) if self.complains else None)
+
+
+def complaint(text: str) -> Complaint:
+    """Return the entry of the error queue that *text* is; raises ValueError for anything else."""
+    found = _ENTRY.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no entry of an error queue: number, text")
+    return Complaint(int(found[1]), found[2] if found[2] is not None else found[3] or "")
