@@ -15,6 +15,7 @@ from drivers.bench.tables import (
     AnyInstrumentTable,
     BenchTable,
     DetectorsTable,
+    EmulationTable,
     HealthTable,
     InputsTable,
     Table,
@@ -39,6 +40,8 @@ class BenchConfig(Table):
     """Readings of the bench's own state, by the name that ``[interlocks.NAME]`` of a run uses."""
     layers: Annotated[tuple[LayerTable, ...], Field(min_length=1)]
     """The layers, in the order of the signal."""
+    emulation: EmulationTable | None = None
+    """What ``ffzero-lab emulate`` puts behind the instruments; a bench has no use for it."""
 
     @property
     def instruments(self) -> Mapping[RoleName, Mapping[str, AnyInstrumentTable]]:

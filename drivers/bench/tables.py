@@ -1,6 +1,6 @@
 """The tables of a bench file that name things: the bench, its timing, its instruments, its health readings."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -78,6 +78,17 @@ class HealthTable(Table):
     """Smallest reading that is allowed."""
     upper: Number | None = None
     """Largest reading that is allowed."""
+
+
+class EmulationTable(Table):
+    """A twin behind emulated instruments, to rehearse without hardware."""
+
+    twin: Name = "twin:photonic"
+    """The twin, by the name of its driver."""
+    options: dict[str, Any] = {}
+    """Its options."""
+    instruments: dict[str, dict[str, Any]] = {}
+    """What the emulated instruments are beside what the file says of them, by name, such as ``unit = "W"``."""
 
 
 class InstrumentTable(QuantityTable):

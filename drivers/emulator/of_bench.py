@@ -1,0 +1,103 @@
+"""An emulation of the bench that a bench file describes: every instrument at its wires, a twin behind them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tomlkit
+from pydantic import ValidationError
+
+from drivers.bench import BenchConfig
+from drivers.bench.connections import Connection, RoleName, connections_of
+from drivers.bench.tables import ActuatorsTable, InputsTable, InstrumentTable
+from drivers.emulator.emulation import EmulationSpec
+from drivers.emulator.power_meter import PORTS
+from drivers.emulator.wires import Wires
+
+KINDS: Mapping[RoleName, str] = {"actuators": "voltage-source", "inputs": "modulator", "detectors": "power-meter"}
+"""What stands for an instrument of each role."""
+
+
+def emulation_of(config: BenchConfig) -> EmulationSpec:
+    """Return what serves the instruments of a bench file.
+
+    Layers that share hardware are the one layer of the twin. Raises ValueError, naming the key, for a file without a
+    table ``[emulation]``, or with instruments that are not emulated.
+    """
+    table = config.emulation
+    if table is None:
+        raise ValueError("emulation: give a table [emulation] with the twin that shall stand behind the instruments")
+    unknown = sorted(set(table.instruments) - {name for some in config.instruments.values() for name in some})
+    if unknown:
+        raise ValueError(f"emulation.instruments.{unknown[0]}: the file has no such instrument")
+    connections = connections_of(config.layers)
+    specs = [
+        _spec(config, role, name, instrument, connections) | dict(table.instruments.get(name, {}))
+        for role, instruments in config.instruments.items()
+        for name, instrument in instruments.items()
+    ]
+    try:
+        return EmulationSpec.model_validate(
+            {"twin": table.twin.replace(":", ".", 1), "options": table.options, "instruments": specs}
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"emulation: {first['msg']}") from error
+
+
+def connected(text: str, resources: Mapping[str, str], config: BenchConfig) -> str:
+    """Return the *text* of a bench file with the links of its instruments led to *resources*, by instrument name."""
+    document = tomlkit.parse(text)
+    links: Any = document["links"]
+    for instruments in config.instruments.values():
+        for name, instrument in instruments.items():
+            link = links[instrument.link]
+            link.pop("port", None)
+            link.pop("baud", None)
+            link["resource"] = resources[name]
+    return tomlkit.dumps(document)
+
+
+def _spec(
+    config: BenchConfig, role: RoleName, name: str, table: InstrumentTable, connections: Sequence[Connection]
+) -> dict[str, Any]:
+    if (
+        table.link is None
+        or [one.link for some in config.instruments.values() for one in some.values()].count(table.link) > 1
+    ):
+        raise ValueError(f"{role}.{name}.link: an emulated instrument has a link of its own")
+    n_channels = len(table.channels)
+    if tuple(table.channels) != tuple(range(1, n_channels + 1)):
+        raise ValueError(f"{role}.{name}.channels: emulated instruments count their channels from 1, without gaps")
+    own = [c for c in connections if (c.role, c.instrument) == (role, name)]
+    spec: dict[str, Any] = {"kind": KINDS[role], "name": name, "wires": _wires(config, own)}
+    if role == "detectors":
+        model = next((model for model, ports in PORTS.items() if ports == n_channels), None)
+        spec |= {"model": "N7745C", "ports": n_channels} if model is None else {"model": model}
+    if isinstance(table, ActuatorsTable | InputsTable):
+        spec |= {"channels": n_channels, "lower": table.stated.lower, "upper": table.stated.upper}
+    if isinstance(table, InputsTable):
+        meters = {c.instrument for c in connections if c.role == "detectors" and c.layer in {o.layer for o in own}}
+        spec |= {"memory": table.memory, "trigger": meters.pop() if len(meters) == 1 else None}
+    return spec
+
+
+def _wires(config: BenchConfig, connections: Sequence[Connection]) -> list[Wires]:
+    """Return the wires of one instrument, each run of neighbouring channels once."""
+    runs: dict[tuple[int, int, int], Wires] = {}
+    for connection in connections:
+        layer = 0 if config.bench.shared_hardware else connection.layer
+        for first, index, count in _runs(connection):
+            runs[first, layer, index] = Wires(channel=first, layer=layer, index=index, count=count)
+    return list(runs.values())
+
+
+def _runs(connection: Connection) -> list[tuple[int, int, int]]:
+    """Return (channel, index, count) of each run in which channel and index rise together."""
+    found: list[tuple[int, int, int]] = []
+    for channel, index in zip(connection.channels, connection.indices, strict=True):
+        if found and channel == found[-1][0] + found[-1][2]:
+            first, start, count = found[-1]
+            found[-1] = (first, start, count + 1)
+        else:
+            found.append((channel, index, 1))
+    return found
