@@ -11,6 +11,7 @@ from drivers.links import (
     ConnectionLost,
     ExchangeTimeout,
     Identity,
+    Lines,
     Link,
     Numbers,
     Patience,
@@ -232,6 +233,30 @@ def test_a_serial_line_that_never_falls_silent_is_refused(over_serial, link_to):
     over_serial.come(*[(0.1 * place, b"x") for place in range(10_000)])
     with pytest.raises(ReplyRefused, match="does not fall silent"):
         link_to(over_serial)
+
+
+class ErrorLines(Text):
+    def read(self, reply):
+        line = super().read(reply)
+        if not line.startswith("E"):
+            raise ValueError(f"{line!r} is no error line")
+
+
+def test_trap_rack_that_never_stops_reporting_errors_can_still_be_parked(over_serial, link_to):
+    answer = Lines(lambda line: not line.startswith("E"))
+    identify = Identity(b"*IDN?\n", "Acme,M1,.*", LastLine(answer))
+    link = link_to(over_serial, unasked=ErrorLines(), identify=identify)
+    over_serial.come(*[(0.05 * place, b"E2:03\n") for place in range(1000)])
+    with pytest.raises(ExchangeTimeout):
+        link.exchange(b"A\n", answer)
+    over_serial.answer = lambda message: [(0.0, b"OK\n")]
+    assert link.exchange(b"vall=0\n", answer)[-1] == "OK"
+
+
+class LastLine:
+    def __init__(self, lines):
+        self.limit_bytes, self.end = lines.limit_bytes, lines.end
+        self.read = lambda reply: lines.read(reply)[-1]
 
 
 def test_a_serial_port_is_not_reopened_by_a_timeout_but_when_it_is_lost(over_serial, link_to):
