@@ -194,8 +194,6 @@ def test_trap_serial_reply_on_its_way_before_the_port_was_opened(over_serial, li
 
 
 def test_trap_serial_reply_that_comes_after_the_silence_is_not_taken_for_the_identity(over_serial, link_to):
-    over_serial.come((0.3, b""))
-    over_serial._coming.clear()
     late = [True]
     identity = over_serial.identity
 
@@ -269,7 +267,7 @@ def test_a_serial_port_is_not_reopened_by_a_timeout_but_when_it_is_lost(over_ser
     over_serial.answer = lambda message: [(0.0, END)]
     with pytest.raises(ConnectionLost):
         link.exchange(b"A?\n", ONE)
-    over_serial._coming.clear()
+    over_serial.plug_in()
     numbered(over_serial)
     link.query(b"A?\n", ONE)
     assert over_serial.opened == 2
