@@ -16,6 +16,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
     [
         ("orchestrator.py", ["--steps", "20", "--json"]),
         ("accuracy.py", ["--seeds", "1", "--json", "--steps", "5"]),
+        ("links.py", ["--times", "20", "--json"]),
     ],
 )
 def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[str], tmp_path: Path) -> None:
