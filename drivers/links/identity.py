@@ -33,5 +33,5 @@ class Identity:
         identity = link.query(self.message, self.reply)
         if re.fullmatch(self.pattern, identity) is None:
             what = f"{identity!r} answers, not {self.pattern!r}: check the address, or the pattern in the bench file"
-            raise WrongInstrument(what, resource=link.resource, command=self.message)
+            raise WrongInstrument(what, resource=link.resource, command=self.message, received=identity.encode())
         return identity

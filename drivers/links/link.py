@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from drivers.links.errors import ConnectionLost, ExchangeTimeout, LinkFault, ReplyRefused, WrongInstrument
+from drivers.links.errors import ConnectionLost, ExchangeTimeout, LinkFault, WrongInstrument
 from drivers.links.log import Exchange
 from drivers.links.owners import claim, release
 from drivers.links.patience import Patience
@@ -212,14 +212,11 @@ class Link:
     def _verify(self) -> None:
         """Make sure that the expected instrument answers, and in step."""
         if not self._wire.stream.closing_discards:
-            self._drain()
+            self._wire.drain(self._patience.quiet_s)
         identity = self._identify(self)
-        if not self._wire.stream.closing_discards and (late := self._drain()):
-            raise ReplyRefused("it still talks after its identity", resource=self.resource, received=late)
+        if not self._wire.stream.closing_discards:
+            self._wire.expect_silence(self._patience.quiet_s)
         if self._identity not in (None, identity):
             what = f"{identity!r} answers where {self._identity!r} did; connect that one again, or open the link anew"
-            raise WrongInstrument(what, resource=self.resource)
+            raise WrongInstrument(what, resource=self.resource, received=identity.encode())
         self._identity = identity
-
-    def _drain(self) -> bytes:
-        return self._wire.drain(self._patience.quiet_s, self._patience.connect_s)

@@ -14,7 +14,7 @@ class Patience:
     deadline_s
         Of one exchange, from the first byte sent to the last byte received.
     connect_s
-        Of making the connection, and of falling silent.
+        Of making the connection.
     quiet_s
         A serial line that is silent for so long has no late reply on the way any more.
     attempts
@@ -24,7 +24,7 @@ class Patience:
     """
 
     deadline_s: float = 2.0
-    connect_s: float = 5.0
+    connect_s: float = 2.0
     quiet_s: float = 0.2
     attempts: int = 3
     pause_s: float = 0.1
@@ -34,6 +34,9 @@ class Patience:
             value = getattr(self, field.name)
             if not 0.0 < value < math.inf:
                 raise ValueError(f"{field.name} = {value}: give a finite number above 0")
+
+        if self.attempts != int(self.attempts):
+            raise ValueError(f"attempts = {self.attempts}: give a whole number")
 
     def pauses(self) -> Iterator[float | None]:
         """Yield for each attempt the seconds to wait before the next, None with the last."""

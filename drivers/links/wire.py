@@ -13,6 +13,8 @@ from ffzero_lab.device import Clock
 T = TypeVar("T")
 
 _CHUNK_BYTES = 65_536
+_SILENCE_WITHIN = 5
+"""How many times the silence that is asked for is waited for."""
 
 
 class _Overdue(Exception):
@@ -92,27 +94,41 @@ class Wire:
             if self._log is not None:
                 self._note(message, received, began_s, fault)
 
-    def drain(self, quiet_s: float, limit_s: float) -> bytes:
+    def drain(self, quiet_s: float) -> bytes:
         """Discard what comes until nothing came for *quiet_s* seconds, and return it.
 
-        Raises ReplyRefused when there is no silence within *limit_s* seconds, ConnectionLost when the connection broke.
+        An instrument that speaks unasked may never be silent, least of all in trouble, when it has to be parked: what
+        it says later is judged by its form. All others have to fall silent: raises ReplyRefused where they do not, and
+        ConnectionLost when the connection broke.
         """
         began_s = self._clock.now_s()
-        drained = bytearray()
+        drained = b""
         try:
             while chunk := self.stream.receive(_CHUNK_BYTES, quiet_s):
                 drained = (drained + chunk)[-_CHUNK_BYTES:]
-                if not self._clock.now_s() - began_s < limit_s:
+                if not self._clock.now_s() - began_s < _SILENCE_WITHIN * quiet_s:
+                    if self._unasked is not None:
+                        break
                     raise ValueError("it does not fall silent; is something else sending on this line?")
         except (OSError, ValueError) as error:
-            fault = self._explained(error, b"", bytes(drained), began_s, limit_s)
-            raise fault from error
+            raise self._explained(error, b"", drained, began_s, quiet_s) from error
         if drained and self._log is not None:
-            self._note(b"", bytes(drained), began_s, None)
-        return bytes(drained)
+            self._note(b"", drained, began_s, None)
+        return drained
+
+    def expect_silence(self, quiet_s: float) -> None:
+        """Wait for *quiet_s* seconds of silence; raises ReplyRefused when something else comes than the unasked."""
+        began_s = self._clock.now_s()
+        late = self.drain(quiet_s)
+        try:
+            self._heed(late, self._clock.now_s() + quiet_s)
+        except (OSError, ValueError, _Overdue) as error:
+            raise self._explained(error, b"", late, began_s, quiet_s) from error
 
     def _heed(self, received: bytes, until_s: float) -> bytes:
         """Take in what came unasked, to its end; without a form for it, it can only be a late reply, or a second."""
+        if not received:
+            return received
         if self._unasked is None:
             raise ValueError(f"{len(received)} bytes came that nobody asked for: a late reply?")
         while received:

@@ -49,6 +49,11 @@ class Instrument:
             self._count += 1
             heapq.heappush(self._coming, (self.clock.now_s() + delay_s, self._count, content))
 
+    def plug_in(self) -> None:
+        """End an end of the line."""
+        self._coming = [arrival for arrival in self._coming if arrival[2] != END]
+        heapq.heapify(self._coming)
+
     def open(self, wait_s: float) -> "Instrument":
         self.opened += 1
         if self.refusals:

@@ -65,6 +65,14 @@ def test_a_resource_has_one_owner(over_tcp, link_to, clock):
         assert second.identity == "Acme,M1,7,1.0"
 
 
+def test_a_link_that_was_closed_may_find_another_instrument(over_tcp, link_to):
+    link = link_to(over_tcp)
+    link.close()
+    over_tcp.identity = b"Acme,M1,8,1.0\n"
+    link.open()
+    assert link.identity == "Acme,M1,8,1.0"
+
+
 def test_a_link_that_could_not_be_opened_gives_the_resource_back(over_tcp, link_to):
     over_tcp.refusals = 3
     with pytest.raises(ConnectionLost):

@@ -212,7 +212,9 @@ def test_without_a_socket_in_reach_bytes_go_through_the_library(server, monkeypa
     link = link_to(VisaTransport(server.resource))
     with pytest.warns(RuntimeWarning, match="cannot set tcpip_nodelay, a write and a query may cost 40 ms"):
         link.open()
+    began_s = time.monotonic()
     assert link.query(b"GET?\n", ONE) == 1.0
     assert link.query(b"*IDN?\n", Text()) == "Acme,M1,7,1.0"
     assert len(link.query(b"READ?\n", Numbers(64))) == 64
+    assert time.monotonic() - began_s < 0.9, "a reply ends with its last byte, not with the time-out of the library"
     link.close()

@@ -11,6 +11,7 @@ from drivers.links import (
     ConnectionLost,
     ExchangeTimeout,
     Identity,
+    Lines,
     Link,
     Numbers,
     Patience,
@@ -193,8 +194,6 @@ def test_trap_serial_reply_on_its_way_before_the_port_was_opened(over_serial, li
 
 
 def test_trap_serial_reply_that_comes_after_the_silence_is_not_taken_for_the_identity(over_serial, link_to):
-    over_serial.come((0.3, b""))
-    over_serial._coming.clear()
     late = [True]
     identity = over_serial.identity
 
@@ -234,6 +233,30 @@ def test_a_serial_line_that_never_falls_silent_is_refused(over_serial, link_to):
         link_to(over_serial)
 
 
+class ErrorLines(Text):
+    def read(self, reply):
+        line = super().read(reply)
+        if not line.startswith("E"):
+            raise ValueError(f"{line!r} is no error line")
+
+
+def test_trap_rack_that_never_stops_reporting_errors_can_still_be_parked(over_serial, link_to):
+    answer = Lines(lambda line: not line.startswith("E"))
+    identify = Identity(b"*IDN?\n", "Acme,M1,.*", LastLine(answer))
+    link = link_to(over_serial, unasked=ErrorLines(), identify=identify)
+    over_serial.come(*[(0.05 * place, b"E2:03\n") for place in range(1000)])
+    with pytest.raises(ExchangeTimeout):
+        link.exchange(b"A\n", answer)
+    over_serial.answer = lambda message: [(0.0, b"OK\n")]
+    assert link.exchange(b"vall=0\n", answer)[-1] == "OK"
+
+
+class LastLine:
+    def __init__(self, lines):
+        self.limit_bytes, self.end = lines.limit_bytes, lines.end
+        self.read = lambda reply: lines.read(reply)[-1]
+
+
 def test_a_serial_port_is_not_reopened_by_a_timeout_but_when_it_is_lost(over_serial, link_to):
     link = link_to(over_serial)
     with pytest.raises(ExchangeTimeout):
@@ -244,7 +267,7 @@ def test_a_serial_port_is_not_reopened_by_a_timeout_but_when_it_is_lost(over_ser
     over_serial.answer = lambda message: [(0.0, END)]
     with pytest.raises(ConnectionLost):
         link.exchange(b"A?\n", ONE)
-    over_serial._coming.clear()
+    over_serial.plug_in()
     numbered(over_serial)
     link.query(b"A?\n", ONE)
     assert over_serial.opened == 2
