@@ -20,6 +20,7 @@ from ffzero_lab.device import (
     Device,
     FloatArray,
     LinkLost,
+    LinkTimeout,
     Patterns,
     RowIndex,
     StagingLost,
@@ -159,9 +160,7 @@ class Bench(Device):
         plugs = self._plugs[layer].detectors
         pause_s = self._timing.shot_settle_s
         if len(plugs) == 1 and pause_s == 0.0 and presenter.step_by_itself(part):
-            steps = plugs[0].instrument.driver.read_steps(len(part))
-            if len(steps) != len(part):
-                raise BadReply(f"{plugs[0].instrument.name}: {len(steps)} readings of {len(part)} presented patterns")
+            steps = self._stepped(presenter, plugs[0].instrument.driver, part)
             for number, readings in enumerate(steps):
                 outputs[number, plugs[0].indices] = self._judged(plugs[0], readings)
             return outputs
@@ -170,6 +169,22 @@ class Bench(Device):
             for plug in plugs:
                 outputs[number, plug.indices] = self._judged(plug, plug.instrument.driver.read())
         return outputs
+
+    def _stepped(self, presenter: Presenter, detectors: Detectors, part: RowIndex) -> FloatArray:
+        """Read every row of *part* while the instruments step by themselves; after a fault once more from its start.
+
+        A reading that got lost has stepped all the same: nobody knows which pattern the next one would be of.
+        """
+        try:
+            steps = detectors.read_steps(len(part))
+            presenter.stepped(len(part))
+        except (LinkTimeout, LinkLost, BadReply):
+            presenter.step_by_itself(part)
+            steps = detectors.read_steps(len(part))
+            presenter.stepped(len(part))
+        if len(steps) != len(part):
+            raise BadReply(f"{self.description.name}: {len(steps)} readings of {len(part)} presented patterns")
+        return steps
 
     def _judged(self, plug: Plug[Detectors], readings: FloatArray) -> FloatArray:
         """Return the outputs that one reading of an instrument holds; raises BadReply for what is no number."""

@@ -92,6 +92,10 @@ class Presenter:
         instrument, vectors = self._plugs[0]
         return instrument.driver.arm(self._addresses(instrument, vectors, part))
 
+    def stepped(self, count: int) -> None:
+        """Make sure that the instrument has stepped with *count* readings."""
+        self._plugs[0][0].driver.finish(count)
+
     def one_by_one(self, part: RowIndex) -> Iterator[None]:
         """Present one row of *part* after the other; each stays on until the next is asked for."""
         loaded = [

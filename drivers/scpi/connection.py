@@ -14,6 +14,8 @@ from drivers.scpi.replies import Answer, Complaint, Standing, complaint
 from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray
 
 LONGEST_QUEUE = 100
+QUERY_ERRORS = range(-499, -399)
+"""Of replies that nobody fetched (SCPI-99, 21.8.11): they tell of an earlier exchange, when this one was answered."""
 POWER_ON = 128
 """Bit of the standard event status register (IEEE 488.2-1992, 11.5.1.1)."""
 OrNone = Annotated[str, with_places()]
@@ -132,31 +134,24 @@ class Connection:
         """Let *call* look after the instrument each time the link was recovered, before anything else is sent."""
         self._recovered.append(call)
 
-    @property
-    def complains(self) -> bool:
-        """Whether the instrument has an error queue."""
-        return self._error_query is not None
-
-    def command(
-        self, commands: Sequence[str], *, read_back: str | None = None, count: int = 0, separator: str = ","
-    ) -> FloatArray | None:
-        """Send *commands* once, as one message, and return the *count* numbers that *read_back* asks for with it.
+    def command(self, commands: Sequence[str]) -> None:
+        """Send *commands* once, as one message.
 
         Raises Complained when the error queue says that something was not done, else the faults of the link.
         """
-        queries = [query for query in (read_back, self._error_query) if query is not None]
-        message = one_message([*commands, *queries])
-        if not queries:
-            self.link.write(message)
-            return None
-        answer = Answer(count if read_back is not None else 0, separator.encode(), self.complains)
-        try:
-            standing = self.link.exchange(message, answer)
-        except LinkFault as fault:
-            self._note_complaints(fault)
-            raise
-        self._refuse_complaint(standing, message)
-        return standing.values
+        if self._error_query is None:
+            self.link.write(one_message(commands))
+        else:
+            self._obeyed(one_message([*commands, self._error_query]), Answer(0, b",", complains=True))
+
+    def command_and_read(self, commands: Sequence[str], query: str, count: int, separator: str) -> FloatArray:
+        """Send *commands* once and return the *count* numbers that *query* asks for in the same message.
+
+        Raises Complained when the error queue says that something was not done, else the faults of the link.
+        """
+        queries = [query] if self._error_query is None else [query, self._error_query]
+        answer = Answer(count, separator.encode(), complains=self._error_query is not None)
+        return self._obeyed(one_message([*commands, *queries]), answer).values
 
     def numbers(self, query: str, count: int, separator: str = ",") -> FloatArray:
         """Ask for *count* numbers; asked again when the link fails."""
@@ -166,14 +161,24 @@ class Connection:
         """Ask for one line; asked again when the link fails."""
         return self.link.query(one_message([query]), Text())
 
+    def _obeyed(self, message: bytes, answer: Answer) -> Standing:
+        try:
+            standing = self.link.exchange(message, answer)
+        except LinkFault as fault:
+            self._note_complaints(fault)
+            raise
+        self._refuse_complaint(standing, message)
+        return standing
+
     def _refuse_complaint(self, standing: Standing, message: bytes) -> None:
         first = standing.complaint
         if first is None or first.number == 0:
             return
-        entries = [first, *self._emptied_queue()]
-        raise Complained(
-            f"{self.link.resource}: after {message[:80]!r} the instrument reports {', '.join(map(str, entries))}"
-        )
+        entries = [entry for entry in (first, *self._emptied_queue()) if entry.number not in QUERY_ERRORS]
+        if entries:
+            raise Complained(
+                f"{self.link.resource}: after {message[:80]!r} the instrument reports {', '.join(map(str, entries))}"
+            )
 
     def _emptied_queue(self) -> list[Complaint]:
         entries: list[Complaint] = []
@@ -197,6 +202,7 @@ class Connection:
 
     def _after_recovery(self, link: Link) -> None:
         del link
+        self._emptied_queue()  # what it says is of the exchange that failed, whose outcome is read back
         self._look_for_a_restart()
         for call in self._recovered:
             call(self)

@@ -1,6 +1,7 @@
 """Instruments that present patterns: modulators, force coils, with or without a pattern memory."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -61,19 +62,19 @@ class ScpiInputs(Source, Inputs):
             super().load(address, patterns)  # says that there is no memory
             return
         for number, pattern in enumerate(patterns, address):
-            values = self._of_all_channels(pattern)
-            place = number + config.first_address
-            text = written(values, spec, config.separator)
-            self._raise_if_restarted()
-            seen = self._connection.command(
-                [config.store.format(address=place, values=text)],
-                read_back=config.read_stored.format(address=place),
-                count=len(values),
-                separator=config.separator,
-            )
-            if seen is None or self._differing(seen, values).size:
-                raise BadReply(f"{self._wiring.name}: pattern {number} is not stored as it was sent")
-            self._stored[number] = values
+            values, place = self._of_all_channels(pattern), number + config.first_address
+            store = config.store.format(address=place, values=written(values, spec, config.separator))
+            read_stored = config.read_stored.format(address=place)
+            for _ in range(config.attempts):
+                self._raise_if_restarted()
+                seen = self._insistent(partial(self._stored_as, store, read_stored, len(values)))
+                if not self._differing(seen, values).size:
+                    self._stored[number] = values
+                    break
+            else:
+                raise BadReply(
+                    f"{self._wiring.name}: pattern {number} was stored {config.attempts} times, and reads otherwise"
+                )
 
     def recall(self, address: int) -> None:
         """Present the stored pattern at *address*, and leave it on."""
@@ -98,8 +99,9 @@ class ScpiInputs(Source, Inputs):
         self._raise_if_restarted()
         self._known = [self._stored[address] for address in {*addresses}]
         places = ",".join(str(address + config.first_address) for address in addresses)
+        commands = [config.step_through.format(addresses=places), *self._switching_on]
         try:
-            self._connection.command([config.step_through.format(addresses=places), *self._switching_on])
+            self._insistent(lambda: self._connection.command(commands))
         except Complained as refused:
             raise self._lost(f"the stored patterns cannot be stepped through: {refused}") from refused
         return True
@@ -110,6 +112,9 @@ class ScpiInputs(Source, Inputs):
         self._raise_if_restarted()
         if position != count - 1:
             raise self._lost(f"after {count} readings pattern {position} of the sequence stands, not {count - 1}")
+
+    def _stored_as(self, store: str, read_stored: str, count: int) -> FloatArray:
+        return self._connection.command_and_read([store], read_stored, count, self._dialect.separator)
 
     def _forget(self) -> None:
         self._stored.clear()

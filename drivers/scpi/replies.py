@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from drivers.links import Text
 from drivers.links.parsers import numbers
 from ffzero_lab.device import FloatArray
@@ -28,12 +30,12 @@ class Standing:
     Attributes
     ----------
     values
-        (n,) what it reads back, or None where it was not asked.
+        (n,) what it reads back; empty where it was not asked.
     complaint
         The oldest entry of its error queue, or None where it was not asked.
     """
 
-    values: FloatArray | None
+    values: FloatArray
     complaint: Complaint | None
 
 
@@ -55,7 +57,7 @@ class Answer:
         line = reply.removesuffix(b"\n")
         if line == reply or b"\n" in line:
             raise ValueError("one line with its terminator was expected")
-        values, rest = None, line
+        values, rest = np.empty(0), line
         if self.count:
             first, semicolon, rest = line.partition(b";")
             if bool(semicolon) != self.complains:

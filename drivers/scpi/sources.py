@@ -1,7 +1,7 @@
 """Instruments that hold setpoints: heater drivers as actuators, modulators as inputs."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from drivers.links import LinkFault
 from drivers.scpi.commands import NumberFormat, OfChannel, Plain, SetAll, SetOne, written
 from drivers.scpi.connection import Connection
 from ffzero_lab.device import BadReply, Clock, FloatArray, StagingLost
+
+T = TypeVar("T")
 
 
 class SourceConfig(BaseModel):
@@ -138,25 +140,28 @@ class Source(Instrument):
             )
 
     def _confirmed(self, commands: Sequence[str], wanted: FloatArray) -> FloatArray:
-        """Send *commands* that bring the setpoints to *wanted*, and return those (all channels,) that are read back.
-
-        After a fault the setpoints are read back through the recovered link before anything is sent again.
-        """
+        """Send *commands* that bring the setpoints to *wanted*, and return those (all channels,) that are read back."""
         self._raise_if_restarted()
         self._known = [*self._known[-1:], wanted]
-        for left in reversed(range(self._config.attempts)):
+        seen = self._insistent(lambda: self._sent(commands))
+        if not self._differing(seen, wanted).size:
+            self._known = [wanted]
+        return seen
+
+    def _insistent(self, act: Callable[[], T]) -> T:
+        """Return what *act* does; after a fault the link is recovered and the setpoints read back before it acts again.
+
+        Only for what may be done twice: absolute setpoints, patterns at a given address, sequences from their start.
+        """
+        for _ in range(self._config.attempts - 1):
             try:
-                seen = self._sent(commands)
+                return act()
             except LinkFault as fault:
-                if left == 0 or fault.is_final:
+                if fault.is_final:
                     raise
                 self._asked()
                 self._raise_if_restarted()
-            else:
-                if not self._differing(seen, wanted).size:
-                    self._known = [wanted]
-                return seen
-        raise AssertionError("unreachable: the last attempt raises")
+        return act()
 
     def _differing(self, seen: FloatArray, wanted: FloatArray) -> NDArray[np.intp]:
         """Return the places of all channels where *seen* is not as *wanted*."""
@@ -173,12 +178,13 @@ class Source(Instrument):
         ]
 
     def _sent(self, commands: Sequence[str]) -> FloatArray:
-        config, count = self._config, len(self._wiring.all_channels)
-        if config.read_all is None:
+        read_all = self._config.read_all
+        if read_all is None:
             self._connection.command(commands)
             return self._asked()
-        seen = self._connection.command(commands, read_back=config.read_all, count=count, separator=config.separator)
-        return np.full(count, np.nan) if seen is None else seen
+        return self._connection.command_and_read(
+            commands, read_all, len(self._wiring.all_channels), self._config.separator
+        )
 
     def _asked(self) -> FloatArray:
         """Return the setpoints (all channels,) as the instrument reports them."""

@@ -1,0 +1,202 @@
+"""SCPI instruments over real sockets: the numbers of the twin behind them, whatever goes wrong on the way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from drivers.emulator import Fault
+from drivers.links import LinkFault, WrongInstrument
+from drivers.scpi.connection import Complained
+from ffzero_lab.device import BadReply, DarkBatch, LimitViolation, StagingLost
+
+PORTS = 4
+SINGLE_PRECISION = 1e-6
+MEMORY = {
+    "memory": 8,
+    "store": ":MEMory:DATA {address},{values}",
+    "read_stored": ":MEMory:DATA? {address}",
+    "recall": ":MEMory:RECall {address}",
+}
+STEPPING = {"step_through": ":MEMory:SEQuence {addresses}", "position": ":MEMory:SEQuence:POSition?"}
+RNG = np.random.default_rng(4)
+PATTERNS = RNG.uniform(0.1, 1.0, (11, PORTS))
+VOLTS = RNG.uniform(0.0, 2.0, (3, PORTS**2))
+ROWS = np.array([3, 0, 7, 7, 10, 1, 9, 2, 8])
+
+
+def with_memory(file: dict[str, Any]) -> None:
+    file["inputs"]["modulators"] |= MEMORY
+
+
+def stepping(file: dict[str, Any]) -> None:
+    file["inputs"]["modulators"] |= MEMORY | STEPPING
+
+
+def one_by_one(file: dict[str, Any]) -> None:
+    """Instruments without lists, that answer in the units of their ports."""
+    for role, name, node in (("actuators", "heaters", "VOLTage"), ("inputs", "modulators", "AMPLitude")):
+        table = file[role][name]
+        del table["set_all"], table["read_all"]
+        table |= {
+            "set_one": f":SOURce{{channel}}:{node} {{value}}",
+            "read_one": f":SOURce{{channel}}:{node}?",
+        }
+    meter = file["detectors"]["meter"]
+    del meter["read_all"], meter["form"]
+    meter |= {"read_one": ":READ{channel}:POWer?", "unit_query": ":SENSe:POWer:UNIT:ALL:CSV?"}
+    file["emulation"]["instruments"]["meter"]["unit"] = "dBm"
+
+
+def measure(device: Any) -> np.ndarray:
+    device.load_inputs(0, PATTERNS)
+    device.write_parameters(0, VOLTS[0])
+    first = device.read_outputs(0, ROWS)
+    return np.concatenate([first[np.newaxis], device.probe(0, VOLTS[1:], ROWS)])
+
+
+WAYS: dict[str, Callable[[dict[str, Any]], None] | None] = {
+    "plain": None,
+    "memory": with_memory,
+    "stepping": stepping,
+    "one by one": one_by_one,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_bench_gives_the_numbers_of_the_twin(over_the_wire: Any, way: str) -> None:
+    wire = over_the_wire(WAYS[way])
+    np.testing.assert_allclose(measure(wire.bench), measure(wire.twin), rtol=SINGLE_PRECISION, atol=1e-7)
+    reported = wire.bench.read_parameters(0)
+    np.testing.assert_allclose(reported, VOLTS[2], rtol=1e-15)
+
+
+FAULTS = [
+    (instrument, kind, exchange, way)
+    for instrument, kinds in {
+        "heaters": [
+            "drop",
+            "delay",
+            "garbage",
+            "half-line",
+            "dribble",
+            "close",
+            "reboot",
+            "wrong-count",
+            "partial-list",
+        ],
+        "modulators": ["drop", "garbage", "half-line", "close", "reboot", "wrong-count", "partial-list"],
+        "meter": ["drop", "garbage", "half-line", "dribble", "close", "wrong-count"],
+    }.items()
+    for kind in kinds
+    for exchange, way in ((4, "plain"), (9, "plain"), (6, "memory"), (16, "memory"), (5, "stepping"), (15, "stepping"))
+]
+
+
+@pytest.mark.parametrize(("instrument", "kind", "exchange", "way"), FAULTS)
+def test_no_fault_changes_a_number_that_is_believed(
+    over_the_wire: Any, instrument: str, kind: str, exchange: int, way: str
+) -> None:
+    fault = Fault(instrument=instrument, kind=kind, exchange=exchange, delay_s=0.3)  # type: ignore[arg-type]
+    wire = over_the_wire(WAYS[way], (fault,))
+    np.testing.assert_allclose(measure(wire.bench), measure(wire.twin), rtol=SINGLE_PRECISION, atol=1e-7)
+
+
+def test_a_setpoint_that_the_instrument_refuses_is_told_in_its_words(over_the_wire: Any) -> None:
+    def narrower(file: dict[str, Any]) -> None:
+        file["emulation"]["instruments"]["heaters"] = {"upper": 1.0}
+
+    wire = over_the_wire(narrower)
+    with pytest.raises(Complained, match=r"-222 'Data out of range; channel 2: 1\.5"):
+        wire.bench.write_parameters(0, np.where(np.arange(16) == 1, 1.5, 0.5))
+    wire.bench.write_parameters(0, np.full(16, 0.5))  # and the queue is empty again
+
+
+def test_the_guard_keeps_what_is_out_of_limits_from_the_wire(over_the_wire: Any) -> None:
+    wire = over_the_wire()
+    with pytest.raises(LimitViolation):
+        wire.bench.write_parameters(0, np.full(16, 2.1))
+    assert not wire.seen().refused
+
+
+def test_another_instrument_at_the_address_is_refused_before_anything_is_set(over_the_wire: Any) -> None:
+    def swapped(file: dict[str, Any]) -> None:
+        file["links"]["heaters"]["identity"] = "Acme,.*"
+
+    with pytest.raises(WrongInstrument, match=r"FFzero,VSOURCE.*not 'Acme,\.\*'"):
+        over_the_wire(swapped)
+
+
+def test_opening_energises_nothing_and_parking_switches_everything_off(over_the_wire: Any) -> None:
+    wire = over_the_wire()
+    assert not wire.seen().left_on()
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    wire.bench.read_outputs(0, ROWS)
+    assert {name for name, _ in wire.seen().left_on()} == {"heaters", "modulators"}
+    wire.bench.park()
+    assert not wire.seen().left_on()
+    assert wire.bench.read_parameters(0).tolist() == [0.0] * 16
+
+
+@pytest.mark.parametrize("kind", ["drop", "half-line", "close", "reboot", "partial-list"])
+def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
+    faults = [Fault(instrument=name, kind=kind, exchange=5) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
+    wire = over_the_wire(None, tuple(faults))
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    wire.bench.read_outputs(0, ROWS[:1])
+    wire.bench.park()
+    wire.bench.park()
+    assert not wire.seen().left_on()
+
+
+def test_a_reading_over_the_range_is_saturation_and_not_a_number(over_the_wire: Any) -> None:
+    wire = over_the_wire(None, (Fault(instrument="meter", kind="over-range", exchange=2, lasts=10**6, channel=3),))
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    outputs = wire.bench.read_outputs(0, ROWS)
+    assert (outputs[:, 2] == 10.0).all()
+    assert wire.bench.saturated == len(ROWS)
+
+
+def test_a_laser_that_is_off_is_a_dark_batch(over_the_wire: Any) -> None:
+    def floor(file: dict[str, Any]) -> None:
+        del file["inputs"]["modulators"]["switch_on"]
+        file["detectors"]["meter"]["detection_floor_w"] = 1e-6
+
+    wire = over_the_wire(floor)
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    with pytest.raises(DarkBatch):
+        wire.bench.read_outputs(0, ROWS)
+
+
+def test_an_instrument_that_never_does_as_it_is_told_is_given_up(over_the_wire: Any) -> None:
+    faults = (Fault(instrument="heaters", kind="partial-list", probability=1.0),)
+    wire = over_the_wire(None, faults)
+    with pytest.raises(BadReply, match=r"heaters, channel 9: .* V was written 3 times, 0 is read back"):
+        wire.bench.write_parameters(0, np.full(16, 1.0))
+
+
+def test_an_instrument_that_is_gone_is_a_lost_link_after_a_bounded_time(over_the_wire: Any) -> None:
+    wire = over_the_wire()
+    wire.bench.write_parameters(0, VOLTS[0])
+    wire.emulation.close()
+    with pytest.raises(LinkFault, match="is the instrument on"):
+        wire.bench.write_parameters(0, VOLTS[1])
+    with pytest.raises(LinkFault):
+        wire.bench.close()
+
+
+def test_heaters_with_a_slew_limit_are_not_put_back_in_one_step_after_a_restart(over_the_wire: Any) -> None:
+    def slow(file: dict[str, Any]) -> None:
+        file["actuators"]["heaters"]["slew_v_per_s"] = 0.5
+        file["timing"] = {"write_s": 0.1}
+
+    wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=5),))
+    wire.bench.load_inputs(0, PATTERNS)
+    settings = np.linspace(0.001, 0.01, 10)[:, np.newaxis] * np.ones(16)
+    with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
+        wire.bench.probe(0, settings, ROWS[:1])
