@@ -1,6 +1,5 @@
 """A device composed of instruments: one drives the parameters, one presents the patterns, one reads the outputs."""
 
-from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -44,8 +43,6 @@ class Bench(Device):
         self._memories = {name: PatternMemory(one) for name, one in instruments.inputs.items() if one.wiring.memory}
         self._staged: dict[int, Patterns] = {}
         self._closed = False
-        self.saturated: Counter[str] = Counter()
-        """Readings over the range so far, by the name of their channel."""
 
     @staticmethod
     def bench_name(config: BenchConfig) -> str:
@@ -182,7 +179,6 @@ class Bench(Device):
         wrong = np.flatnonzero(~np.isfinite(values) & ~over)
         if len(wrong):
             raise BadReply(f"{instrument.channel(int(wrong[0]))} reads {values[wrong[0]]}; the reading was discarded")
-        self.saturated.update(instrument.channel(int(place)) for place in plug.places[over[plug.places]])
         return np.where(over, instrument.wiring.upper, values)[plug.places]
 
     def _presenter(self, layer: int) -> Presenter:

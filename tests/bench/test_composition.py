@@ -132,15 +132,14 @@ def test_an_instrument_that_restarts_is_given_everything_again(fakes: Any, conte
 
 
 def test_over_range_reads_as_full_scale_and_names_its_channel(fakes: Any, mount: Mount) -> None:
-    bench = mount()
-    device = Guarded(bench)
+    device = Guarded(mount())
     device.write_parameters(1, np.linspace(0, 1, 24))
     device.load_inputs(1, patterns(1))
     table(fakes).over_range = {6}
     outputs = device.read_outputs(1, ROWS[:2])
     assert outputs[:, 1].tolist() == [12.0, 12.0]
     assert device.saturated == 2
-    assert bench.saturated == {"columns channel 7": 2}
+    assert device.saturated_at == {"layer 1, output 1 (columns channel 7)"}
 
 
 @pytest.mark.parametrize(
