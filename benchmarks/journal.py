@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ffzero_lab import open_device
+from ffzero_lab.bench_file import choose_device
 from ffzero_lab.conduct import MARK_EVERY_S, STATUS_EVERY_S, Conductor
 from ffzero_lab.datasets import load_dataset
 from ffzero_lab.device import interlocks_for, interlocks_on
@@ -78,8 +79,7 @@ def measure(folder: Path, steps: int) -> tuple[list[float], list[float], dict[st
         manifest = describe_run(
             session,
             name="journal",
-            device="twin",
-            device_options={},
+            device=choose_device("twin", {}),
             interlocks={},
             checkpoint_every_s=CHECKPOINT_EVERY_S,
         )

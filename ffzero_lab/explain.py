@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from ffzero_lab.errors import near_match
 
+_OF_TABLES = {"value_error", "missing", "contradiction"}
 _NO_TABLE = {"model_type", "model_attributes_type", "dict_type"}
 
 
@@ -49,7 +50,7 @@ def _explain(mistake: ErrorDetails, model: type[BaseModel] | None, above: Sequen
 def _shown(given: Any, mistake: ErrorDetails) -> str:
     """Say what was given, as it would stand in a file; a table that holds a mistake needs no telling."""
     if isinstance(given, dict):
-        return "" if mistake["type"] in {"value_error", "missing"} else " is a table"
+        return "" if mistake["type"] in _OF_TABLES else " is a table"
     return f" is {given!r}" if isinstance(given, str | int | float | list | None) else f" is {given}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ffzero_lab._version import __version__
+from ffzero_lab.bench_file import ChosenDevice, saved_device
 from ffzero_lab.device import DeviceDescription, InterlockBound
 from ffzero_lab.training import Session, TrainSettings
 
@@ -21,8 +22,7 @@ def describe_run(
     session: Session,
     *,
     name: str,
-    device: str,
-    device_options: Mapping[str, Any],
+    device: ChosenDevice,
     interlocks: Mapping[str, InterlockBound],
     checkpoint_every_s: float,
 ) -> dict[str, Any]:
@@ -35,8 +35,7 @@ def describe_run(
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions_of(description, session.settings),
         "device": {
-            "name": device,
-            "options": dict(device_options),
+            **saved_device(device),
             "description": description.model_dump(mode="json"),
         },
         "settings": session.settings.model_dump(mode="json"),

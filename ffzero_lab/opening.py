@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ffzero_lab.bench_file import ChosenDevice, choose_device
 from ffzero_lab.bench_lock import BenchLock
 from ffzero_lab.device import Clock, Driver, Guarded
 from ffzero_lab.errors import InputError, not_one_of
@@ -28,16 +29,18 @@ def open_device(device: str, /, clock: Clock | None = None, **options: Any) -> G
     Parameters
     ----------
     device
-        ``twin``, ``twin:photonic``, the name of any installed driver, or ``module:Class`` of a driver of one's own.
+        ``twin``, ``twin:photonic``, the name of any installed driver, ``module:Class`` of a driver of one's own, or
+        a bench file (``.toml``).
     clock
         Time as the device shall see it; None leaves the choice to the driver.
     **options
-        Fields of the driver's ``Config``.
+        Fields of the driver's ``Config``; over a bench file, they count instead of what it says.
 
     Raises
     ------
     InputError
-        For an unknown device, options that its configuration or the driver does not allow, or shadowed packages.
+        For an unknown device, a file that cannot be read, options that its configuration or the driver does not
+        allow, or shadowed packages.
     BenchBusy
         When another process has the bench; it was then not touched.
     """
@@ -56,15 +59,22 @@ def open_configured(
 
     *run* is the run folder that others shall see as the owner, *wait_s* how long to wait for another owner.
     """
-    driver, config = _configured(device, options)
-    lock = _lock_of(device, driver, config)
+    return open_chosen(choose_device(device, options), clock, run=run, wait_s=wait_s)
+
+
+def open_chosen(
+    chosen: ChosenDevice, clock: Clock | None = None, *, run: Path | None = None, wait_s: float = 0.2
+) -> Guarded:
+    """Open a device as `open_configured` does, when its bench file, if there is one, was read already."""
+    driver, config = configured(chosen)
+    lock = _lock_of(chosen, driver, config)
     crashed = lock is not None and lock.acquire(None if run is None else str(run.resolve()), wait_s=wait_s)
     try:
         opened = Guarded(driver.open(config, clock), when_closed=None if lock is None else lock.release)
     except BaseException as error:
         if lock is not None:
             lock.release(parked=not crashed)
-        refused = _as_bad_input(error, device)
+        refused = _as_bad_input(error, chosen.told)
         if refused is None:
             raise
         raise refused from error
@@ -81,32 +91,33 @@ def _as_bad_input(error: BaseException, device: str) -> InputError | None:
     if isinstance(error, InputError):
         return None  # says it already
     if isinstance(error, ImportError):
-        return InputError(f"device {device!r} needs a package that is not installed: {error}")
+        return InputError(f"{device} needs a package that is not installed: {error}")
     if isinstance(error, ValidationError):
-        return InputError(explain_validation(error, None, f"device {device!r} cannot be as its settings say"))
+        return InputError(explain_validation(error, None, f"{device} cannot be as its settings say"))
     if isinstance(error, ValueError):
-        return InputError(f"device {device!r} refuses its settings: {' '.join(str(error).split())}")
+        return InputError(f"{device} refuses its settings: {' '.join(str(error).split())}")
     return None
 
 
 def bench_lock_of(device: str, options: Mapping[str, Any]) -> BenchLock | None:
     """Return the lock of the hardware that *device* with *options* names; None for a twin, which is nobody else's."""
-    driver, config = _configured(device, options)
-    return _lock_of(device, driver, config)
+    chosen = choose_device(device, options)
+    return _lock_of(chosen, *configured(chosen))
 
 
-def _configured(device: str, options: Mapping[str, Any]) -> tuple[type[Driver], BaseModel]:
-    driver = find_driver(device)
+def configured(chosen: ChosenDevice) -> tuple[type[Driver], BaseModel]:
+    """Return the driver of a device and its checked configuration; raises InputError that explains every mistake."""
+    driver = find_driver(chosen.driver)
     try:
-        return driver, driver.Config.model_validate(dict(options))
+        return driver, driver.Config.model_validate(dict(chosen.options))
     except ValidationError as error:
-        raise InputError(explain_validation(error, driver.Config, f"device {device!r}")) from None
+        raise InputError(explain_validation(error, driver.Config, chosen.told)) from None
 
 
-def _lock_of(device: str, driver: type[Driver], config: BaseModel) -> BenchLock | None:
+def _lock_of(chosen: ChosenDevice, driver: type[Driver], config: BaseModel) -> BenchLock | None:
     """Return the lock of a device, by the name its driver gives the hardware, else by its whole configuration."""
     naming = getattr(driver, "bench_name", None)
-    name = f"{device} {config.model_dump_json()}" if naming is None else naming(config)
+    name = f"{chosen.driver} {config.model_dump_json()}" if naming is None else naming(config)
     return None if name is None else BenchLock(name)
 
 

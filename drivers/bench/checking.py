@@ -121,10 +121,10 @@ def _check_used(known: Sequence[Connection], tables: Tables, mistakes: Mistakes)
 def _check_inputs(number: int, layer: LayerTable, tables: Tables, mistakes: Mistakes) -> None:
     takes_patterns = number == 0 or tables.bench.topology == "reinjected"
     if takes_patterns and layer.inputs is None:
-        mistakes.add("layers", number, "inputs", given=None, says="nothing presents patterns to this layer; map inputs")
+        mistakes.add("layers", number, "inputs", given={}, says="nothing presents patterns to this layer; map inputs")
     if not takes_patterns and layer.inputs is not None:
         says = "inside a cascade the layer before drives this one; take its inputs out, or say topology 'reinjected'"
-        mistakes.add("layers", number, "inputs", given="mapped", says=says)
+        mistakes.add("layers", number, "inputs", given={}, says=says)
 
 
 def _check_alike(

@@ -77,6 +77,7 @@ def _layer(config: "BenchConfig", layer: LayerTable, before: LayerDescription | 
         output_shape=(n_outputs,),
         output_upper=scale.full_scale,
         output_unit=scale.unit,
+        output_names=tuple(f"{span.instrument} channel {c}" for span in layer.outputs for c in span.channels),
         one_sign=layer.one_sign,
         detection_floor=scale.detection_floor,
         groups=tuple(_group(group, config.actuators[group.instrument].stated) for group in layer.groups),

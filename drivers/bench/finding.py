@@ -13,8 +13,8 @@ Role = TypeVar("Role", bound=Instrument)
 
 def find_role(name: str, role: type[Role]) -> type[Role]:
     """Return the class that *name* stands for; raises ValueError that tells what is allowed."""
-    installed = {entry.name: entry for entry in entry_points(group=INSTRUMENT_GROUP)}
     module, separator, attribute = name.partition(":")
+    installed = {} if separator else {entry.name: entry for entry in entry_points(group=INSTRUMENT_GROUP)}
     try:
         if name in installed:
             found: Any = installed[name].load()

@@ -22,7 +22,7 @@ class Mistakes:
         """Note that *given* at *place* is wrong in the way that *says* tells."""
         self._found.append(
             InitErrorDetails(
-                type=PydanticCustomError("bench_file", "{message}", {"message": says}), loc=place, input=given
+                type=PydanticCustomError("contradiction", "{message}", {"message": says}), loc=place, input=given
             )
         )
 
@@ -37,12 +37,15 @@ class Mistakes:
         *above: str | int,
         renamed: dict[str, str] | None = None,
         allowed: Collection[str] | None = None,
+        without: str = "",
     ) -> None:
         """Take over the mistakes of *error* below *above*; *renamed* gives first keys as the file writes them.
 
-        With *allowed*, a key that is none of them is told with them.
+        With *allowed*, a key that is none of them is told with them. What concerns the key *without* is left out.
         """
         for mistake in error.errors(include_url=False):
+            if mistake["loc"][:1] == (without,):
+                continue
             place = tuple((renamed or {}).get(str(part), part) for part in mistake["loc"][:1]) + mistake["loc"][1:]
             context = {**mistake.get("ctx", {}), "message": mistake["msg"].removeprefix("Value error, ")}
             if allowed is not None and mistake["type"] == "extra_forbidden" and len(place) == 1:

@@ -124,9 +124,7 @@ class InstrumentTable(QuantityTable):
         try:
             config.model_validate(self.model_extra or {})
         except ValidationError as error:
-            keys = [name for name in type(self).model_fields if name != "stated"]
-            stems = [self.quantities.written(stem, "UNIT") for stem in self.quantities.stems()]
-            mistakes.take(error, allowed=[*keys, *stems, *config.model_fields])
+            mistakes.take(error, allowed=[*self.keys(), *config.model_fields])
 
 
 class ActuatorsTable(InstrumentTable):

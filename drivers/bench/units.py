@@ -125,6 +125,12 @@ class QuantityTable(BaseModel):
 
     quantities: ClassVar[type[Quantities]]
 
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys of the table as a file writes them."""
+        stems = [cls.quantities.written(stem, "UNIT") for stem in cls.quantities.stems()]
+        return [*(name for name in cls.model_fields if name != "stated"), *stems]
+
     def find_mistakes(self, mistakes: Mistakes) -> None:
         """Add to *mistakes* what is wrong with a table whose keys are all right by themselves."""
 
@@ -134,18 +140,18 @@ class QuantityTable(BaseModel):
         if not isinstance(given, Mapping):
             return made_by(given)
         table = cast("Mapping[str, Any]", given)
-        mistakes, stated, rest = Mistakes(), cls.quantities.model_construct(), dict(table)
+        mistakes = Mistakes()
         try:
             stated, rest = cls.quantities.taken_from(table)
+            rest["stated"] = stated
         except ValidationError as error:
             mistakes.take(error)
             rest = {key: value for key, value in table.items() if cls.quantities.split(key) is None}
         try:
-            made = made_by({**rest, "stated": stated})
-            if not mistakes:
-                made.find_mistakes(mistakes)
+            made = made_by(rest)
+            made.find_mistakes(mistakes)
         except ValidationError as error:
-            mistakes.take(error)
+            mistakes.take(error, allowed=cls.keys(), without="stated")
             mistakes.raise_any(cls.__name__)
             raise
         mistakes.raise_any(cls.__name__)

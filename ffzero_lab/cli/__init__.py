@@ -24,9 +24,13 @@ datasets_app = typer.Typer(
     help="List data sets, and fetch those that do not come with the package.", no_args_is_help=True
 )
 app.add_typer(datasets_app, name="datasets")
+bench_app = typer.Typer(help="Check bench files.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+devices_app = typer.Typer(help="List what can be reached, and look over a bench.", no_args_is_help=True)
+app.add_typer(devices_app, name="devices")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-_DEVICES = "twin, twin:photonic, an installed driver, or module:Class."
+_DEVICES = "twin, twin:photonic, an installed driver, module:Class, or a bench file (.toml)."
 RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets (mnist); relative paths start from it.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
@@ -278,7 +282,7 @@ def status(run: RunFolder, json_: Json = False) -> None:
 
 @app.command()
 def park(
-    device: Annotated[str, typer.Argument(help="twin, an installed driver, or module:Class.")],
+    device: Annotated[str, typer.Argument(help="twin, an installed driver, module:Class, or a bench file (.toml).")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the device. Repeatable.")
     ] = None,
@@ -331,6 +335,62 @@ def datasets_fetch(
     from ffzero_lab.cli.datasets import fetch_command
 
     fetch_command(name, data_dir, url, as_json=json_)
+
+
+@bench_app.command("check")
+def bench_check(file: Annotated[Path, typer.Argument(help="A bench file (.toml).")], json_: Json = False) -> None:
+    """Explain every mistake of a bench file, or show which channel is what; no instrument is touched."""
+    from ffzero_lab.cli.bench import check_command
+
+    check_command(file, as_json=json_)
+
+
+@bench_app.command("schema")
+def bench_schema(
+    driver: Annotated[
+        str, typer.Argument(help="Driver that the file names; bench: composed of instruments.")
+    ] = "bench",
+) -> None:
+    """Print the JSON schema of bench files, for editors."""
+    from ffzero_lab.cli.bench import schema_command
+
+    schema_command(driver)
+
+
+@devices_app.command("list")
+def devices_list(json_: Json = False) -> None:
+    """List installed drivers and instruments, VISA resources and serial ports."""
+    from ffzero_lab.cli.devices import list_command
+
+    list_command(as_json=json_)
+
+
+@devices_app.command("check")
+def devices_check(
+    device: Annotated[str, typer.Argument(metavar="BENCH", help=_DEVICES)],
+    energise: Annotated[
+        bool, typer.Option("--energise", help="Also move every parameter a little, with all inputs on.")
+    ] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the device. Repeatable.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Open a bench, identify it, write and read back its safe state, time every exchange, and park."""
+    from ffzero_lab.signals import Signals
+
+    with Signals():
+        from ffzero_lab.cli.devices import check_command
+
+        check_command(device, set_ or [], energise=energise, as_json=json_)
+
+
+@app.command()
+def doctor(run_dir: RunDir = Path("runs"), json_: Json = False) -> None:
+    """Look at this computer: versions, back ends, permissions, ports, disk and clocks."""
+    from ffzero_lab.cli.doctor import doctor_command
+
+    doctor_command(run_dir, as_json=json_)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from ffzero_lab.cli.train import default_name, new_folder, train_in
 from ffzero_lab.cli.wording import MEASURES, measure_of, tell
 from ffzero_lab.datasets import load_dataset
 from ffzero_lab.errors import InputError, not_one_of
-from ffzero_lab.opening import open_configured
+from ffzero_lab.opening import open_chosen
 from ffzero_lab.runs import RunReader
 from ffzero_lab.signals import Signals
 from ffzero_lab.training import TrainSettings
@@ -72,7 +72,7 @@ def compare_command(request: Request, rules: str | None, seeds: int, *, as_json:
     _check(request.settings, chosen, seeds)
     settings = request.settings
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
-    with open_configured(request.device, request.device_options) as device:
+    with open_chosen(request.chosen) as device:
         description = device.description
     folder = new_folder(request.run_dir, request.name or default_name(settings.dataset, "compare"))
     found: list[Compared] = []

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from ffzero_lab.bench_file import ChosenDevice, choose_device
 from ffzero_lab.datasets import anchored
 from ffzero_lab.device import InterlockBound
 from ffzero_lab.errors import InputError
@@ -59,8 +60,7 @@ class _ConfigFile(BaseModel):
 class Request:
     """A checked request for a run."""
 
-    device: str
-    device_options: dict[str, Any]
+    chosen: ChosenDevice
     settings: TrainSettings
     interlocks: dict[str, InterlockBound]
     run_dir: Path
@@ -89,13 +89,13 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     for assignment in assignments:
         _assign(tables, assignment)
     device_options = dict(tables.device)
-    device = str(device_options.pop("name", "twin"))
+    chosen = choose_device(str(device_options.pop("name", "twin")), device_options)
     settings = _checked(TrainSettings, tables.train)
     run = _checked(_RunTable, tables.run, "run")
     interlocks = {
         channel: _checked(InterlockBound, bound, "interlocks", channel) for channel, bound in tables.interlocks.items()
     }
-    return Request(device, device_options, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every)
+    return Request(chosen, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every)
 
 
 def _checked(model: type[Model], table: Any, *above: str) -> Model:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from ffzero_lab.bench_file import change_since
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
 from ffzero_lab.cli.measure import network_of
@@ -20,7 +21,7 @@ from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
-from ffzero_lab.opening import open_configured
+from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
@@ -58,8 +59,7 @@ def train_in(
         manifest = describe_run(
             session,
             name=name,
-            device=request.device,
-            device_options=request.device_options,
+            device=request.chosen,
             interlocks=request.interlocks,
             checkpoint_every_s=request.checkpoint_every_s,
         )
@@ -74,7 +74,7 @@ def train_in(
 def _prepared(path: Path, request: Request, dataset: Dataset, start_from: Path | None) -> Generator[Session]:
     """Open the device of a new run and check everything that can be checked before it is touched."""
     start = None if start_from is None else network_of(RunReader(start_from))
-    with _told_how_to_go_on(path), open_configured(request.device, request.device_options, run=path) as device:
+    with _told_how_to_go_on(path), open_chosen(request.chosen, run=path) as device:
         session = Session(device, dataset, request.settings, start)
         interlocks_for(device.description, request.interlocks)
         yield session
@@ -113,6 +113,8 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         signals.finish_exchanges()
         with RunWriter.reopen(path, {**manifest, "versions": now}, metrics_bytes) as run:
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
+            changed = change_since(manifest["device"])
+            notes += () if changed is None else (changed,)
             summary = _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
     if as_json:
         print_json({"run": str(path), **summary})

@@ -93,6 +93,8 @@ class LayerDescription(_Frozen):
     output_upper: Finite
     """Full scale of the detectors: a reading at or above it is saturated."""
     output_unit: str
+    output_names: tuple[str, ...] = ()
+    """What the outputs are called, such as channels of an instrument; empty: by their number."""
     one_sign: bool
     """True for intensities: negative readings are noise, and all outputs share a common mode."""
     detection_floor: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
@@ -125,6 +127,8 @@ class LayerDescription(_Frozen):
                 f"reach covers {self.reach.n_parameters} parameters and {self.reach.n_outputs} outputs, "
                 f"the layer has {self.n_parameters} and {self.n_outputs}"
             )
+        if len(self.output_names) not in (0, self.n_outputs):
+            raise ValueError(f"{len(self.output_names)} output_names for {self.n_outputs} outputs; give all or none")
         if any(not 0 <= index < self.n_parameters for index in self.dead):
             raise ValueError(f"dead channels must be parameter indices from 0 to {self.n_parameters - 1}")
         return self
@@ -167,6 +171,10 @@ class LayerDescription(_Frozen):
         """Return a parameter's name such as ``theta[17]``, for messages."""
         group, place = self._place_of(index)
         return f"{group.name}[{place}]"
+
+    def output_name(self, index: int) -> str:
+        """Return an output's name such as ``output 3 (meter channel 4)``, for messages."""
+        return f"output {index} ({self.output_names[index]})" if self.output_names else f"output {index}"
 
     def unit_of(self, index: int) -> str:
         """Return a parameter's unit, for messages."""

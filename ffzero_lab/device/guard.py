@@ -49,6 +49,8 @@ class Guarded(Device):
         """Called before every exchange with the driver; what it raises ends the call before anything is sent."""
         self.saturated = 0
         """Outputs read at or above full scale so far."""
+        self.saturated_at: set[str] = set()
+        """Which outputs these were, by layer and name."""
         self._max_call_s = max_call_s
         self._limits = SetpointLimits(driver.description)
         self._staged: dict[int, Patterns] = {}
@@ -260,14 +262,17 @@ class Guarded(Device):
         with np.errstate(over="ignore"):
             squares = flat @ flat
         if not np.isfinite(squares) and not np.isfinite(outputs).all():
-            where = np.argwhere(~np.isfinite(outputs))[0]
+            output = described.output_name(int(np.argwhere(~np.isfinite(outputs))[0][-1]))
             raise BadReply(
-                f"{self.description.name}, layer {layer}, output {where[-1]}: a reading is not a finite number; "
+                f"{self.description.name}, layer {layer}, {output}: a reading is not a finite number; "
                 "the reply was discarded"
             )
         largest = float(outputs.max())
         if largest >= described.output_upper:
-            self.saturated += int(np.count_nonzero(outputs >= described.output_upper))
+            saturated = outputs >= described.output_upper
+            self.saturated += int(np.count_nonzero(saturated))
+            which = np.flatnonzero(saturated.reshape(-1, described.n_outputs).any(axis=0))
+            self.saturated_at |= {f"layer {layer}, {described.output_name(int(output))}" for output in which}
         if squares < outputs.size * (DARK_RMS * described.detection_floor) ** 2:
             raise DarkBatch(
                 f"{self.description.name}, layer {layer}: the RMS of all {outputs.size} outputs is "

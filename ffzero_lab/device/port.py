@@ -90,7 +90,8 @@ class Driver(Protocol):
 
     A driver may also have a static method ``bench_name(config) -> str | None`` that names the hardware without touching
     it, so that two configurations of the same bench exclude each other; None says that it is nobody else's (a twin).
-    Without one the whole configuration stands for the bench.
+    Without one the whole configuration stands for the bench. Rows (dicts with the same keys) that a static method
+    ``wiring(config)`` returns are what ``ffzero-lab bench check`` shows as the map of the device.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -98,6 +99,23 @@ class Driver(Protocol):
     @classmethod
     def open(cls, config: Any, clock: Clock | None) -> Device:
         """Open the device of *config* without energising anything; None leaves the choice of clock to the driver."""
+        ...
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A device made of instruments that can be asked one by one who they are."""
+
+    def identify(self) -> Mapping[str, str]:
+        """Ask every instrument who it is; energises nothing."""
+        ...
+
+    def safe_parameters(self, layer: int) -> FloatArray:
+        """Return the parameters (P,) at which parking leaves a layer."""
+        ...
+
+    def safe_inputs(self, layer: int) -> FloatArray:
+        """Return the pattern (n_in,) at which parking leaves a layer."""
         ...
 
 

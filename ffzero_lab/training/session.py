@@ -22,6 +22,9 @@ from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.trainers import exact_gradient_of, task_of, trainer_of
 from ffzero_lab.training.whole import trained_as
 
+NAMED_SATURATED = 8
+"""Saturated outputs that a message names one by one."""
+
 FloatArray = NDArray[np.float64]
 
 
@@ -101,6 +104,7 @@ class Session:
             "counts": self.device.ledger.as_json(),
             "counts_before": [self._counts_before.writes, self._counts_before.readings, self._counts_before.shots],
             "saturated": self.device.saturated,
+            "saturated_at": sorted(self.device.saturated_at),
             "device_seconds": self.device_seconds,
             "began_s": self._began_s,
             "earlier_s": self._earlier_s,
@@ -127,6 +131,7 @@ class Session:
         self.progress = Progress.from_state(of_progress, state["progress"])
         self.device.ledger.restore(state["counts"])
         self.device.saturated = state["saturated"]
+        self.device.saturated_at = set(state.get("saturated_at", ()))
         self._counts_before = Counts(*state["counts_before"])
         self._layer_began_s = state["layer_began_s"]
         if "trainer" in state:
@@ -249,7 +254,7 @@ class Session:
             self.trained = self.network.measure(self.trained_as, patterns)
         events: list[Event] = []
         if device.saturated:
-            events.append(Problem(f"{device.saturated} readings were at or above the detectors' full scale"))
+            events.append(Problem(_told_saturation(device)))
         if any(self.trained.dark):
             events.append(Problem(f"test patterns under the detection floor, by layer: {list(self.trained.dark)}"))
         if self.progress is not None:
@@ -282,3 +287,10 @@ class Session:
 
 def _messages(events: Iterable[Event]) -> tuple[str, ...]:
     return tuple(event.message for event in events if isinstance(event, Problem))
+
+
+def _told_saturation(device: Guarded) -> str:
+    where = sorted(device.saturated_at)
+    more = f" and {len(where) - NAMED_SATURATED} others" if len(where) > NAMED_SATURATED else ""
+    named = f" ({'; '.join(where[:NAMED_SATURATED])}{more})" if where else ""
+    return f"{device.saturated} readings were at or above the detectors' full scale{named}"

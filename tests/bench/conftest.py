@@ -1,15 +1,19 @@
 """Fake instruments on a table, and bench files that name them."""
 
 import importlib
+import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from drivers.bench import Bench
 from drivers.twin.crossbar import CrossbarTwin
+from ffzero_lab.cli import app
 from ffzero_lab.device import VirtualClock
 
 CROSSBAR: dict[str, Any] = {
@@ -86,3 +90,51 @@ def content() -> dict[str, Any]:
 def mount(fakes: Any, content: dict[str, Any]) -> Callable[[], Bench]:
     """Open the bench of *content*, as it was edited, on a virtual clock."""
     return lambda: Bench.open(Bench.Config.model_validate(content), VirtualClock())
+
+
+def as_toml(content: dict[str, Any]) -> str:
+    """Return *content* as TOML, tables inline below the first two levels."""
+    lines = [f"{key} = {_value(value)}" for key, value in content.items() if not isinstance(value, dict)]
+    for name, table in content.items():
+        if isinstance(table, dict):
+            lines += [f"[{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value)
+
+
+@pytest.fixture
+def bench_file(tmp_path: Path, content: dict[str, Any]) -> Callable[..., Path]:
+    """Write *content*, as it was edited, to a bench file."""
+
+    def write(name: str = "lab.toml") -> Path:
+        (tmp_path / name).write_text(as_toml({"driver": "drivers.bench:Bench", **content}))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run a command in this process, in a folder of the test's own; returns the result with `json` read."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FFZERO_LOCK_DIR", str(tmp_path / "locks"))
+
+    def run(*arguments: object) -> Any:
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return SimpleNamespace(
+            code=result.exit_code,
+            out=result.stdout,
+            err=result.stderr,
+            json=json.loads(result.stdout) if "--json" in arguments else None,
+        )
+
+    return run

@@ -150,6 +150,7 @@ def test_outputs_at_full_scale_are_counted_as_saturated(bench):
     assert setup.device.saturated == 2
     setup.device.probe(0, SETTINGS[:1] * 0.0, rows)
     assert setup.device.saturated == 4
+    assert setup.device.saturated_at == {"layer 0, output 0", "layer 0, output 1"}
 
 
 def test_an_interrupted_write_is_not_counted_as_done(bench):

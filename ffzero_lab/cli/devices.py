@@ -1,0 +1,64 @@
+"""``ffzero-lab devices``: lists what can be reached, and looks over a bench."""
+
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+
+from ffzero_lab.cli.bench import table_of
+from ffzero_lab.cli.outcome import outcome, print_json
+from ffzero_lab.cli.request import device_options
+from ffzero_lab.discovery import everything, identifier
+from ffzero_lab.inspection import Report, inspect
+from ffzero_lab.opening import open_configured
+
+
+def list_command(*, as_json: bool) -> None:
+    """List installed drivers and instruments, VISA resources and serial ports."""
+    with outcome(as_json=as_json):
+        found = everything()
+        if as_json:
+            print_json({one.kind: {"found": one.items, "problems": one.problems} for one in found})
+            return
+        console = Console()
+        for one in found:
+            console.print(f"{one.kind}: {len(one.items) or 'none'}", style="bold", highlight=False)
+            if one.items:
+                console.print(table_of(one.items))
+            for problem in one.problems:
+                console.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
+
+
+def check_command(device: str, assignments: list[str], *, energise: bool, as_json: bool) -> None:
+    """Open a bench, identify it, write and read back the safe state, time every exchange, and park."""
+    with outcome(as_json=as_json):
+        with open_configured(device, device_options(assignments)) as opened:
+            report = inspect(opened, energise=energise)
+        if as_json:
+            print_json(asdict(report))
+        else:
+            _show(report)
+
+
+def identify_command(resource: str, *, wait_s: float, as_json: bool) -> None:
+    """Ask the instrument at *resource* who it is."""
+    with outcome(as_json=as_json):
+        identity = identifier()(resource, wait_s)
+        if as_json:
+            print_json({"resource": resource, "identity": identity})
+        else:
+            typer.echo(f"{resource}: {identity}")
+
+
+def _show(report: Report) -> None:
+    console = Console()
+    typer.echo(f"{report.device} ({report.serial_number})")
+    for name, identity in report.identities.items():
+        typer.echo(f"{name}: {identity}")
+    rows = [{**each, "seconds": f"{each['seconds']:.6f}"} for each in report.exchanges]
+    console.print(table_of(rows))
+    for channel, value in report.health.items():
+        typer.echo(f"health {channel}: {value:g}")
+    for problem in report.problems:
+        typer.echo(f"problem: {problem}")
+    typer.echo("parked")

@@ -1,0 +1,119 @@
+"""Finding out what is there, and looking over a bench without energising it."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ffzero_lab import discovery, doctor
+from ffzero_lab.cli.devices import identify_command
+from ffzero_lab.device import LinkLost
+
+Cli = Callable[..., Any]
+
+
+def test_looking_over_a_bench_energises_nothing(fakes: Any, content: Any, bench_file: Any, cli: Cli) -> None:
+    content["actuators"]["cells"]["safe_share"] = 0.1
+    content["actuators"]["cells"]["lower_share"] = 0.05
+    content["layers"][0]["groups"][0].pop("start_share")
+    content["detectors"]["columns"]["detection_floor_v"] = 1.0
+    report = cli("devices", "check", bench_file(), "--json").json
+    table = fakes.TABLES["table"]
+    assert report["identities"] == {"rows": "fake rows", "cells": "fake cells", "columns": "fake columns"}
+    assert report["health"] == {"cells_temperature": 25.0}
+    assert report["problems"] == []
+    written = [more[0] for name, what, *more in table.log if what == "write"]
+    assert all(np.array_equal(values, np.full(59, 0.1)) for values in written)
+    assert not any(more[0].any() for name, what, *more in table.log if what == "present")
+    took = {(each["layer"], each["exchange"]): each["seconds"] for each in report["exchanges"]}
+    assert took[0, "write the safe state"] == pytest.approx(0.01, rel=0.2)
+    assert [name for name, what, *_ in table.log if what == "park"][:3] == ["rows", "cells", "columns"]
+
+
+def test_energising_is_asked_for(fakes: Any, bench_file: Any, cli: Cli) -> None:
+    report = cli("devices", "check", bench_file(), "--energise", "--json").json
+    written = [more[0] for name, what, *more in fakes.TABLES["table"].log if what == "write"]
+    assert np.abs(written).max() == pytest.approx(0.15)
+    assert report["problems"] == []
+    assert not fakes.TABLES["table"].parameters.any()
+
+
+def test_what_is_wrong_is_told(fakes: Any, content: Any, bench_file: Any, cli: Cli, monkeypatch: Any) -> None:
+    monkeypatch.setattr(fakes.FakeActuators, "read_back", lambda self: np.full(59, 0.3))
+    problems = cli("devices", "check", bench_file(), "--json").json["problems"]
+    assert "layer 0, weights[0] stands at 0.3 share, written was 0 (35 such parameters)" in problems
+    shown = cli("devices", "check", bench_file()).out
+    assert "problem: layer 0, weights[0] stands at 0.3 share" in shown
+    assert "fake cells" in shown
+
+
+def test_a_failure_on_the_way_parks(fakes: Any, bench_file: Any, cli: Cli) -> None:
+    table = fakes.TABLES["table"]
+    table.failing["columns", "read"] = LinkLost("columns: the cable is out")
+    ended = cli("devices", "check", bench_file())
+    assert ended.code == 3
+    assert "the cable is out" in ended.err
+    assert table.log[-1][1] == "close"
+    assert ("cells", "park") in [entry[:2] for entry in table.log]
+
+
+def test_listing_tells_what_is_missing_and_goes_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvisa", None)
+    monkeypatch.setitem(sys.modules, "serial.tools.list_ports", None)
+    found = cli("devices", "list", "--json").json
+    assert {"twin", "twin.photonic"} <= {driver["name"] for driver in found["drivers"]["found"]}
+    assert "pyvisa and pyvisa-py are needed" in found["VISA resources"]["problems"][0]
+    assert "pyserial is needed" in found["serial ports"]["problems"][0]
+    shown = cli("devices", "list")
+    assert shown.code == 0
+    assert "problem: pyserial is needed" in shown.out
+
+
+def test_listing_shows_what_the_back_ends_list(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Manager:
+        def __init__(self, library: str) -> None:
+            assert library == "@py"
+
+        def list_resources(self, query: str) -> tuple[str, ...]:
+            return ("TCPIP::meter::5025::SOCKET",)
+
+        def close(self) -> None:
+            pass
+
+    loaded = importlib.import_module
+    pyvisa = type("pyvisa", (), {"ResourceManager": Manager})
+    monkeypatch.setattr(discovery.importlib, "import_module", lambda n: pyvisa if n == "pyvisa" else loaded(n))
+    assert "TCPIP::meter::5025::SOCKET" in cli("devices", "list").out
+
+
+def test_identifying_needs_a_package_that_can(cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("ffzero_lab.cli.devices.identifier", lambda: lambda resource, wait_s: f"{resource} {wait_s}")
+    identify_command("TCPIP::meter::5025::SOCKET", wait_s=2.0, as_json=False)
+    assert "TCPIP::meter::5025::SOCKET: TCPIP::meter::5025::SOCKET 2.0" in capsys.readouterr().out
+
+
+def test_the_doctor_looks_at_everything_and_finds_no_fault_here(cli: Cli) -> None:
+    told = cli("doctor", "--json").json
+    subjects = {finding["subject"] for finding in told["findings"]}
+    assert {"ffzero-lab", "numpy", "numba", "jax", "packages", "drivers", "disk", "fsync", "locks", "clock"} <= subjects
+    assert "problem" in cli("doctor").out
+
+
+def test_the_doctor_tells_what_is_wrong(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = doctor.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage._replace(free=1_000))
+    monkeypatch.setattr(doctor, "_fsync_s", lambda folder: 0.5)
+    monkeypatch.setattr(doctor, "serial_ports", lambda: discovery.Found("serial ports", [{"name": "/no/port"}]))
+    monkeypatch.setattr(doctor, "installed_drivers", dict)
+    ended = cli("doctor", "--json")
+    assert ended.code == 1
+    says = {finding["subject"]: (finding["state"], finding["says"]) for finding in ended.json["findings"]}
+    assert says["disk"][0] == "problem"
+    assert says["fsync"] == ("note", "a write reaches the disk in 500.0 ms; checkpoints will be slow there")
+    assert "become a member of its group" in says["/no/port"][1]
+    assert "none is installed" in says["drivers"][1]
+    assert ended.json["problems"] == 3
