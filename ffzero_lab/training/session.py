@@ -27,6 +27,7 @@ from ffzero_lab.training.preparation import (
 )
 from ffzero_lab.training.progress import Arrays, Plain, Progress, named_under, under
 from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.subspace import coordinates_of
 
 FloatArray = NDArray[np.float64]
 
@@ -284,8 +285,11 @@ class Session:
             channel=channel_of(described),
             score=own_aim.score,
         )
-        optimizer = optimizer_named(settings.optimizer, described.n_parameters)
-        return LayerTrainer(self.device, layer, task, settings, self.plan.steps, own.parameters, optimizer)
+        known = layer == 0 or self.device.description.topology == "reinjected"
+        patterns = self.progress.patterns if self.progress is not None and known else None
+        moved = coordinates_of(described, patterns, self._train_rows, settings.subspace)
+        optimizer = optimizer_named(settings.optimizer, len(moved.stands_for))
+        return LayerTrainer(self.device, layer, task, settings, self.plan.steps, own.parameters, optimizer, moved)
 
 
 def _messages(events: Iterable[Event]) -> tuple[str, ...]:

@@ -69,6 +69,9 @@ class TrainSettings(BaseModel):
     """τ of the cross-entropy on similarities."""
     directions: DirectionKind = "rademacher"
     """Kind of random directions."""
+    subspace: Count | None = None
+    """Weights of shape (inputs, outputs) move only along so many leading principal axes of the layer's staged inputs.
+    None: every parameter by itself. Most useful with ``slopes`` total, which gain from every direction left out."""
     directions_per_step: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Directions measured for each update."""
     readings: ReadingOrder = "pair"

@@ -11,8 +11,9 @@ from ffzero_lab.rule.losses import loss_named
 from ffzero_lab.rule.optimizers import optimizer_named
 from ffzero_lab.rule.prototypes import simplex_prototypes
 from ffzero_lab.training.judgement import Judge
-from ffzero_lab.training.layer import LayerTask, LayerTrainer, alive_groups
+from ffzero_lab.training.layer import LayerTask, LayerTrainer
 from ffzero_lab.training.settings import ReadingOrder, SlopeKind, TrainSettings
+from ffzero_lab.training.subspace import alive_groups
 
 FloatArray = NDArray[np.float64]
 N_PATTERNS, N_OUTPUTS, N_CLASSES, BATCH = 12, 6, 3, 5
