@@ -80,10 +80,10 @@ class TrainSettings(BaseModel):
     slopes: SlopeKind | None = None
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
-    """What turns gradient estimates into updates."""
+    """What turns gradient estimates into updates; ``normalised`` steps have one length, each along its estimate."""
     learning_rate: PerGroup | None = None
-    """Step size at the start, on the trained scale for Adam (rad, ln(N/m), V²); one number, or one per parameter group.
-    None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
+    """Step size at the start, on the trained scale for Adam and normalised steps (rad, ln(N/m), V²); one number, or one
+    per parameter group. None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
     epsilon: PerGroup | None = None

@@ -45,7 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a start of one's own": ({}, {"start": {"theta": [6.0, 6.5]}}),
     "group, total": ({}, {"readings": "group", "directions_per_step": 3, "slopes": "total"}),
     "gaussian, cosine, no baselines": ({}, {"directions": "gaussian", "loss": "cosine", "baselines": False}),
-    "weights along axes": (CROSSBAR, {"subspace": 3, "directions_per_step": 2}),
+    "weights along axes": (CROSSBAR, {"subspace": 3, "directions_per_step": 2, "optimizer": "normalised"}),
     "budget": ({}, {"budget": 0.06, "steps": 1000}),
     "saturated detectors": ({"detectors": {"full_scale": 0.25}}, {}),
     "strong noise": ({"detectors": {"thermal_noise": 0.02}}, {}),
