@@ -166,7 +166,7 @@ def run(task: Task, seed: int, *, quick: bool = False) -> Outcome:
     dataset = load_dataset(task.train.dataset, task.train.data_dir)
     change: dict[str, Any] = {"seed": seed}
     if quick:
-        change["steps"] = max(1, QUICK_EVALUATIONS // (task.n_layers * task.train.readings_per_step))
+        change["steps"] = max(1, QUICK_EVALUATIONS // (task.n_layers * task.train.evaluations_per_step))
     began, began_processor = time.perf_counter(), time.process_time()
     with open_device(task.device, seed=seed, **task.options) as device:
         session = Session(device, dataset, task.train.model_copy(update=change))

@@ -70,6 +70,6 @@ class ProbedSlopes:
         if self._settings.subspace is not None and share[index] >= 1.0:
             raise InputError(
                 f"{self._task.where}: along {self._settings.subspace} axes directions move {described.name_of(index)} "
-                f"by {rms[index]:.3g} {described.unit_of(index)} RMS, which leaves no room in its range; use more axes, "
-                f"or a {1.0 / share[index]:.2g} times smaller epsilon"
+                f"by {rms[index]:.3g} {described.unit_of(index)} RMS, which leaves no room in its range; use more "
+                f"axes, or a {1.0 / share[index]:.2g} times smaller epsilon"
             )
