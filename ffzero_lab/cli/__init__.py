@@ -83,7 +83,9 @@ def train(
         str | None,
         typer.Option(show_default="attributed where the device declares its reach", help="attributed or total."),
     ] = None,
-    optimizer: Annotated[str | None, typer.Option(show_default="adam", help="adam, momentum or sgd.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(show_default="adam", help="adam, normalised, momentum or sgd.")
+    ] = None,
     learning_rate: Annotated[
         str | None, typer.Option(show_default="0.007 typical changes", help="Step size at the start.")
     ] = None,

@@ -1,6 +1,7 @@
 """Which outputs a parameter can influence, as one contiguous range of outputs for each parameter."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,15 @@ class Reach:
         """Sum *per_output* (…, n) over the reach of each parameter; returns (…, P)."""
         running = np.zeros((*per_output.shape[:-1], self.n_outputs + 1))
         np.cumsum(per_output, axis=-1, out=running[..., 1:])
-        return running[..., self.stop] - running[..., self.first]
+        first, stop, place = self._distinct
+        return np.take(running[..., stop] - running[..., first], place, axis=-1)
+
+    @cached_property
+    def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """First and stop of each different range, and which of them (P,) is a parameter's: a column has but one."""
+        ranges, place = np.unique(self.first * (self.n_outputs + 1) + self.stop, return_inverse=True)
+        first, stop = np.divmod(ranges, self.n_outputs + 1)
+        return first, stop, place.astype(np.intp, copy=False)
 
     def __eq__(self, other: object) -> bool:
         return (

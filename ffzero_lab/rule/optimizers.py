@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-OptimizerName = Literal["adam", "momentum", "sgd"]
+OptimizerName = Literal["adam", "normalised", "momentum", "sgd"]
 ScheduleName = Literal["cosine", "constant"]
 
 
@@ -36,6 +36,31 @@ class Sgd:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return no arrays: plain descent has no memory."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Accept an empty state."""
+        del state
+
+
+class Normalised:
+    """Descent by steps of one length: θ ← θ − η u/RMS(u), the slopes u being those per learning rate of each parameter.
+
+    A steep batch counts no more than a flat one, which plain descent needs a fitting η for; unlike in Adam, a parameter
+    whose slope is small stays nearly where it is, so that its noise is not made large.
+    """
+
+    def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
+        """Return −η u/RMS(u) with u = η ĝ, which has no unit; zeros where nothing slopes."""
+        slope = learning_rate * gradient
+        largest = float(np.abs(slope).max(initial=0.0))
+        if largest == 0.0:
+            return np.zeros_like(gradient)
+        slope = slope / largest
+        return -learning_rate * slope / np.sqrt(np.mean(slope * slope))
+
+    def state(self) -> dict[str, NDArray[np.generic]]:
+        """Return no arrays: every step stands for itself."""
         return {}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -101,6 +126,8 @@ def optimizer_named(name: OptimizerName, n_parameters: int) -> Optimizer:
     """Return a fresh optimizer of that name."""
     if name == "sgd":
         return Sgd()
+    if name == "normalised":
+        return Normalised()
     return Momentum(n_parameters) if name == "momentum" else Adam(n_parameters)
 
 

@@ -19,12 +19,11 @@ from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import features_of
+from ffzero_lab.training.probing import LARGEST_COMPONENT
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
+from ffzero_lab.training.subspace import weights_of
 from ffzero_lab.training.whole import WholeNetwork
-
-LARGEST_COMPONENT = 6.0
-"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
 
 GROUPED: tuple[DirectionKind, ...] = ("rademacher", "gaussian")
 """Directions that are independent of each other, each of mean zero."""
@@ -58,6 +57,11 @@ def admit(device: Guarded, description: DeviceDescription, dataset: Dataset, set
     if settings.readings == "group" and settings.directions not in GROUPED:
         raise InputError(
             f"readings 'group' needs independent directions, not {settings.directions!r}; allowed: {', '.join(GROUPED)}"
+        )
+    if settings.subspace is not None and all(weights_of(layer) is None for layer in description.layers):
+        raise InputError(
+            f"subspace: no layer of {description.name} has a parameter group of shape (inputs, outputs), one weight "
+            "for each input and output; leave it out"
         )
     if settings.feed == "input":
         _admit_feeding_again(device.description)

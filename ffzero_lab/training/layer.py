@@ -15,6 +15,7 @@ from ffzero_lab.training.judgement import refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import Range, TrainSettings
 from ffzero_lab.training.slopes import SlopeSource
+from ffzero_lab.training.subspace import AlongAxes, Coordinates
 from ffzero_lab.training.watch import Watch
 
 FloatArray = NDArray[np.float64]
@@ -57,6 +58,7 @@ class LayerTrainer:
         steps: int,
         parameters: FloatArray,
         optimizer: Optimizer,
+        coordinates: Coordinates,
         slopes: SlopeSource,
     ) -> None:
         self.layer, self.task, self.settings, self.steps = layer, task, settings, steps
@@ -70,8 +72,8 @@ class LayerTrainer:
         self.dark = 0
         self.wrapped = 0
         self.projected = 0
-        self._rate = self._scale.learning_rate(settings)
-        self._slopes = slopes
+        self._rate = self._scale.learning_rate(settings)[coordinates.stands_for]
+        self._coordinates, self._slopes = coordinates, slopes
 
     def advance(self, exact: ExactGradient | None = None) -> Step:
         """Estimate the slope of the loss on one batch, update the parameters once; compare with *exact* if given.
@@ -83,9 +85,11 @@ class LayerTrainer:
         self._settle(look.headroom)
         estimate = look.estimate(self.parameters, rows)
         self._note_darkness(estimate.dark, len(rows))
-        cosine = None if exact is None else _cosine(estimate.gradient, exact(self.parameters, rows))
+        cosine = None
+        if exact is not None:
+            cosine = _cosine(estimate.gradient, self._coordinates.pull(exact(self.parameters, rows)))
         rate = self._rate * scheduled(self.settings.schedule, self.step, self.steps)
-        self.parameters = self.parameters + self.optimizer.update(estimate.gradient, rate)
+        self.parameters = self.parameters + self._coordinates.spread(self.optimizer.update(estimate.gradient, rate))
         self.step += 1
         self.loss = estimate.loss
         return Step(estimate.loss, estimate.score, estimate.slope_rms, cosine)
@@ -97,14 +101,15 @@ class LayerTrainer:
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Return the whole state as arrays and plain values; nothing of it is ever changed in place."""
         watch_arrays, watched = self.watch.to_state()
+        axes = {"axes": self._coordinates.axes} if isinstance(self._coordinates, AlongAxes) else {}
         optimizer = {f"optimizer.{name}": values for name, values in self.optimizer.state().items()}
-        return {"parameters": self.parameters, **watch_arrays, **optimizer}, {
+        return {"parameters": self.parameters, **axes, **watch_arrays, **optimizer}, {
             **watched,
             **{name: getattr(self, name) for name in COUNTERS},
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], plain: Mapping[str, Any]) -> None:
-        """Continue from what :meth:`state` returned."""
+        """Continue from what :meth:`state` returned; axes were given when the trainer was made."""
         self.parameters = arrays["parameters"]
         self.watch = Watch.from_state(arrays, plain)
         prefix = "optimizer."

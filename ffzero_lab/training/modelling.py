@@ -20,6 +20,7 @@ from ffzero_lab.training.carry import Carry
 from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.slopes import Estimate, Look
+from ffzero_lab.training.subspace import Coordinates
 from ffzero_lab.training.whole import WholeNetwork
 
 FloatArray = NDArray[np.float64]
@@ -41,6 +42,8 @@ class ModelledSlopes:
         (S, n_in) what the model is given.
     task
         What the layer is trained on.
+    coordinates
+        What training moves.
     """
 
     def __init__(
@@ -50,11 +53,10 @@ class ModelledSlopes:
         described: LayerDescription,
         patterns: Patterns,
         task: LayerTask,
+        coordinates: Coordinates,
     ) -> None:
-        self._patterns, self._task, self._scale = patterns, task, TrainedScale(described)
-        self._still = np.zeros(described.n_parameters)
-        self._alive = np.zeros(described.n_parameters)
-        self._alive[described.alive] = 1.0
+        self._patterns, self._task, self._coordinates = patterns, task, coordinates
+        self._scale, self._still = TrainedScale(described), np.zeros(described.n_parameters)
 
         def outputs(values: Any, inputs: Any) -> Any:
             return model([*frozen, values], inputs)
@@ -74,9 +76,9 @@ class ModelledSlopes:
         wanted, judge = self._task.wanted[rows], self._task.judge
         judged = judge(np.array(self._outputs(values, inputs)), wanted, self._task.base[rows])
         slopes = np.array(self._pulled(values, inputs, judge.slope_in_outputs(judged)))
-        gradient = self._scale.slopes(parameters, slopes) * self._alive
+        gradient = self._scale.slopes(parameters, slopes)
         return Estimate(
-            gradient,
+            self._coordinates.pull(gradient),
             judged.loss,
             self._task.score(judged.similarity, wanted),
             judged.dark,

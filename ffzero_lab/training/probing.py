@@ -1,41 +1,49 @@
 """Slopes measured on the device: perturb, read, compare."""
 
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ffzero_lab.device import Device, LayerDescription
+from ffzero_lab.device import Device
+from ffzero_lab.errors import InputError
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
 from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.slopes import Estimate, Look
+from ffzero_lab.training.subspace import Coordinates, narrowed
 
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
+
+LARGEST_COMPONENT = 6.0
+"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
 
 
 class ProbedSlopes:
     """Directional derivatives of one layer from forward readings alone."""
 
-    def __init__(self, device: Device, layer: int, task: LayerTask, settings: TrainSettings) -> None:
-        described = device.description.layers[layer]
-        self._device, self._layer, self._task, self._settings = device, layer, task, settings
-        self._scale = TrainedScale(described)
-        self._directions = DirectionDraw(
-            settings.directions, alive_groups(described), described.n_parameters, settings.seed, layer
-        )
-        self._amplitude = self._scale.amplitude(settings)
-        self._slope_unit = 2.0 * self._scale.in_typical_changes(self._amplitude)
+    def __init__(
+        self, device: Device, layer: int, task: LayerTask, settings: TrainSettings, coordinates: Coordinates
+    ) -> None:
+        own = coordinates.stands_for
+        self._device, self._layer, self._settings, self._coordinates = device, layer, settings, coordinates
+        self._task = replace(task, reach=narrowed(task.reach, coordinates), channel=task.channel[own])
+        self._scale = TrainedScale(device.description.layers[layer])
+        self._directions = DirectionDraw(settings.directions, coordinates.groups, len(own), settings.seed, layer)
+        amplitude = self._scale.amplitude(settings)
+        self._amplitude = amplitude[own]
+        self._slope_unit = 2.0 * self._scale.in_typical_changes(amplitude)
         self._signs = np.array(SIGNS[settings.readings])
+        self._check_room()
 
     def at(self, step: int) -> Look:
         """Draw the directions of one step."""
         directions = self._directions.draw(step, self._settings.directions_per_step)
-        moves = directions * self._amplitude
+        moves = self._coordinates.spread(directions * self._amplitude)
         return Look(np.abs(moves).max(axis=0), partial(self._measure, directions, moves))
 
     def _measure(self, directions: FloatArray, moves: FloatArray, parameters: FloatArray, rows: Rows) -> Estimate:
@@ -53,9 +61,15 @@ class ProbedSlopes:
             float(np.sqrt(np.mean(differences**2))) / self._slope_unit,
         )
 
-
-def alive_groups(described: LayerDescription) -> list[NDArray[np.intp]]:
-    """Return, for each parameter group, the indices of its parameters that move."""
-    edges = np.cumsum([0, *(group.size for group in described.groups)])
-    alive = described.alive
-    return [alive[(alive >= start) & (alive < stop)] for start, stop in pairwise(edges)]
+    def _check_room(self) -> None:
+        """Raise InputError when directions along axes are too large for the box; only the inputs tell."""
+        box, described = self._scale.box, self._device.description.layers[self._layer]
+        rms = self._coordinates.rms(self._amplitude)
+        share = 2.0 * LARGEST_COMPONENT * rms / (box.upper - box.lower)
+        index = int(np.argmax(share))
+        if self._settings.subspace is not None and share[index] >= 1.0:
+            raise InputError(
+                f"{self._task.where}: along {self._settings.subspace} axes directions move {described.name_of(index)} "
+                f"by {rms[index]:.3g} {described.unit_of(index)} RMS, which leaves no room in its range; use more "
+                f"axes, or a {1.0 / share[index]:.2g} times smaller epsilon"
+            )

@@ -57,9 +57,10 @@ class TrainedScale:
     def learning_rate(self, settings: TrainSettings) -> FloatArray:
         """Return the learning rate (P,); raises InputError for an unknown group.
 
-        Adam's is a step, the others' multiplies a slope, which is itself per unit of the parameter.
+        Adam's is a step, and that of normalised descent; the others' multiplies a slope, which is itself per unit of
+        the parameter.
         """
-        power = 1 if settings.optimizer == "adam" else 2
+        power = 1 if settings.optimizer in ("adam", "normalised") else 2
         default = DEFAULT_LEARNING_RATE * self._typical_change**power
         return self._amounts("learning_rate", settings.learning_rate, default)
 

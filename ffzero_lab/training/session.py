@@ -135,8 +135,9 @@ class Session:
         self._counts_before = Counts(*state["counts_before"])
         self._layer_began_s = state["layer_began_s"]
         if "trainer" in state:
-            self._trainer = self._next_trainer(self.progress)
-            self._trainer.restore(under("trainer", arrays), state["trainer"])
+            of_trainer = under("trainer", arrays)
+            self._trainer = self._next_trainer(self.progress, of_trainer.get("axes"))
+            self._trainer.restore(of_trainer, state["trainer"])
         exact = under("device", arrays)
         if exact:
             self.device.restore(exact)
@@ -270,7 +271,7 @@ class Session:
         refuse_darkness(judged.dark, len(wanted), f"{trainer.task.where}, validation part", trainer.task.judge.floor)
         return self.network.aim.score(judged.similarity, wanted)
 
-    def _next_trainer(self, progress: Progress) -> LayerTrainer:
+    def _next_trainer(self, progress: Progress, axes: FloatArray | None = None) -> LayerTrainer:
         """Return the trainer, at its start, of the first layer that is not trained yet."""
         settings, device = self.settings, self.trained_as
         task = task_of(
@@ -282,7 +283,7 @@ class Session:
             rows=self._train_rows,
             wanted=self.wanted,
         )
-        return trainer_of(device, self.network, progress, task, settings, self.plan.steps)
+        return trainer_of(device, self.network, progress, task, settings, self.plan.steps, axes)
 
 
 def _messages(events: Iterable[Event]) -> tuple[str, ...]:

@@ -71,6 +71,9 @@ class TrainSettings(BaseModel):
     """τ of the cross-entropy on similarities."""
     directions: DirectionKind = "rademacher"
     """Kind of random directions."""
+    subspace: Count | None = None
+    """Weights of shape (inputs, outputs) move only along so many leading principal axes of the layer's staged inputs.
+    None: every parameter by itself. Most useful with ``slopes`` total, which gain from every direction left out."""
     directions_per_step: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Directions measured for each update."""
     readings: ReadingOrder = "pair"
@@ -79,10 +82,10 @@ class TrainSettings(BaseModel):
     slopes: SlopeKind | None = None
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
-    """What turns gradient estimates into updates."""
+    """What turns gradient estimates into updates; ``normalised`` steps have one length, each along its estimate."""
     learning_rate: PerGroup | None = None
-    """Step size at the start, on the trained scale for Adam (rad, ln(N/m), V²); one number, or one per parameter group.
-    None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
+    """Step size at the start, on the trained scale for Adam and normalised steps (rad, ln(N/m), V²); one number, or one
+    per parameter group. None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
     epsilon: PerGroup | None = None

@@ -18,7 +18,7 @@ class Estimate:
     Attributes
     ----------
     gradient
-        (P,) slope of the loss on the trained scale.
+        (Q,) slope of the loss along the coordinates that training moves, on the trained scale.
     loss, score
         Means over what was judged.
     dark

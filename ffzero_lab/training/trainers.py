@@ -19,6 +19,7 @@ from ffzero_lab.training.progress import Progress
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.slopes import SlopeSource
+from ffzero_lab.training.subspace import coordinates_of
 from ffzero_lab.training.whole import WholeNetwork, driver_behind
 
 FloatArray = NDArray[np.float64]
@@ -55,23 +56,31 @@ def task_of(
 
 
 def trainer_of(
-    device: Device, network: Network, progress: Progress, task: LayerTask, settings: TrainSettings, steps: int
+    device: Device,
+    network: Network,
+    progress: Progress,
+    task: LayerTask,
+    settings: TrainSettings,
+    steps: int,
+    axes: FloatArray | None = None,
 ) -> LayerTrainer:
-    """Return the trainer, at its start, of the first layer that is not trained yet."""
+    """Return the trainer, at its start, of the first layer that is not trained yet; *axes* are of a resumed one."""
     layer = len(progress.layers)
     described = device.description.layers[layer]
-    parameters = network.layers[layer].parameters
-    optimizer = optimizer_named(settings.optimizer, described.n_parameters)
+    cascade = device.description.topology == "cascaded"
+    inputs = progress.patterns if layer == 0 or not cascade else None
+    coordinates = coordinates_of(described, inputs, task.rows, settings.subspace, axes)
     slopes: SlopeSource
     if settings.modelled:
         from ffzero_lab.training.modelling import ModelledSlopes
 
-        cascade = device.description.topology == "cascaded"
         frozen = [before.parameters for before in network.layers[: layer if cascade else 0]]
-        slopes = ModelledSlopes(_model(device, layer), frozen, described, progress.patterns, task)
+        slopes = ModelledSlopes(_model(device, layer), frozen, described, progress.patterns, task, coordinates)
     else:
-        slopes = ProbedSlopes(device, layer, task, settings)
-    return LayerTrainer(described, layer, task, settings, steps, parameters, optimizer, slopes)
+        slopes = ProbedSlopes(device, layer, task, settings, coordinates)
+    parameters = network.layers[layer].parameters
+    optimizer = optimizer_named(settings.optimizer, len(coordinates.stands_for))
+    return LayerTrainer(described, layer, task, settings, steps, parameters, optimizer, coordinates, slopes)
 
 
 def exact_gradient_of(device: Device, trainer: LayerTrainer) -> ExactGradient:

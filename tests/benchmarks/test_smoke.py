@@ -33,11 +33,28 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
         ("imperfections.py", ["--seeds", "2", "--steps", "5"], "95 % interval of the loss"),
         ("lattice.py", ["--repetitions", "2", "--sides", "6"], "by pattern"),
         ("mesh.py", ["--help"], "usage"),
+        ("paper.py", ["--quick", "--seeds", "1", "--task", "function1", "--task", "function2-tanh"], "93.2, 19,200"),
         ("step_cost.py", ["--steps", "20"], "x ideal"),
     ],
 )
 def test_a_comparison_runs_and_tells(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told in ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "arguments", "told"),
+    [
+        ("paper.py", ["--task", "cnn", "--task", "mesh-cropped"], "58.0, 33,840"),
+        ("economy.py", ["--task", "channels", "--task", "mesh"], "one channel in each reading, four times"),
+    ],
+)
+def test_a_study_on_images_runs(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:
+    if "FFZERO_DATA" not in os.environ:
+        pytest.skip("no MNIST: FFZERO_DATA names no folder")
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", "--seeds", "1", *arguments]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert told in ended.stdout
 

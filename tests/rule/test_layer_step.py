@@ -13,8 +13,9 @@ from ffzero_lab.rule.prototypes import simplex_prototypes
 from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.judgement import Judge
 from ffzero_lab.training.layer import LayerTrainer
-from ffzero_lab.training.probing import ProbedSlopes, alive_groups
+from ffzero_lab.training.probing import ProbedSlopes
 from ffzero_lab.training.settings import ReadingOrder, SlopeKind, TrainSettings
+from ffzero_lab.training.subspace import EachParameter, alive_groups
 
 FloatArray = NDArray[np.float64]
 N_PATTERNS, N_OUTPUTS, N_CLASSES, BATCH = 12, 6, 3, 5
@@ -106,8 +107,10 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
     )
     start = rng.uniform(-1, 1, N_PARAMETERS)
     optimizer = optimizer_named("sgd", N_PARAMETERS)
-    probed = ProbedSlopes(bench, 0, task, settings)
-    return LayerTrainer(bench.description.layers[0], 0, task, settings, 10, start, optimizer, probed)
+    described = bench.description.layers[0]
+    each = EachParameter(described)
+    probed = ProbedSlopes(bench, 0, task, settings, each)
+    return LayerTrainer(described, 0, task, settings, 10, start, optimizer, each, probed)
 
 
 def true_gradient(bench: Bench, trainer: LayerTrainer, rows: NDArray[np.intp]) -> FloatArray:

@@ -45,7 +45,25 @@ def test_updates_follow_the_published_recursion(name: OptimizerName, seed: int, 
     np.testing.assert_allclose(run(optimizer_named(name, n), gradients, rates), expected, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 9), size=st.floats(1e-12, 1e12))
+def test_a_normalised_step_has_the_length_it_is_told_however_steep_the_slope(seed: int, n: int, size: float):
+    gradient = size * np.random.default_rng(seed).normal(size=n)
+    change = optimizer_named("normalised", n).update(gradient, 0.02)
+    assert math.isclose(float(np.sqrt(np.mean(change**2))), 0.02, rel_tol=1e-9)
+    np.testing.assert_allclose(change / np.linalg.norm(change), -gradient / np.linalg.norm(gradient), atol=1e-12)
+
+
+def test_a_normalised_step_does_not_depend_on_the_units_of_the_groups():
+    gradient, rate, unit = np.array([3.0, -1.0, 0.5]), np.array([0.1, 0.1, 0.2]), np.array([1.0, 1e3, 1e-3])
+    change = optimizer_named("normalised", 3).update(gradient, rate)
+    np.testing.assert_allclose(optimizer_named("normalised", 3).update(gradient / unit, rate * unit), change * unit)
+
+
+def test_a_normalised_step_without_any_slope_stays():
+    assert not optimizer_named("normalised", 3).update(np.zeros(3), 0.1).any()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "normalised"])
 def test_a_restored_optimizer_goes_on_bit_for_bit(name: OptimizerName):
     rng = np.random.default_rng(1)
     gradients, rates = rng.normal(size=(9, 3)), rng.uniform(0.001, 0.1, 9)

@@ -19,6 +19,7 @@ from ffzero_lab.training import Event, Network, Session, TrainSettings
 from ffzero_lab.training.progress import named_under, under
 
 MANIFEST = {"run_id": "r1", "versions": {}}
+CROSSBAR = {"sizes": (5, 6, 6), "activation": "none"}
 IDEAL_CASCADE = {"topology": "cascaded", "preset": "ideal"}
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -44,6 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a start of one's own": ({}, {"start": {"theta": [6.0, 6.5]}}),
     "group, total": ({}, {"readings": "group", "directions_per_step": 3, "slopes": "total"}),
     "gaussian, cosine, no baselines": ({}, {"directions": "gaussian", "loss": "cosine", "baselines": False}),
+    "weights along axes": (CROSSBAR, {"subspace": 3, "directions_per_step": 2, "optimizer": "normalised"}),
     "budget": ({}, {"budget": 0.06, "steps": 1000}),
     "saturated detectors": ({"detectors": {"full_scale": 0.25}}, {}),
     "strong noise": ({"detectors": {"thermal_noise": 0.02}}, {}),
@@ -66,7 +68,9 @@ def clusters() -> Dataset:
 
 def fresh_session(case: str) -> Session:
     options, settings = CASES[case]
-    device = open_device("twin", **({"ports": 6} | options))
+    device = (
+        open_device("twin:crossbar", **options) if "sizes" in options else open_device("twin", **{"ports": 6} | options)
+    )
     return Session(device, clusters(), TrainSettings(**({"steps": 4, "batch": 16} | settings)))
 
 
