@@ -9,6 +9,7 @@ from drivers.bench.connections import Connection, RoleName, connections_of
 from drivers.bench.layers import GroupTable, LayerTable
 from drivers.bench.mistakes import Mistakes
 from drivers.bench.quantities import range_in_words
+from drivers.bench.reaching import mesh_groups
 from drivers.bench.tables import (
     ActuatorsTable,
     AnyInstrumentTable,
@@ -55,6 +56,8 @@ def check(tables: Tables, mistakes: Mistakes) -> None:
             _check_group(group, tables.actuators, mistakes, ("layers", number, "groups", place))
         if layer.reach == "column":
             _check_columns(number, layer, mistakes)
+        if layer.reach == "mesh":
+            _check_mesh(number, layer, mistakes)
 
 
 def _check_names(tables: Tables, mistakes: Mistakes) -> None:
@@ -178,6 +181,17 @@ def _check_columns(number: int, layer: LayerTable, mistakes: Mistakes) -> None:
             mistakes.add(
                 "layers", number, "groups", place, "channels", given=format_channels(group.channels), says=says
             )
+
+
+def _check_mesh(number: int, layer: LayerTable, mistakes: Mistakes) -> None:
+    n_outputs = sum(len(span.channels) for span in layer.outputs)
+    wanted, found = mesh_groups(n_outputs), [len(group.channels) for group in layer.groups]
+    if sum(wanted) != sum(found) or (len(found) == len(wanted) and wanted != found):
+        says = (
+            f"a mesh of {n_outputs} ports has groups of {', '.join(map(str, wanted))} parameters (theta, phi, gamma), "
+            f"not {', '.join(map(str, found))}"
+        )
+        mistakes.add("layers", number, "reach", given="mesh", says=says)
 
 
 def _all(tables: Tables) -> Iterator[tuple[RoleName, str, AnyInstrumentTable]]:

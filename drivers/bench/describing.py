@@ -2,19 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import ValidationError
 
 from drivers.bench.layers import GroupTable, LayerTable
 from drivers.bench.mistakes import Mistakes
 from drivers.bench.quantities import Limits
+from drivers.bench.reaching import reach_of
 from ffzero_lab.device import (
     DeviceDescription,
     HealthChannel,
     LayerDescription,
     ParameterGroup,
     PowerLaw,
-    Reach,
     Timing,
 )
 
@@ -83,7 +82,7 @@ def _layer(config: "BenchConfig", layer: LayerTable, before: LayerDescription | 
         groups=tuple(_group(group, config.actuators[group.instrument].stated) for group in layer.groups),
         power_budget_w=layer.power_budget_w,
         dead=_dead(layer),
-        reach=_column_reach(layer, n_outputs) if layer.reach == "column" else None,
+        reach=reach_of(layer, n_outputs),
     )
 
 
@@ -123,8 +122,3 @@ def _dead(layer: LayerTable) -> tuple[int, ...]:
         dead += [first + group.channels.index(channel) for channel in group.dead_channels or ()]
         first += len(group.channels)
     return tuple(dead)
-
-
-def _column_reach(layer: LayerTable, n_outputs: int) -> Reach:
-    columns = np.concatenate([np.arange(len(group.channels)) % n_outputs for group in layer.groups])
-    return Reach(columns, columns + 1, n_outputs)

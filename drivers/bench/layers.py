@@ -9,7 +9,7 @@ from drivers.bench.quantities import Narrowed
 from drivers.bench.tables import Name, Table
 from drivers.bench.units import Positive, Quantities, QuantityTable
 
-ReachName = Literal["all", "column"]
+ReachName = Literal["all", "column", "mesh"]
 GroupScale = Literal["linear", "log", "square"]
 
 
@@ -66,6 +66,8 @@ class LayerTable(Table):
     one_sign: bool
     """Whether outputs cannot be negative, as intensities."""
     reach: ReachName = "all"
-    """Outputs that a parameter influences: ``all``, or ``column`` (parameter i that of i modulo the outputs)."""
+    """Outputs that a parameter influences: ``all``, ``column`` (parameter i that of i modulo the outputs), or ``mesh``
+    (a rectangular interferometer mesh of N ports, column by column: θ of all N(N−1)/2 MZIs, their φ, N input phases).
+    A true reach spares many measurements."""
     power_budget_w: Positive | None = None
     """Most power that the layer's actuators may draw together."""

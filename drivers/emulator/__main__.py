@@ -19,13 +19,7 @@ def main() -> int:
     parser.add_argument("spec", type=Path, help="specification, .toml or .json")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with whoever started this")
     arguments = parser.parse_args()
-    ended = Event()
-
-    def end(*_: object) -> None:
-        ended.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+    ended = told_to_end()
     if arguments.until_stdin_closes:
         Thread(target=_wait_for_stdin, args=(ended,), daemon=True).start()
     try:
@@ -38,6 +32,18 @@ def main() -> int:
         sys.stdout.flush()
         ended.wait()
     return 0
+
+
+def told_to_end() -> Event:
+    """Return what is set by SIGTERM or SIGINT from now on."""
+    ended = Event()
+
+    def end(*_: object) -> None:
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return ended
 
 
 def announcement(emulation: Emulation) -> dict[str, Any]:

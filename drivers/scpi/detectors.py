@@ -22,12 +22,12 @@ class DetectorsConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    read_all: Plain | None = None
+    read_list: Plain | None = None
     """Measures all channels, such as ``:READ:POWer:ALL?``; the readings come in the order of the channels."""
     read_one: OfChannel | None = None
     """Measures one channel, such as ``:READ{channel}:POWer?``, where there is no list."""
     form: Form = "ascii"
-    """Of the reply to ``read_all``: decimal numbers, or an IEEE-488.2 block of numbers of that type."""
+    """Of the reply to ``read_list``: decimal numbers, or an IEEE-488.2 block of numbers of that type."""
     byte_order: Literal["little", "big"] = "little"
     """Of the numbers in a block; little is Intel's."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
@@ -45,10 +45,10 @@ class DetectorsConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        if (self.read_all is None) == (self.read_one is None):
-            raise ValueError("give read_all or read_one, one of them")
+        if (self.read_list is None) == (self.read_one is None):
+            raise ValueError("give read_list or read_one, one of them")
         if self.read_one is not None and self.form != "ascii":
-            raise ValueError("form is that of read_all; a single reading is a decimal number")
+            raise ValueError("form is that of read_list; a single reading is a decimal number")
         if self.unit_query is not None and self.reply_unit == "dBm":
             raise ValueError("give reply_unit or unit_query, one of them")
         return self
@@ -109,8 +109,8 @@ class ScpiDetectors(Detectors):
         """Return the readings (all channels,); after a fault they are asked for *again*, or the fault is raised."""
         link, config = self._connection.link, self._config
         ask = link.query if again else link.exchange
-        if config.read_all is not None:
-            return ask(one_message([config.read_all]), self._reply)
+        if config.read_list is not None:
+            return ask(one_message([config.read_list]), self._reply)
         readings = np.zeros(len(self._wiring.all_channels))
         for place, channel in zip(self._mapped, self._wiring.channels, strict=True):
             query = str(config.read_one).format(channel=channel)

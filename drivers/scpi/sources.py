@@ -21,17 +21,17 @@ class SourceConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    set_all: SetAll | None = None
+    set_list: SetAll | None = None
     """Sets all channels in one list, such as ``:SOURce:VOLTage:LIST {values}``."""
     set_one: SetOne | None = None
     """Sets one channel, such as ``:SOURce{channel}:VOLTage {value}``, where there is no list."""
-    read_all: Plain | None = None
+    read_list: Plain | None = None
     """Asks for all setpoints in one list; sent with every setting, and compared."""
     read_one: OfChannel | None = None
     """Asks for one setpoint, where there is no list; sent for every channel with every setting, and compared."""
-    switch_on: Plain | None = None
+    output_on: Plain | None = None
     """Switches the outputs on; sent behind the setpoints. None: there is no switch."""
-    switch_off: Plain | None = None
+    output_off: Plain | None = None
     """Switches the outputs off, for parking."""
     prepare: tuple[Plain, ...] = ()
     """Sent when the instrument is opened, and after every recovery; must energise nothing."""
@@ -46,10 +46,10 @@ class SourceConfig(BaseModel):
 
     @model_validator(mode="after")
     def _can_be_set_and_believed(self) -> Self:
-        if (self.set_all is None) == (self.set_one is None):
-            raise ValueError("give set_all or set_one, one of them")
-        if self.read_all is None and self.read_one is None:
-            raise ValueError("give read_all or read_one: what cannot be read back is not known after a fault")
+        if (self.set_list is None) == (self.set_one is None):
+            raise ValueError("give set_list or set_one, one of them")
+        if self.read_list is None and self.read_one is None:
+            raise ValueError("give read_list or read_one: what cannot be read back is not known after a fault")
         return self
 
 
@@ -95,7 +95,7 @@ class Source(Instrument):
         safe = np.full(len(self._wiring.all_channels), self._wiring.safe)
         self._parking = True
         try:
-            self._bring_to(safe, [self._config.switch_off] if self._config.switch_off else [], [])
+            self._bring_to(safe, [self._config.output_off] if self._config.output_off else [], [])
         finally:
             self._parking = False
 
@@ -115,7 +115,7 @@ class Source(Instrument):
 
     @property
     def _switching_on(self) -> list[str]:
-        return [self._config.switch_on] if self._config.switch_on else []
+        return [self._config.output_on] if self._config.output_on else []
 
     def _of_all_channels(self, values: FloatArray) -> FloatArray:
         """Return *values* (n,) of the mapped channels among the safe values of the others, (all channels,)."""
@@ -169,8 +169,8 @@ class Source(Instrument):
 
     def _setting(self, wanted: FloatArray) -> list[str]:
         config, spec = self._config, self._config.number or ""
-        if config.set_all is not None:
-            return [config.set_all.format(values=written(wanted, spec, config.separator))]
+        if config.set_list is not None:
+            return [config.set_list.format(values=written(wanted, spec, config.separator))]
         texts = [written([value], spec, "") for value in wanted]
         return [
             str(config.set_one).format(channel=channel, value=text)
@@ -178,19 +178,19 @@ class Source(Instrument):
         ]
 
     def _sent(self, commands: Sequence[str]) -> FloatArray:
-        read_all = self._config.read_all
-        if read_all is None:
+        read_list = self._config.read_list
+        if read_list is None:
             self._connection.command(commands)
             return self._asked()
         return self._connection.command_and_read(
-            commands, read_all, len(self._wiring.all_channels), self._config.separator
+            commands, read_list, len(self._wiring.all_channels), self._config.separator
         )
 
     def _asked(self) -> FloatArray:
         """Return the setpoints (all channels,) as the instrument reports them."""
         config, channels = self._config, self._wiring.all_channels
-        if config.read_all is not None:
-            return self._connection.numbers(config.read_all, len(channels), config.separator)
+        if config.read_list is not None:
+            return self._connection.numbers(config.read_list, len(channels), config.separator)
         query = str(config.read_one)
         return np.array([self._connection.numbers(query.format(channel=n), 1)[0] for n in channels])
 

@@ -35,10 +35,10 @@ def content() -> dict[str, Any]:
                 "channels": PORTS**2,
                 "lower_v": 0.0,
                 "upper_v": 2.0,
-                "set_all": ":SOURce:VOLTage:LIST {values}",
-                "read_all": ":SOURce:VOLTage:LIST?",
-                "switch_on": ":OUTPut ON",
-                "switch_off": ":OUTPut OFF",
+                "set_list": ":SOURce:VOLTage:LIST {values}",
+                "read_list": ":SOURce:VOLTage:LIST?",
+                "output_on": ":OUTPut ON",
+                "output_off": ":OUTPut OFF",
             }
         },
         "inputs": {
@@ -48,10 +48,10 @@ def content() -> dict[str, Any]:
                 "channels": PORTS,
                 "lower_amplitude": 0.0,
                 "upper_amplitude": 1.0,
-                "set_all": ":SOURce:AMPLitude:LIST {values}",
-                "read_all": ":SOURce:AMPLitude:LIST?",
-                "switch_on": ":OUTPut ON",
-                "switch_off": ":OUTPut OFF",
+                "set_list": ":SOURce:AMPLitude:LIST {values}",
+                "read_list": ":SOURce:AMPLitude:LIST?",
+                "output_on": ":OUTPut ON",
+                "output_off": ":OUTPut OFF",
             }
         },
         "detectors": {
@@ -60,7 +60,7 @@ def content() -> dict[str, Any]:
                 "link": "meter",
                 "channels": PORTS,
                 "full_scale_w": 10.0,
-                "read_all": ":READ:POWer:ALL?",
+                "read_list": ":READ:POWer:ALL?",
                 "form": "f4",
             }
         },

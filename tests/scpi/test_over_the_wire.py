@@ -38,13 +38,13 @@ def one_by_one(file: dict[str, Any]) -> None:
     """Instruments without lists, that answer in the units of their ports."""
     for role, name, node in (("actuators", "heaters", "VOLTage"), ("inputs", "modulators", "AMPLitude")):
         table = file[role][name]
-        del table["set_all"], table["read_all"]
+        del table["set_list"], table["read_list"]
         table |= {
             "set_one": f":SOURce{{channel}}:{node} {{value}}",
             "read_one": f":SOURce{{channel}}:{node}?",
         }
     meter = file["detectors"]["meter"]
-    del meter["read_all"], meter["form"]
+    del meter["read_list"], meter["form"]
     meter |= {"read_one": ":READ{channel}:POWer?", "unit_query": ":SENSe:POWer:UNIT:ALL:CSV?"}
     file["emulation"]["instruments"]["meter"]["unit"] = "dBm"
 
@@ -163,7 +163,7 @@ def test_a_reading_over_the_range_is_saturation_and_not_a_number(over_the_wire: 
 
 def test_a_laser_that_is_off_is_a_dark_batch(over_the_wire: Any) -> None:
     def floor(file: dict[str, Any]) -> None:
-        del file["inputs"]["modulators"]["switch_on"]
+        del file["inputs"]["modulators"]["output_on"]
         file["detectors"]["meter"]["detection_floor_w"] = 1e-6
 
     wire = over_the_wire(floor)
