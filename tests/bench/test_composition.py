@@ -21,6 +21,20 @@ def table(fakes: Any) -> Any:
     return fakes.TABLES["table"]
 
 
+def restarting_at(fakes: Any, call: str) -> None:
+    """Let everything on the table restart once, at the next such call."""
+    restarts = [StagingLost("the rack has restarted")]
+    note = table(fakes).note
+
+    def restarting(name: str, what: str, *more: Any) -> None:
+        note(name, what, *more)
+        if what == call and restarts:
+            table(fakes).parameters[:] = 0.0
+            raise restarts.pop()
+
+    table(fakes).note = restarting
+
+
 def test_opening_asks_nothing_and_energises_nothing(fakes: Any, mount: Mount) -> None:
     mount()
     assert {what for _, what in table(fakes).counted()} == {"open"}
@@ -116,18 +130,27 @@ def test_an_instrument_that_restarts_is_given_everything_again(fakes: Any, conte
     device.write_parameters(0, values)
     device.load_inputs(0, patterns(0))
     before = device.read_outputs(0, ROWS)
-    restarts = [StagingLost("rows has restarted")]
-    note = table(fakes).note
-
-    def restarting(name: str, what: str, *more: Any) -> None:
-        note(name, what, *more)
-        if what == "recall" and restarts:
-            table(fakes).parameters[:] = 0.0
-            raise restarts.pop()
-
-    table(fakes).note = restarting
+    restarting_at(fakes, "recall")
     assert np.array_equal(device.read_outputs(0, ROWS), before)
     assert table(fakes).counted()["rows", "load"] == 2
+    assert np.array_equal(table(fakes).parameters[:35], values)
+
+
+def test_shared_hardware_that_restarts_is_given_the_layer_that_stood_there_last(
+    fakes: Any, content: Any, mount: Mount
+) -> None:
+    content["bench"]["shared_hardware"] = True
+    for group, channels in zip(content["layers"][1]["groups"], ("1-20", "21-24"), strict=True):
+        group["channels"] = channels
+    content["layers"][1]["outputs"] = {"instrument": "columns", "channels": "1-4"}
+    device = Guarded(mount())
+    values = np.linspace(-1, 1, 35)
+    for layer, written in ((0, values / 2), (1, np.full(24, 0.5)), (0, values)):
+        device.write_parameters(layer, written)
+    device.load_inputs(0, patterns(0))
+    before = device.read_outputs(0, ROWS)
+    restarting_at(fakes, "present")
+    assert np.array_equal(device.read_outputs(0, ROWS), before)
     assert np.array_equal(table(fakes).parameters[:35], values)
 
 
