@@ -23,7 +23,7 @@ class Report:
     serial_number: str
     identities: dict[str, str] = field(default_factory=dict[str, str])
     exchanges: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    health: dict[str, float] = field(default_factory=dict[str, float])
+    health: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     problems: list[str] = field(default_factory=list[str])
 
 
@@ -99,7 +99,13 @@ class _Look:
         return outputs
 
     def health(self) -> None:
-        self._report.health.update(self.timed("read health", None, self._device.read_health))
+        readings = self.timed("read health", None, self._device.read_health)
+        for channel in self._device.description.health:
+            if channel.name in readings:
+                reading = {"channel": channel.name, "value": readings[channel.name], "unit": channel.unit}
+                self._report.health.append(reading)
+            else:
+                self._report.problems.append(f"health {channel.name}: no such reading came; check its instrument")
 
     def energised(self, layer: int) -> None:
         described = self._device.description.layers[layer]

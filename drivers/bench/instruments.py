@@ -22,7 +22,11 @@ class Instruments:
 
     @classmethod
     def opened(cls, config: BenchConfig, clock: Clock) -> Self:
-        """Open all instruments without energising anything; when one cannot be, those before it are let go."""
+        """Open all instruments without energising anything.
+
+        When one cannot be opened, the others are parked and let go: after a crash they may still be on, and no other
+        way leads to them. Then the first error is raised.
+        """
         made = cls(config)
         links = {name: LinkTable(name, settings) for name, settings in config.links.items()}
         of_role: Mapping[RoleName, dict[str, Mounted[Any]]] = {
@@ -30,18 +34,17 @@ class Instruments:
             "actuators": made.actuators,
             "detectors": made.detectors,
         }
-        try:
-            for role, tables in config.instruments.items():
-                for name, table in tables.items():
-                    wiring = wiring_of(name, role, table, made._connections, links)
-                    driver = table.role_class.open(table.settings, wiring, clock)
-                    of_role[role][name] = Mounted[Any](wiring, driver)
-        except BaseException as error:
-            try:
-                made.let_go()
-            except Exception as second:  # noqa: BLE001 - the first error is raised
-                error.add_note(f"letting the others go failed as well: {second}")
-            raise
+        errors: list[Exception] = []
+        for role, tables in config.instruments.items():
+            for name, table in tables.items():
+                wiring = wiring_of(name, role, table, made._connections, links)
+                try:
+                    of_role[role][name] = Mounted[Any](wiring, table.role_class.open(table.settings, wiring, clock))
+                except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
+                    error.add_note(f"that was opening {name!r}; what could be opened was parked")
+                    errors.append(error)
+        if errors:
+            raise made._given_up(errors)
         return made
 
     @property
@@ -70,3 +73,14 @@ class Instruments:
         """Close every instrument; all are tried before the first error is raised."""
         endings = [Ending(one.name, one.driver.close, "closing") for one in self.by_name.values()]
         end_in_stages([endings], stage_s)
+
+    def _given_up(self, errors: list[Exception]) -> Exception:
+        """Park and let go what was opened; return the first error, with what else went wrong as its notes."""
+        for end in (self.park, self.let_go):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001 - told with the first error
+                errors.append(error)
+        for second in errors[1:]:
+            errors[0].add_note("\n".join([str(second), *getattr(second, "__notes__", [])]))
+        return errors[0]

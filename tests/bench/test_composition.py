@@ -218,11 +218,18 @@ def test_two_files_of_one_bench_share_a_lock(fakes: Any, content: Any) -> None:
     assert Bench.bench_name(Bench.Config.model_validate(content)) == name
 
 
-def test_an_instrument_that_cannot_be_opened_lets_the_others_go(fakes: Any, mount: Mount) -> None:
+def test_when_one_instrument_cannot_be_opened_the_others_are_parked_and_let_go(fakes: Any, mount: Mount) -> None:
+    table(fakes).inputs[:] = 1.0  # left on by a crash
     table(fakes).failing["cells", "open"] = LinkTimeout("cells do not answer")
-    with pytest.raises(LinkTimeout, match="cells do not answer"):
+    table(fakes).failing["columns", "park"] = LinkLost("columns are gone")
+    with pytest.raises(LinkTimeout, match="cells do not answer") as caught:
         mount()
-    assert [entry[:2] for entry in table(fakes).log] == [("rows", "open"), ("cells", "open"), ("rows", "close")]
+    opened = [("rows", "open"), ("cells", "open"), ("columns", "open")]
+    assert [entry[:2] for entry in table(fakes).log][:5] == [*opened, ("rows", "park"), ("columns", "park")]
+    assert sorted(entry[:2] for entry in table(fakes).log[5:]) == [("columns", "close"), ("rows", "close")]
+    assert not table(fakes).inputs.any()
+    assert "that was opening 'cells'; what could be opened was parked" in caught.value.__notes__
+    assert "columns are gone" in caught.value.__notes__[-1]
 
 
 def test_a_closed_bench_answers_nothing(fakes: Any, mount: Mount) -> None:

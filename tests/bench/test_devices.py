@@ -24,7 +24,7 @@ def test_looking_over_a_bench_energises_nothing(fakes: Any, content: Any, bench_
     report = cli("devices", "check", bench_file(), "--json").json
     table = fakes.TABLES["table"]
     assert report["identities"] == {"rows": "fake rows", "cells": "fake cells", "columns": "fake columns"}
-    assert report["health"] == {"cells_temperature": 25.0}
+    assert report["health"] == [{"channel": "cells_temperature", "value": 25.0, "unit": "degC"}]
     assert report["problems"] == []
     written = [more[0] for name, what, *more in table.log if what == "write"]
     assert all(np.array_equal(values, np.full(59, 0.1)) for values in written)
@@ -66,8 +66,8 @@ def test_listing_tells_what_is_missing_and_goes_on(cli: Cli, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "serial.tools.list_ports", None)
     found = cli("devices", "list", "--json").json
     assert {"twin", "twin.photonic"} <= {driver["name"] for driver in found["drivers"]["found"]}
-    assert "pyvisa and pyvisa-py are needed" in found["VISA resources"]["problems"][0]
-    assert "pyserial is needed" in found["serial ports"]["problems"][0]
+    assert "pyvisa and pyvisa-py are needed" in found["visa_resources"]["problems"][0]
+    assert "pyserial is needed" in found["serial_ports"]["problems"][0]
     shown = cli("devices", "list")
     assert shown.code == 0
     assert "problem: pyserial is needed" in shown.out
