@@ -6,7 +6,7 @@ from typing import Any, Self
 from drivers.bench.config import BenchConfig
 from drivers.bench.connections import RoleName, connections_of
 from drivers.bench.mounting import LayerPlugs, Mounted, plugs_of, wiring_of
-from drivers.bench.parking import STAGE_S, Ending, end_in_stages
+from drivers.bench.parking import STAGE_S, Ending, end_in_stages, first_of
 from drivers.bench.roles import Actuators, Detectors, Inputs, LinkTable
 from ffzero_lab.device import Clock
 
@@ -44,7 +44,8 @@ class Instruments:
                     error.add_note(f"that was opening {name!r}; what could be opened was parked")
                     errors.append(error)
         if errors:
-            raise made._given_up(errors)
+            made._give_up(errors)
+            raise first_of(errors)
         return made
 
     @property
@@ -74,13 +75,10 @@ class Instruments:
         endings = [Ending(one.name, one.driver.close, "closing") for one in self.by_name.values()]
         end_in_stages([endings], stage_s)
 
-    def _given_up(self, errors: list[Exception]) -> Exception:
-        """Park and let go what was opened; return the first error, with what else went wrong as its notes."""
+    def _give_up(self, errors: list[Exception]) -> None:
+        """Park and let go what was opened; what else goes wrong joins *errors*."""
         for end in (self.park, self.let_go):
             try:
                 end()
             except Exception as error:  # noqa: BLE001 - told with the first error
                 errors.append(error)
-        for second in errors[1:]:
-            errors[0].add_note("\n".join([str(second), *getattr(second, "__notes__", [])]))
-        return errors[0]

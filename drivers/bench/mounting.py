@@ -35,6 +35,7 @@ class Mounted(Generic[Role]):
 
     def checked(self, values: FloatArray, what: str) -> FloatArray:
         """Return *values* (n,) of the mapped channels as they came; raises BadReply for any other number of them."""
+        values = np.asarray(values, dtype=np.float64)
         if values.shape != (len(self.wiring.channels),):
             raise BadReply(
                 f"{self.name}: {what} of shape {values.shape} for {len(self.wiring.channels)} channels; the reply was "
