@@ -110,8 +110,9 @@ class _Look:
     def energised(self, layer: int) -> None:
         described = self._device.description.layers[layer]
         safe, lower, upper = self._safe_parameters(layer), *map(described.per_parameter, ("lower", "upper"))
-        allowed = 0.9 * described.per_parameter("slew_per_s") * self._device.description.timing.write_s
-        step = np.minimum(ENERGISED_SHARE * (upper - lower), np.where(np.isnan(allowed), np.inf, allowed))
+        step, slew = ENERGISED_SHARE * (upper - lower), described.per_parameter("slew_per_s")
+        limited = np.isfinite(slew)
+        step[limited] = np.minimum(step[limited], 0.9 * slew[limited] * self._device.description.timing.write_s)
         values = np.where(upper - safe >= safe - lower, safe + step, safe - step)
         self.timed("write, energised", layer, lambda: self._device.write_parameters(layer, values), times=1)
         source = 0 if self._device.description.topology == "cascaded" else layer

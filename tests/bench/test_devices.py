@@ -42,6 +42,16 @@ def test_energising_is_asked_for(fakes: Any, bench_file: Any, cli: Cli) -> None:
     assert not fakes.TABLES["table"].parameters.any()
 
 
+def test_energising_keeps_to_the_slew(fakes: Any, content: Any, bench_file: Any, cli: Cli) -> None:
+    content["actuators"]["cells"]["slew_share_per_s"] = 5.0
+    assert cli("devices", "check", bench_file(), "--energise", "--json").code == 0
+    written = [more[0] for name, what, *more in fakes.TABLES["table"].log if what == "write"]
+    assert np.abs(written).max() == pytest.approx(0.9 * 5.0 * 0.01)
+    content["timing"] = {}
+    del content["actuators"]["cells"]["slew_share_per_s"]
+    assert cli("devices", "check", bench_file(), "--energise", "--json").code == 0
+
+
 def test_what_is_wrong_is_told(fakes: Any, content: Any, bench_file: Any, cli: Cli, monkeypatch: Any) -> None:
     monkeypatch.setattr(fakes.FakeActuators, "read_back", lambda self: np.full(59, 0.3))
     problems = cli("devices", "check", bench_file(), "--json").json["problems"]
