@@ -48,7 +48,7 @@ def page() -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    return "must be given" if field.default is PydanticUndefined else str(field.default)
+    return "must be given" if field.default is PydanticUndefined else str(field.default) or "none"
 
 
 def _meaning(field: FieldInfo) -> str:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any, cast
 
@@ -84,11 +85,13 @@ def _content_of(file: Path) -> dict[str, Any]:
 
 
 def _anchored(value: Any, folder: Path) -> Any:
-    """Make every text that begins with ``./`` or ``../`` a path from the file's own folder."""
+    """Make every text that begins with ``./`` or ``../`` a path from the file's own folder, and dates texts."""
     if isinstance(value, dict):
         return {key: _anchored(inner, folder) for key, inner in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
         return [_anchored(inner, folder) for inner in cast("list[Any]", value)]
+    if isinstance(value, date | time):  # a run's manifest is JSON
+        return value.isoformat()
     return str(folder / value) if isinstance(value, str) and value.startswith(("./", "../")) else value
 
 

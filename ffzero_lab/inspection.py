@@ -23,7 +23,7 @@ class Report:
     serial_number: str
     identities: dict[str, str] = field(default_factory=dict[str, str])
     exchanges: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    health: dict[str, float] = field(default_factory=dict[str, float])
+    health: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     problems: list[str] = field(default_factory=list[str])
 
 
@@ -99,13 +99,20 @@ class _Look:
         return outputs
 
     def health(self) -> None:
-        self._report.health.update(self.timed("read health", None, self._device.read_health))
+        readings = self.timed("read health", None, self._device.read_health)
+        for channel in self._device.description.health:
+            if channel.name in readings:
+                reading = {"channel": channel.name, "value": readings[channel.name], "unit": channel.unit}
+                self._report.health.append(reading)
+            else:
+                self._report.problems.append(f"health {channel.name}: no such reading came; check its instrument")
 
     def energised(self, layer: int) -> None:
         described = self._device.description.layers[layer]
         safe, lower, upper = self._safe_parameters(layer), *map(described.per_parameter, ("lower", "upper"))
-        allowed = 0.9 * described.per_parameter("slew_per_s") * self._device.description.timing.write_s
-        step = np.minimum(ENERGISED_SHARE * (upper - lower), np.where(np.isnan(allowed), np.inf, allowed))
+        step, slew = ENERGISED_SHARE * (upper - lower), described.per_parameter("slew_per_s")
+        limited = np.isfinite(slew)
+        step[limited] = np.minimum(step[limited], 0.9 * slew[limited] * self._device.description.timing.write_s)
         values = np.where(upper - safe >= safe - lower, safe + step, safe - step)
         self.timed("write, energised", layer, lambda: self._device.write_parameters(layer, values), times=1)
         source = 0 if self._device.description.topology == "cascaded" else layer

@@ -11,6 +11,7 @@ from drivers.bench.connections import as_rows, connections_of
 from drivers.bench.describing import describe
 from drivers.bench.instruments import Instruments
 from drivers.bench.mounting import Plug
+from drivers.bench.parking import first_of
 from drivers.bench.presenting import PatternMemory, Presenter
 from drivers.bench.quantities import range_in_words
 from drivers.bench.roles import Detectors
@@ -146,9 +147,7 @@ class Bench(Device):
             except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
                 errors.append(error)
         if errors:
-            for second in errors[1:]:
-                errors[0].add_note(str(second))
-            raise errors[0]
+            raise first_of(errors)
 
     def _let_go(self) -> None:
         self._closed = True

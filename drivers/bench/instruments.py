@@ -6,7 +6,7 @@ from typing import Any, Self
 from drivers.bench.config import BenchConfig
 from drivers.bench.connections import RoleName, connections_of
 from drivers.bench.mounting import LayerPlugs, Mounted, plugs_of, wiring_of
-from drivers.bench.parking import STAGE_S, Ending, end_in_stages
+from drivers.bench.parking import STAGE_S, Ending, end_in_stages, first_of
 from drivers.bench.roles import Actuators, Detectors, Inputs, LinkTable
 from ffzero_lab.device import Clock
 
@@ -22,7 +22,11 @@ class Instruments:
 
     @classmethod
     def opened(cls, config: BenchConfig, clock: Clock) -> Self:
-        """Open all instruments without energising anything; when one cannot be, those before it are let go."""
+        """Open all instruments without energising anything.
+
+        When one cannot be opened, the others are parked and let go: after a crash they may still be on, and no other
+        way leads to them. Then the first error is raised.
+        """
         made = cls(config)
         links = {name: LinkTable(name, settings) for name, settings in config.links.items()}
         of_role: Mapping[RoleName, dict[str, Mounted[Any]]] = {
@@ -30,18 +34,18 @@ class Instruments:
             "actuators": made.actuators,
             "detectors": made.detectors,
         }
-        try:
-            for role, tables in config.instruments.items():
-                for name, table in tables.items():
-                    wiring = wiring_of(name, role, table, made._connections, links)
-                    driver = table.role_class.open(table.settings, wiring, clock)
-                    of_role[role][name] = Mounted[Any](wiring, driver)
-        except BaseException as error:
-            try:
-                made.let_go()
-            except Exception as second:  # noqa: BLE001 - the first error is raised
-                error.add_note(f"letting the others go failed as well: {second}")
-            raise
+        errors: list[Exception] = []
+        for role, tables in config.instruments.items():
+            for name, table in tables.items():
+                wiring = wiring_of(name, role, table, made._connections, links)
+                try:
+                    of_role[role][name] = Mounted[Any](wiring, table.role_class.open(table.settings, wiring, clock))
+                except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
+                    error.add_note(f"that was opening {name!r}; what could be opened was parked")
+                    errors.append(error)
+        if errors:
+            made._give_up(errors)
+            raise first_of(errors)
         return made
 
     @property
@@ -70,3 +74,11 @@ class Instruments:
         """Close every instrument; all are tried before the first error is raised."""
         endings = [Ending(one.name, one.driver.close, "closing") for one in self.by_name.values()]
         end_in_stages([endings], stage_s)
+
+    def _give_up(self, errors: list[Exception]) -> None:
+        """Park and let go what was opened; what else goes wrong joins *errors*."""
+        for end in (self.park, self.let_go):
+            try:
+                end()
+            except Exception as error:  # noqa: BLE001 - told with the first error
+                errors.append(error)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bench.connections import Connection, RoleName, mapped_channels
-from drivers.bench.quantities import Limits
+from drivers.bench.quantities import Levels
 from drivers.bench.roles import Actuators, Detectors, Inputs, Instrument, LinkTable, Wiring
 from drivers.bench.tables import AnyInstrumentTable, InputsTable
 from ffzero_lab.device import BadReply, FloatArray
@@ -35,6 +35,7 @@ class Mounted(Generic[Role]):
 
     def checked(self, values: FloatArray, what: str) -> FloatArray:
         """Return *values* (n,) of the mapped channels as they came; raises BadReply for any other number of them."""
+        values = np.asarray(values, dtype=np.float64)
         if values.shape != (len(self.wiring.channels),):
             raise BadReply(
                 f"{self.name}: {what} of shape {values.shape} for {len(self.wiring.channels)} channels; the reply was "
@@ -75,7 +76,7 @@ def wiring_of(
     """Return what an instrument's driver is told of its wiring."""
     stated = table.stated
     lower, upper, safe = (
-        (stated.lower, stated.upper, stated.safe) if isinstance(stated, Limits) else (0.0, stated.full_scale, 0.0)
+        (stated.lower, stated.upper, stated.safe) if isinstance(stated, Levels) else (0.0, stated.full_scale, 0.0)
     )
     return Wiring(
         name=name,

@@ -26,14 +26,20 @@ def end_in_stages(stages: Sequence[Sequence[Ending]], stage_s: float = STAGE_S) 
     Raises the first error, with the others as notes, after everything was tried. An ending that takes longer than
     *stage_s* is left to itself and counts as LinkTimeout.
     """
-    failed = [failure for stage in stages for failure in _failures(stage, stage_s)]
-    if not failed:
-        return
-    ending, first = failed[0]
-    first.add_note(f"that was {ending.what} {ending.name!r}; every other instrument was tried as well")
-    for ending, error in failed[1:]:
-        first.add_note(f"{ending.what} {ending.name!r} failed as well: {error}")
-    raise first
+    errors: list[BaseException] = []
+    for stage in stages:
+        for ending, error in _failures(stage, stage_s):
+            error.add_note(f"that was {ending.what} {ending.name!r}; every other instrument was tried as well")
+            errors.append(error)
+    if errors:
+        raise first_of(errors)
+
+
+def first_of(errors: Sequence[BaseException]) -> BaseException:
+    """Return the first of *errors*, with the others and what they tell as its notes."""
+    for second in errors[1:]:
+        errors[0].add_note("\n".join([f"as well: {second}", *getattr(second, "__notes__", [])]))
+    return errors[0]
 
 
 def _failures(stage: Sequence[Ending], stage_s: float) -> list[tuple[Ending, BaseException]]:

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from drivers.bench.units import NotNegative, Number, Positive, Quantities
 
 
-class Limits(Quantities):
+class Levels(Quantities):
     """What an instrument may be given."""
 
     lower: Number
@@ -16,10 +16,6 @@ class Limits(Quantities):
     """Largest setpoint."""
     safe: Number = 0.0
     """Setpoint that harms nothing, for parking; must be given where 0 is out of limits."""
-    resolution: NotNegative = 0.0
-    """Worst-case step between two setpoints."""
-    slew_per_s: Positive | None = None
-    """Fastest change in one second."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -31,6 +27,15 @@ class Limits(Quantities):
                 f"give a safe_… within them"
             )
         return self
+
+
+class Limits(Levels):
+    """What actuators may be given, how finely and how fast."""
+
+    resolution: NotNegative = 0.0
+    """Worst-case step between two setpoints."""
+    slew_per_s: Positive | None = None
+    """Fastest change in one second."""
 
 
 class Scale(Quantities):
@@ -61,7 +66,7 @@ class Narrowed(Quantities):
     """Range from which training draws its first values; None: the period nearest to zero, or the whole range."""
 
 
-def range_in_words(stated: Limits | Scale) -> str:
+def range_in_words(stated: Levels | Scale) -> str:
     """Return what an instrument may be given, or can read."""
     if isinstance(stated, Scale):
         return f"up to {stated.full_scale:g} {stated.unit}"

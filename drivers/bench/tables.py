@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from drivers.bench.channels import OwnChannels
 from drivers.bench.finding import find_role
 from drivers.bench.mistakes import Mistakes
-from drivers.bench.quantities import Limits, Scale
+from drivers.bench.quantities import Levels, Limits, Scale
 from drivers.bench.roles import Actuators, Detectors, Inputs, Instrument
 from drivers.bench.units import NotNegative, Number, Positive, Quantities, QuantityTable
 from ffzero_lab.device import Topology
@@ -140,9 +140,9 @@ class InputsTable(InstrumentTable):
     """An instrument that presents patterns."""
 
     role: ClassVar[type[Instrument]] = Inputs
-    quantities: ClassVar[type[Quantities]] = Limits
+    quantities: ClassVar[type[Quantities]] = Levels
 
-    stated: Limits
+    stated: Levels
     memory: Annotated[int, Field(ge=0, strict=True)] = 0
     """Patterns that its memory holds; 0: patterns are sent one by one."""
 

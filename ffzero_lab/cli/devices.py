@@ -18,7 +18,9 @@ def list_command(*, as_json: bool) -> None:
     with outcome(as_json=as_json):
         found = everything()
         if as_json:
-            print_json({one.kind: {"found": one.items, "problems": one.problems} for one in found})
+            print_json(
+                {one.kind.lower().replace(" ", "_"): {"found": one.items, "problems": one.problems} for one in found}
+            )
             return
         console = Console()
         for one in found:
@@ -57,8 +59,8 @@ def _show(report: Report) -> None:
         typer.echo(f"{name}: {identity}")
     rows = [{**each, "seconds": f"{each['seconds']:.6f}"} for each in report.exchanges]
     console.print(table_of(rows))
-    for channel, value in report.health.items():
-        typer.echo(f"health {channel}: {value:g}")
+    for reading in report.health:
+        typer.echo(f"health {reading['channel']}: {reading['value']:g} {reading['unit']}")
     for problem in report.problems:
         typer.echo(f"problem: {problem}")
     typer.echo("parked")

@@ -96,7 +96,9 @@ class SetpointLimits:
         return dict(self._standing)
 
     def written(self, layer: int, values: FloatArray) -> None:
-        """Note that *layer* now stands at *values* (P,)."""
+        """Note that *layer* now stands at *values* (P,); on shared hardware no other layer stands any more."""
+        if self._description.shared_hardware:
+            self._standing.clear()
         self._standing[layer] = values.copy()
         if self._description.power_budget_w is not None:
             if self._description.shared_hardware:

@@ -101,11 +101,14 @@ def test_any_driver_may_be_put_in_a_file_and_paths_start_from_it(tmp_path: Path)
         assert device.description.layers[0].n_outputs == 5
         assert device.description.layers[0].power_budget_w == 0.5
         assert len(device.description.layers) == 1
-    file.write_text('driver = "lab:Bench"\ntable = "./a.csv"\nmore = [{deep = "../b.csv"}]\nplain = "c.csv"\n')
+    file.write_text(
+        'driver = "lab:Bench"\ntable = "./a.csv"\nmore = [{deep = "../b.csv"}]\nplain = "c.csv"\nsince = 2026-11-24\n'
+    )
     assert choose_device(str(file), {}).options == {
         "table": str(tmp_path / "./a.csv"),
         "more": [{"deep": str(tmp_path / "../b.csv")}],
         "plain": "c.csv",
+        "since": "2026-11-24",
     }
 
 

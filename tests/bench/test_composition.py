@@ -21,6 +21,20 @@ def table(fakes: Any) -> Any:
     return fakes.TABLES["table"]
 
 
+def restarting_at(fakes: Any, call: str) -> None:
+    """Let everything on the table restart once, at the next such call."""
+    restarts = [StagingLost("the rack has restarted")]
+    note = table(fakes).note
+
+    def restarting(name: str, what: str, *more: Any) -> None:
+        note(name, what, *more)
+        if what == call and restarts:
+            table(fakes).parameters[:] = 0.0
+            raise restarts.pop()
+
+    table(fakes).note = restarting
+
+
 def test_opening_asks_nothing_and_energises_nothing(fakes: Any, mount: Mount) -> None:
     mount()
     assert {what for _, what in table(fakes).counted()} == {"open"}
@@ -116,18 +130,27 @@ def test_an_instrument_that_restarts_is_given_everything_again(fakes: Any, conte
     device.write_parameters(0, values)
     device.load_inputs(0, patterns(0))
     before = device.read_outputs(0, ROWS)
-    restarts = [StagingLost("rows has restarted")]
-    note = table(fakes).note
-
-    def restarting(name: str, what: str, *more: Any) -> None:
-        note(name, what, *more)
-        if what == "recall" and restarts:
-            table(fakes).parameters[:] = 0.0
-            raise restarts.pop()
-
-    table(fakes).note = restarting
+    restarting_at(fakes, "recall")
     assert np.array_equal(device.read_outputs(0, ROWS), before)
     assert table(fakes).counted()["rows", "load"] == 2
+    assert np.array_equal(table(fakes).parameters[:35], values)
+
+
+def test_shared_hardware_that_restarts_is_given_the_layer_that_stood_there_last(
+    fakes: Any, content: Any, mount: Mount
+) -> None:
+    content["bench"]["shared_hardware"] = True
+    for group, channels in zip(content["layers"][1]["groups"], ("1-20", "21-24"), strict=True):
+        group["channels"] = channels
+    content["layers"][1]["outputs"] = {"instrument": "columns", "channels": "1-4"}
+    device = Guarded(mount())
+    values = np.linspace(-1, 1, 35)
+    for layer, written in ((0, values / 2), (1, np.full(24, 0.5)), (0, values)):
+        device.write_parameters(layer, written)
+    device.load_inputs(0, patterns(0))
+    before = device.read_outputs(0, ROWS)
+    restarting_at(fakes, "present")
+    assert np.array_equal(device.read_outputs(0, ROWS), before)
     assert np.array_equal(table(fakes).parameters[:35], values)
 
 
@@ -195,11 +218,18 @@ def test_two_files_of_one_bench_share_a_lock(fakes: Any, content: Any) -> None:
     assert Bench.bench_name(Bench.Config.model_validate(content)) == name
 
 
-def test_an_instrument_that_cannot_be_opened_lets_the_others_go(fakes: Any, mount: Mount) -> None:
+def test_when_one_instrument_cannot_be_opened_the_others_are_parked_and_let_go(fakes: Any, mount: Mount) -> None:
+    table(fakes).inputs[:] = 1.0  # left on by a crash
     table(fakes).failing["cells", "open"] = LinkTimeout("cells do not answer")
-    with pytest.raises(LinkTimeout, match="cells do not answer"):
+    table(fakes).failing["columns", "park"] = LinkLost("columns are gone")
+    with pytest.raises(LinkTimeout, match="cells do not answer") as caught:
         mount()
-    assert [entry[:2] for entry in table(fakes).log] == [("rows", "open"), ("cells", "open"), ("rows", "close")]
+    opened = [("rows", "open"), ("cells", "open"), ("columns", "open")]
+    assert [entry[:2] for entry in table(fakes).log][:5] == [*opened, ("rows", "park"), ("columns", "park")]
+    assert sorted(entry[:2] for entry in table(fakes).log[5:]) == [("columns", "close"), ("rows", "close")]
+    assert not table(fakes).inputs.any()
+    assert "that was opening 'cells'; what could be opened was parked" in caught.value.__notes__
+    assert "columns are gone" in caught.value.__notes__[-1]
 
 
 def test_a_closed_bench_answers_nothing(fakes: Any, mount: Mount) -> None:

@@ -24,7 +24,7 @@ def test_looking_over_a_bench_energises_nothing(fakes: Any, content: Any, bench_
     report = cli("devices", "check", bench_file(), "--json").json
     table = fakes.TABLES["table"]
     assert report["identities"] == {"rows": "fake rows", "cells": "fake cells", "columns": "fake columns"}
-    assert report["health"] == {"cells_temperature": 25.0}
+    assert report["health"] == [{"channel": "cells_temperature", "value": 25.0, "unit": "degC"}]
     assert report["problems"] == []
     written = [more[0] for name, what, *more in table.log if what == "write"]
     assert all(np.array_equal(values, np.full(59, 0.1)) for values in written)
@@ -40,6 +40,16 @@ def test_energising_is_asked_for(fakes: Any, bench_file: Any, cli: Cli) -> None:
     assert np.abs(written).max() == pytest.approx(0.15)
     assert report["problems"] == []
     assert not fakes.TABLES["table"].parameters.any()
+
+
+def test_energising_keeps_to_the_slew(fakes: Any, content: Any, bench_file: Any, cli: Cli) -> None:
+    content["actuators"]["cells"]["slew_share_per_s"] = 5.0
+    assert cli("devices", "check", bench_file(), "--energise", "--json").code == 0
+    written = [more[0] for name, what, *more in fakes.TABLES["table"].log if what == "write"]
+    assert np.abs(written).max() == pytest.approx(0.9 * 5.0 * 0.01)
+    content["timing"] = {}
+    del content["actuators"]["cells"]["slew_share_per_s"]
+    assert cli("devices", "check", bench_file(), "--energise", "--json").code == 0
 
 
 def test_what_is_wrong_is_told(fakes: Any, content: Any, bench_file: Any, cli: Cli, monkeypatch: Any) -> None:
@@ -66,8 +76,8 @@ def test_listing_tells_what_is_missing_and_goes_on(cli: Cli, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "serial.tools.list_ports", None)
     found = cli("devices", "list", "--json").json
     assert {"twin", "twin.photonic"} <= {driver["name"] for driver in found["drivers"]["found"]}
-    assert "pyvisa and pyvisa-py are needed" in found["VISA resources"]["problems"][0]
-    assert "pyserial is needed" in found["serial ports"]["problems"][0]
+    assert "pyvisa and pyvisa-py are needed" in found["visa_resources"]["problems"][0]
+    assert "pyserial is needed" in found["serial_ports"]["problems"][0]
     shown = cli("devices", "list")
     assert shown.code == 0
     assert "problem: pyserial is needed" in shown.out

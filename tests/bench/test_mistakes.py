@@ -45,6 +45,11 @@ def explained(content: Content) -> str:
 
 
 MISTAKES: list[tuple[Callable[[Content], None], list[str]]] = [
+    (put("actuator", {}), ["unknown key 'actuator'", "did you mean 'actuators'?", "health", "layers"]),
+    (put("actuators.cells", 5), ["actuators.cells is 5", "must be a table of keys and values"]),
+    (put("layers.0.groups.0", "theta"), ["layers.0.groups.0 is 'theta'", "must be a table of keys and values"]),
+    (put("layers.0.inputs", 5), ["layers.0.inputs is 5", "must be an array"]),
+    (put("links", {"usb": 3}), ["links.usb is 3", "must be a table of keys and values"]),
     (take("bench.name"), ["bench.name: field required"]),
     (put("bench.serial_numbr", "x"), ["unknown key 'bench.serial_numbr'", "did you mean 'serial_number'?"]),
     (put("bench.topology", "cascade"), ["bench.topology is 'cascade'", "'cascaded'", "did you mean 'cascaded'?"]),
