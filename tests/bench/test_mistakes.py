@@ -128,7 +128,11 @@ MISTAKES: list[tuple[Callable[[Content], None], list[str]]] = [
     (put("layers.0.groups.0.scale", "log"), ["lower -1.5 does not go with scale 'log'"]),
     (put("layers.0.groups.1.name", "weights"), ["groups must have names of their own, not weights, weights"]),
     (put("layers.0.groups.0.chanels", "1"), ["layers.0.groups.0.chanels is '1'", "did you mean 'channels'?"]),
-    (put("layers.0.reach", "mesh"), ["layers.0.reach is 'mesh'", "'all' or 'column'"]),
+    (put("layers.0.reach", "mash"), ["layers.0.reach is 'mash'", "'all', 'column' or 'mesh'"]),
+    (
+        put("layers.0.reach", "mesh"),
+        ["a mesh of 5 ports has groups of 10, 10, 5 parameters (theta, phi, gamma), not 30, 5"],
+    ),
     (put("layers.1.reach", "column"), []),
     (put("layers.0.groups.1.channels", "31-34"), ["reach 'column' needs a multiple of the 5 outputs, not 4 param"]),
     (put("health.cells_temperature.instrument", "cell"), ["health.cells_temperature.instrument", "mean 'cells'?"]),

@@ -200,3 +200,16 @@ def test_heaters_with_a_slew_limit_are_not_put_back_in_one_step_after_a_restart(
     settings = np.linspace(0.001, 0.01, 10)[:, np.newaxis] * np.ones(16)
     with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
         wire.bench.probe(0, settings, ROWS[:1])
+
+
+def test_a_mesh_in_a_bench_file_has_the_light_cones_of_the_twin(over_the_wire: Any) -> None:
+    def mesh(file: dict[str, Any]) -> None:
+        file["layers"][0]["reach"] = "mesh"
+        file["layers"][0]["groups"] = [
+            {"name": "theta", "instrument": "heaters", "channels": "1-6"},
+            {"name": "phi", "instrument": "heaters", "channels": "7-12"},
+            {"name": "gamma", "instrument": "heaters", "channels": "13-16"},
+        ]
+
+    wire = over_the_wire(mesh)
+    assert wire.bench.description.layers[0].reach == wire.twin.description.layers[0].reach
