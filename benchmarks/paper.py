@@ -268,7 +268,7 @@ def main() -> None:
             statistics.mean(getattr(outcome, name) for outcome in outcomes) for name in ("wall_s", "processor_s")
         ]
         columns = " ".join(f"{cell:>16s}" for cell in cells)
-        spent = f"{outcomes[0].evaluations:11,d} {seconds[0]:5.1f} s {seconds[1]:7.1f} s"
+        spent = f"{outcomes[0].evaluations:11,d} {wall_s:5.1f} s {processor_s:7.1f} s"
         print(f"{task.name:17s} {task.wanted:6.1f} {columns} {spent} {task.authors}", flush=True)
 
 
