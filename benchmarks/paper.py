@@ -264,9 +264,8 @@ def main() -> None:
             scores = [outcome.scores[readout] for outcome in outcomes if readout in outcome.scores]
             figure = f"{statistics.mean(scores):.2f} ± {spread(scores):.2f}" if scores else "-"
             cells.append(f"{figure}{'*' if readout == task.train.readout else ' '}")
-        seconds = [
-            statistics.mean(getattr(outcome, name) for outcome in outcomes) for name in ("wall_s", "processor_s")
-        ]
+        wall_s = statistics.mean(outcome.wall_s for outcome in outcomes)
+        processor_s = statistics.mean(outcome.processor_s for outcome in outcomes)
         columns = " ".join(f"{cell:>16s}" for cell in cells)
         spent = f"{outcomes[0].evaluations:11,d} {wall_s:5.1f} s {processor_s:7.1f} s"
         print(f"{task.name:17s} {task.wanted:6.1f} {columns} {spent} {task.authors}", flush=True)
