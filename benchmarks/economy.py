@@ -53,6 +53,7 @@ def group(directions: int, **settings: Any) -> dict[str, Any]:
     return {"readings": "group", "directions_per_step": directions, **settings}
 
 
+NORMALISED: dict[str, Any] = {"optimizer": "normalised", "learning_rate": 0.006}
 CONVOLUTION = [{"kind": "conv", "channels": 4, "kernel": 6, "pool": 2}]
 BASES = {
     "crossbar": Base("twin:crossbar", "mnist", {"preset": "ideal", "sizes": (784, 100, 100)}, 4_700, 256),
@@ -84,10 +85,14 @@ VARIATIONS = {
     "crossbar": [
         *EVERYWHERE,
         Variation("learning rate 0.0056", {"learning_rate": 0.0056}),
-        Variation("momentum", {"optimizer": "momentum", "learning_rate": 0.003}),
-        Variation("sgd", {"optimizer": "sgd", "learning_rate": 0.03}),
         Variation("group of 4", group(4, learning_rate=0.0056)),
         Variation("group of 8", group(8, learning_rate=0.0056)),
+        Variation("group of 8, sgd", group(8, optimizer="sgd", learning_rate=1.0)),
+        Variation("group of 8, momentum", group(8, optimizer="momentum", learning_rate=0.1)),
+        Variation("group of 8, normalised", group(8, **NORMALISED)),
+        Variation("group of 8, normalised, 100 axes", group(8, **NORMALISED, subspace=100)),
+        Variation("group of 8, normalised, total", group(8, **NORMALISED, slopes="total")),
+        Variation("group of 8, normalised, total, 40 axes", group(8, **NORMALISED, slopes="total", subspace=40)),
         Variation("group of 8, 100 axes", group(8, learning_rate=0.0056, subspace=100)),
         Variation("group of 8, 40 axes", group(8, learning_rate=0.0056, subspace=40)),
         Variation("group of 8, total", group(8, learning_rate=0.0056, slopes="total")),
@@ -102,6 +107,7 @@ VARIATIONS = {
         *EVERYWHERE,
         Variation("learning rate 0.014", {"learning_rate": 0.014}),
         Variation("group of 8", group(8, learning_rate=0.02)),
+        Variation("group of 8, normalised", group(8, optimizer="normalised", learning_rate=0.02)),
         Variation("group of 8, the input again", group(8, learning_rate=0.02, feed="input")),
         Variation("three meshes", options={"layers": 3}),
     ],
@@ -138,7 +144,7 @@ def validation_accuracy(base: Base, changed: Variation, seed: int, *, quick: boo
     evaluations = QUICK_EVALUATIONS if quick else round(changed.evaluations * base.evaluations)
     dataset = load_dataset(base.dataset)
     with open_device(base.device, seed=seed, **base.options | changed.options) as device:
-        steps = max(1, evaluations // (len(device.description.layers) * settings.readings_per_step))
+        steps = max(1, evaluations // (len(device.description.layers) * settings.evaluations_per_step))
         session = Session(device, dataset, settings.model_copy(update={"steps": steps}))
         for _ in session.run():
             pass
