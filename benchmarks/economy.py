@@ -172,7 +172,7 @@ def main() -> None:
                 continue
             measure: Callable[[int], float] = partial(validation_accuracy, base, changed, quick=arguments.quick)
             if changed.name.startswith("one channel"):
-                with patch("ffzero_lab.training.layer.DirectionDraw", OneChannelAtATime):
+                with patch("ffzero_lab.training.probing.DirectionDraw", OneChannelAtATime):
                     found = [measure(seed) for seed in range(arguments.seeds)]
             else:
                 found = [measure(seed) for seed in range(arguments.seeds)]

@@ -100,7 +100,7 @@ TASKS = [
     ),
     Task(
         name="one-layer-total",
-        options=dense(784, 60),
+        options=dense(784, 40),
         train=train("mnist", 18_800, 1, slopes="total", subspace=40, learning_rate=0.0056, sharpness=25.0),
         wanted=88.0,
         authors="80.5, 18,800",
