@@ -86,7 +86,11 @@ class Bench(Device):
         self._check_open()
         with self._memories_forgotten_after_a_failure():
             presenter = self._presenter(layer)
-            return np.concatenate([self._read_part(layer, presenter, part) for part in presenter.parts(rows)])
+            outputs = np.concatenate([self._read_part(layer, presenter, part) for part in presenter.parts(rows)])
+            for plug in self._plugs[layer].actuators:
+                plug.instrument.driver.confirm()
+            presenter.confirm()
+            return outputs
 
     def read_parameters(self, layer: int) -> FloatArray | None:
         """Return the setpoints (P,) as the instruments report them; None where one of them cannot."""

@@ -96,6 +96,11 @@ class Presenter:
         """Make sure that the instrument has stepped with *count* readings."""
         self._plugs[0][0].driver.finish(count)
 
+    def confirm(self) -> None:
+        """Make sure that every instrument still holds what it was given."""
+        for instrument, _ in self._plugs:
+            instrument.driver.confirm()
+
     def one_by_one(self, part: RowIndex) -> Iterator[None]:
         """Present one row of *part* after the other; each stays on until the next is asked for."""
         loaded = [

@@ -85,6 +85,12 @@ class Instrument(ABC):
     def identify(self) -> str:
         """Ask the instrument who it is."""
 
+    def confirm(self) -> None:  # noqa: B027 - optional
+        """Raise StagingLost unless the instrument still holds what it was given last; default: believe it does.
+
+        Called after every reading: an instrument that restarted meanwhile would have spoilt it.
+        """
+
     def health(self) -> Mapping[str, float]:
         """Return readings of the instrument's own state by name; default none."""
         return {}

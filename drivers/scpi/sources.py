@@ -107,6 +107,16 @@ class Source(Instrument):
         """Set the mapped channels (n,), those that are not mapped to the safe value, and switch on."""
         self._bring_to(self._of_all_channels(values), [], self._switching_on)
 
+    def confirm(self) -> None:
+        """Read the setpoints back; raises StagingLost unless they are those that were written last."""
+        if len(self._known) != 1:
+            return  # nothing was written yet, or patterns are stepped through, which is verified at their end
+        standing = self._asked()
+        self._raise_if_restarted()
+        if self._differing(standing, self._known[0]).size:
+            self._restarted = f"{self._wiring.name} does not hold the setpoints any more that it was given"
+            self._raise_if_restarted()
+
     def read_back(self) -> FloatArray:
         """Return the setpoints (n,) of the mapped channels as the instrument reports them."""
         standing = self._asked()

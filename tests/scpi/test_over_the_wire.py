@@ -1,5 +1,6 @@
 """SCPI instruments over real sockets: the numbers of the twin behind them, whatever goes wrong on the way."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -213,3 +214,27 @@ def test_a_mesh_in_a_bench_file_has_the_light_cones_of_the_twin(over_the_wire: A
 
     wire = over_the_wire(mesh)
     assert wire.bench.description.layers[0].reach == wire.twin.description.layers[0].reach
+
+
+def test_heaters_that_are_reset_while_a_batch_is_read_spoil_no_reading(over_the_wire: Any) -> None:
+    wire = over_the_wire()
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    meter = wire.instruments.detectors["meter"].driver
+    read, readings = meter.read, []
+
+    def restarting() -> np.ndarray:
+        if len(readings) == 4:
+            with socket.create_connection(wire.emulation.addresses["heaters"]) as other:
+                other.sendall(b"*RST;*OPC?\n")
+                other.recv(1000)
+        readings.append(read())
+        return readings[-1]
+
+    meter.read = restarting
+    outputs = wire.bench.read_outputs(0, ROWS)
+    meter.read = read
+    assert len(readings) == 2 * len(ROWS)
+    wire.twin.load_inputs(0, PATTERNS)
+    wire.twin.write_parameters(0, VOLTS[0])
+    np.testing.assert_allclose(outputs, wire.twin.read_outputs(0, ROWS), rtol=SINGLE_PRECISION, atol=1e-7)
