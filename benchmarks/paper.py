@@ -113,9 +113,9 @@ TASKS = [
         authors="(bp-dd) 55.6, 4,700",
     ),
     Task(
-        name="mlp-short-total",
-        options=dense(*MLP),
-        train=train("mnist", 4_700, 4, slopes="total", subspace=40, learning_rate=0.0056),
+        name="total-short",
+        options=dense(784, 40),
+        train=train("mnist", 4_700, 1, slopes="total", subspace=40, learning_rate=0.0056, sharpness=25.0),
         wanted=55.6,
         authors="(bp-dd) 55.6, 4,700",
     ),

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from drivers.bench.channels import format_channels
 from drivers.bench.connections import Connection, RoleName, connections_of
 from drivers.bench.layers import GroupTable, LayerTable
@@ -44,6 +46,7 @@ def check(tables: Tables, mistakes: Mistakes) -> None:
     """Add every contradiction between the tables to *mistakes*."""
     connections = connections_of(tables.layers)
     _check_names(tables, mistakes)
+    _check_links(tables, mistakes)
     known = [c for c in connections if _ends_are_known(c, tables, mistakes)]
     _check_one_wire_each(known, tables, mistakes)
     _check_used(known, tables, mistakes)
@@ -192,6 +195,23 @@ def _check_mesh(number: int, layer: LayerTable, mistakes: Mistakes) -> None:
             f"not {', '.join(map(str, found))}"
         )
         mistakes.add("layers", number, "reach", given="mesh", says=says)
+
+
+def _check_links(tables: Tables, mistakes: Mistakes) -> None:
+    """Let the drivers of the instruments on a link look at its keys, each driver once."""
+    seen: set[tuple[str, type[Any]]] = set()
+    for _, _, table in _all(tables):
+        try:
+            model: type[Any] | None = table.role_class.LinkConfig
+        except ValueError:
+            continue  # an unknown driver is told at its own key
+        if table.link is None or table.link not in tables.links or model is None or (table.link, model) in seen:
+            continue
+        seen.add((table.link, model))
+        try:
+            model.model_validate(tables.links[table.link])
+        except ValidationError as error:
+            mistakes.take(error, "links", table.link, allowed=list(model.model_fields))
 
 
 def _all(tables: Tables) -> Iterator[tuple[RoleName, str, AnyInstrumentTable]]:

@@ -75,6 +75,8 @@ class Instrument(ABC):
 
     Config: ClassVar[type[Any]]
     """Pydantic model of the driver's own keys."""
+    LinkConfig: ClassVar[type[Any] | None] = None
+    """Pydantic model of the keys of its link's table; None: not known before it is opened."""
 
     @classmethod
     @abstractmethod

@@ -1,9 +1,9 @@
 """The link to one SCPI instrument, as its ``[links.NAME]`` table describes it, and its error queue."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -211,8 +211,3 @@ class Connection:
         """Ask whether the instrument was switched on since it was asked last."""
         if self._events_query is not None:
             self.restarted = bool(int(self.numbers(self._events_query, 1)[0]) & POWER_ON)
-
-
-def link_settings(table: Mapping[str, Any]) -> LinkConfig:
-    """Return the checked keys of a link's table."""
-    return LinkConfig.model_validate(dict(table))

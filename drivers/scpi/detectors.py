@@ -1,5 +1,6 @@
 """Instruments that read outputs: power meters, photodiode arrays, gauges."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from drivers.bench.roles import Detectors, Wiring
 from drivers.links import Block, Numbers, Reply
 from drivers.scpi.commands import OfChannel, Plain, one_message
-from drivers.scpi.connection import Connection
+from drivers.scpi.connection import Connection, LinkConfig
 from ffzero_lab.device import BadReply, Clock, FloatArray
 
 Form = Literal["ascii", "f4", "f8", "i2", "i4", "u2", "u4"]
@@ -40,6 +41,8 @@ class DetectorsConfig(BaseModel):
     """Asks for the units of all channels, a list of numbers; asked when the instrument is opened, and recovered."""
     dbm_code: int = 0
     """Number that stands for dBm in that list; every other one is the unit of ``full_scale_…``."""
+    health: dict[str, Plain] = {}
+    """Readings of the instrument's own state by name, and how each is asked for; one number each."""
     prepare: tuple[Plain, ...] = ()
     """Sent when the instrument is opened, and after every recovery, such as ``:SENSe:POWer:UNIT:ALL W``."""
 
@@ -58,6 +61,7 @@ class ScpiDetectors(Detectors):
     """A meter: one message measures all channels, where it can."""
 
     Config: ClassVar[type[Any]] = DetectorsConfig
+    LinkConfig: ClassVar[type[Any] | None] = LinkConfig
 
     def __init__(self, config: DetectorsConfig, wiring: Wiring, connection: Connection) -> None:
         self._config, self._wiring, self._connection = config, wiring, connection
@@ -85,6 +89,10 @@ class ScpiDetectors(Detectors):
             connection.leave()
             raise
         return detectors
+
+    def health(self) -> Mapping[str, float]:
+        """Return the readings that the file asks for."""
+        return {name: float(self._connection.numbers(query, 1)[0]) for name, query in self._config.health.items()}
 
     def identify(self) -> str:
         """Return what the instrument answered when it was connected."""

@@ -1,6 +1,6 @@
 """Instruments that hold setpoints: heater drivers as actuators, modulators as inputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from drivers.bench.roles import Actuators, Instrument, Wiring
 from drivers.links import LinkFault
 from drivers.scpi.commands import NumberFormat, OfChannel, Plain, SetAll, SetOne, written
-from drivers.scpi.connection import Connection
+from drivers.scpi.connection import Connection, LinkConfig
 from ffzero_lab.device import BadReply, Clock, FloatArray, StagingLost
 
 T = TypeVar("T")
@@ -33,6 +33,8 @@ class SourceConfig(BaseModel):
     """Switches the outputs on; sent behind the setpoints. None: there is no switch."""
     output_off: Plain | None = None
     """Switches the outputs off, for parking."""
+    health: dict[str, Plain] = {}
+    """Readings of the instrument's own state by name, and how each is asked for; one number each."""
     prepare: tuple[Plain, ...] = ()
     """Sent when the instrument is opened, and after every recovery; must energise nothing."""
     number: NumberFormat | None = None
@@ -61,6 +63,7 @@ class Source(Instrument):
     """
 
     Config: ClassVar[type[Any]] = SourceConfig
+    LinkConfig: ClassVar[type[Any] | None] = LinkConfig
 
     def __init__(self, config: SourceConfig, wiring: Wiring, connection: Connection) -> None:
         self._config, self._wiring, self._connection = config, wiring, connection
@@ -85,6 +88,10 @@ class Source(Instrument):
         except BaseException:
             connection.leave()
             raise
+
+    def health(self) -> Mapping[str, float]:
+        """Return the readings that the file asks for."""
+        return {name: float(self._connection.numbers(query, 1)[0]) for name, query in self._config.health.items()}
 
     def identify(self) -> str:
         """Return what the instrument answered when it was connected."""

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 import drivers
-from drivers.bench import Bench, tables
+from drivers.bench import Bench
 from drivers.bench.describing import describe
 from ffzero_lab import open_device
 from ffzero_lab.bench_file import choose_device
@@ -14,20 +13,8 @@ from ffzero_lab.bench_file import choose_device
 EXAMPLES = sorted((Path(drivers.__file__).parent / "benches").glob("*.toml"))
 
 
-class AnyKeys:
-    """Stands for a role driver that is not installed."""
-
-    class Config(BaseModel):
-        model_config = ConfigDict(extra="allow")
-
-
-@pytest.fixture
-def any_role(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "find_role", lambda name, role: AnyKeys)
-
-
 @pytest.mark.parametrize("name", ["photonic-8-port.toml", "spring-lattice.toml"])
-def test_a_bench_is_described(any_role: None, name: str) -> None:
+def test_a_bench_is_described(name: str) -> None:
     chosen = choose_device(str(EXAMPLES[0].parent / name), {})
     assert chosen.driver == "bench"
     config = Bench.Config.model_validate(chosen.options)

@@ -96,6 +96,12 @@ class OverTheWire:
 
 
 @pytest.fixture
+def file() -> dict[str, Any]:
+    """The content of the bench file."""
+    return content()
+
+
+@pytest.fixture
 def over_the_wire(tmp_path: Path) -> Generator[Callable[..., OverTheWire]]:
     """Open the bench; keywords: *change* edits the content, *faults* of the instruments."""
     with ExitStack() as stack:

@@ -10,7 +10,9 @@ import pytest
 from drivers.emulator import Fault
 from drivers.links import LinkFault, WrongInstrument
 from drivers.scpi.connection import Complained
+from ffzero_lab import open_device
 from ffzero_lab.device import BadReply, DarkBatch, LimitViolation, StagingLost
+from ffzero_lab.errors import InputError
 
 PORTS = 4
 SINGLE_PRECISION = 1e-6
@@ -238,3 +240,37 @@ def test_heaters_that_are_reset_while_a_batch_is_read_spoil_no_reading(over_the_
     wire.twin.load_inputs(0, PATTERNS)
     wire.twin.write_parameters(0, VOLTS[0])
     np.testing.assert_allclose(outputs, wire.twin.read_outputs(0, ROWS), rtol=SINGLE_PRECISION, atol=1e-7)
+
+
+def test_an_instrument_tells_of_its_health_what_the_file_asks_for(over_the_wire: Any) -> None:
+    def watched(file: dict[str, Any]) -> None:
+        file["actuators"]["heaters"]["health"] = {"outputs": ":OUTPut?"}
+        file["health"] = {"heaters_on": {"instrument": "heaters", "reading": "outputs", "unit": "1", "upper": 0.5}}
+
+    wire = over_the_wire(watched)
+    assert wire.bench.read_health() == {"heaters_on": 0.0}
+    wire.bench.write_parameters(0, VOLTS[0])
+    assert wire.bench.read_health() == {"heaters_on": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("links", "meter", "deadline"), 1.0, "links.meter.deadline is 1.0: no such key (did you mean 'deadline_s'?)"),
+        (("links", "meter", "identity"), "(", "links.meter.identity is '('"),
+        (("links", "meter", "port"), "/dev/ttyUSB0", "give resource (VISA) or port (serial), one of them"),
+        (("actuators", "heaters", "set_list"), ":VOLT {value}", "places in braces must be {values}; found ['value']"),
+        (("actuators", "heaters", "set_one"), ":VOLT{channel} {value}", "give set_list or set_one, one of them"),
+        (("actuators", "heaters", "number"), "d", "it must be a Python format of a number"),
+        (("inputs", "modulators", "store"), ":M {address},{values}", "a pattern memory needs store, read_stored and"),
+        (("detectors", "meter", "form"), "f2", "detectors.meter.form is 'f2'"),
+    ],
+)
+def test_a_mistake_in_the_dialect_is_explained_at_its_key(
+    file: dict[str, Any], place: tuple[str, str, str], value: Any, message: str
+) -> None:
+    table, name, key = place
+    file[table][name][key] = value
+    with pytest.raises(InputError) as caught:
+        open_device("drivers.bench:Bench", **file)
+    assert message in str(caught.value)
