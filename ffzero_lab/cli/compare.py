@@ -22,7 +22,7 @@ from ffzero_lab.errors import InputError, not_one_of
 from ffzero_lab.opening import open_chosen
 from ffzero_lab.runs import RunReader
 from ffzero_lab.signals import Signals
-from ffzero_lab.training import TrainSettings
+from ffzero_lab.training import Session, TrainSettings
 from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.settings import RuleName
 
@@ -49,8 +49,10 @@ class Compared:
         On the test part, with the readout of the settings.
     evaluations
         Loss evaluations spent on training.
-    readings, writes, device_seconds
-        What the device was asked for, everything included.
+    readings, writes
+        What training asked of the device.
+    device_seconds
+        Device time, everything included.
     curve
         Points (evaluations, score on the validation part).
     """
@@ -74,8 +76,11 @@ def compare_command(request: Request, rules: str | None, seeds: int, *, as_json:
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
     with open_chosen(request.chosen) as device:
         description = device.description
+        for rule in chosen:  # what one of them does not allow is told before anything is measured
+            Session(device, dataset, settings_for(rule, settings.seed, settings, len(description.layers)))
     folder = new_folder(request.run_dir, request.name or default_name(settings.dataset, "compare"))
     found: list[Compared] = []
+    told: dict[str, Any] = {}
     for seed in range(settings.seed, settings.seed + seeds):
         for rule in chosen:
             own = settings_for(rule, seed, settings, len(description.layers))
@@ -84,8 +89,8 @@ def compare_command(request: Request, rules: str | None, seeds: int, *, as_json:
                 summary = train_in(path, name, replace(request, settings=own), dataset, signals, as_json=as_json)
                 signals.heed()  # one that came while the run parked ends what comes after it
             found.append(_compared(path, own, summary))
-    told = comparison(found, dataset.name, description.name, aim_of(dataset).measure)
-    folder.joinpath("compare.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+            told = comparison(found, dataset.name, description.name, aim_of(dataset).measure)
+            folder.joinpath("compare.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
     figure = folder / "compare.png"
     from ffzero_lab.figures.comparison import draw
 
@@ -109,6 +114,7 @@ def settings_for(rule: RuleName, seed: int, settings: TrainSettings, n_layers: i
         update={
             "steps": steps,
             "validation": settings.validation or VALIDATION,
+            "baselines": False,
             "check_every": max(1, ceil(steps * trained / LOOKS)),
         }
     )
@@ -139,6 +145,10 @@ def _chosen(rules: str | None) -> list[RuleName]:
 def _check(settings: TrainSettings, rules: Sequence[RuleName], seeds: int) -> None:
     if seeds < 1:
         raise InputError(f"--seeds {seeds}: one seed at least")
+    if "rule" in settings.model_fields_set:
+        raise InputError("rule: compare runs several; name them with --rules")
+    if "validation" in settings.model_fields_set and settings.validation == 0.0:
+        raise InputError("validation 0: curves are measured on the part held back; set a share such as 0.1")
     for name in ("max_readings", "budget", "patience"):
         if getattr(settings, name) is not None:
             raise InputError(f"{name}: compare gives every rule the same number of loss evaluations; set steps instead")
@@ -162,8 +172,8 @@ def _compared(path: Path, settings: TrainSettings, summary: Mapping[str, Any]) -
         path.name,
         summary[f"test_{measure_of(summary)}"][settings.readout],
         len(summary["layers"]) * settings.steps * per_step,
-        summary["readings"],
-        summary["writes"],
+        summary["counts"]["training"]["readings"],
+        summary["counts"]["training"]["writes"],
         summary["device_seconds"],
         curve,
     )

@@ -51,13 +51,14 @@ class Normalised:
     """
 
     def update(self, gradient: FloatArray, learning_rate: float | FloatArray) -> FloatArray:
-        """Return −η u/RMS(u) with u = η ĝ, which has no unit; zeros where nothing slopes."""
+        """Return −η u/RMS(u) with u = η ĝ, which has no unit; the RMS is over what was measured, not over zeros."""
         slope = learning_rate * gradient
         largest = float(np.abs(slope).max(initial=0.0))
         if largest == 0.0:
             return np.zeros_like(gradient)
         slope = slope / largest
-        return -learning_rate * slope / np.sqrt(np.mean(slope * slope))
+        measured = np.count_nonzero(slope)
+        return -learning_rate * slope / np.sqrt((slope @ slope) / measured)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Return no arrays: every step stands for itself."""

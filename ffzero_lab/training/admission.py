@@ -19,11 +19,13 @@ from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
 from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import features_of
-from ffzero_lab.training.probing import LARGEST_COMPONENT
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
-from ffzero_lab.training.subspace import weights_of
+from ffzero_lab.training.subspace import Coordinates, coordinates_of, weights_of
 from ffzero_lab.training.whole import WholeNetwork
+
+LARGEST_COMPONENT = 6.0
+"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
 
 GROUPED: tuple[DirectionKind, ...] = ("rademacher", "gaussian")
 """Directions that are independent of each other, each of mean zero."""
@@ -102,6 +104,8 @@ def _admit_rule(device: Guarded, settings: TrainSettings) -> None:
         raise InputError(f"max_readings: rule {rule!r} takes no readings for training; set steps instead")
     if settings.whole_network and settings.feed == "input":
         raise InputError(f"feed 'input' goes with a loss for each layer, not with rule {rule!r}; allowed here: carry")
+    if settings.whole_network and settings.subspace is not None:
+        raise InputError(f"subspace narrows the weights of single layers, not of rule {rule!r}; leave it out")
     if settings.diagnose and settings.whole_network:
         raise InputError(f"diagnose compares the slopes of single layers, not of rule {rule!r}; use ffzero or ff-ad")
     if settings.diagnose and not isinstance(driver, Adjoint):
@@ -164,6 +168,35 @@ def _admit_amplitude(where: str, layer: LayerDescription, settings: TrainSetting
             f"epsilon {epsilon[index]:.3g} {_scaled_unit(layer, index)} leaves no room to perturb within the range of "
             f"{where}, {layer.name_of(index)}; use less than {most:.3g}"
         )
+
+
+def check_room_along_axes(device: Device, network: Network, dataset: Dataset, settings: TrainSettings) -> None:
+    """Raise InputError when directions along the leading axes of the inputs leave no room in the range of a weight.
+
+    The first layer's inputs are known. Of later ones the axes may lie anywhere: along r of n axes a weight moves at
+    most √(n/r) times the amplitude.
+    """
+    if settings.subspace is None:
+        return
+    patterns, layers = network.encoder.encode(dataset.train_inputs).patterns, device.description.layers
+    for number, layer in enumerate(layers if device.description.topology == "reinjected" else layers[:1]):
+        where, scale = f"{device.description.name}, layer {number}", TrainedScale(layer)
+        amplitude, group = scale.amplitude(settings), weights_of(layer)
+        if number == 0:
+            rows = np.arange(len(patterns))
+            moved: Coordinates = coordinates_of(layer, patterns, rows, settings.subspace)
+            rms = moved.rms(amplitude[moved.stands_for])
+        else:
+            axes = min(settings.subspace, layer.n_inputs)
+            rms = amplitude if group is None else amplitude * (layer.n_inputs / axes) ** 0.5
+        share = 2.0 * LARGEST_COMPONENT * rms / (scale.box.upper - scale.box.lower)
+        index = int(np.argmax(share))
+        if share[index] >= 1.0:
+            raise InputError(
+                f"{where}: along {settings.subspace} axes directions move {layer.name_of(index)} by up to "
+                f"{rms[index]:.3g} {layer.unit_of(index)} RMS, which leaves no room in its range; use more axes, or a "
+                f"{share[index]:.3g} times smaller epsilon"
+            )
 
 
 def _scaled_unit(layer: LayerDescription, index: int) -> str:

@@ -38,10 +38,10 @@ class LayerTask:
         (S, C) similarity that earlier layers contribute; zeros where the layer stands alone.
     judge
         The local objective.
+    attributed
+        Whether the loss is told apart by outputs; else by the channels that have losses of their own.
     reach
-        Outputs each parameter can influence, for attributed slopes; None for the paper's total ones.
-    channel
-        (P,) channel that each parameter belongs to, where channels have losses of their own.
+        What each parameter can influence of what is told apart; None where there is one loss and nothing else.
     score
         Scores similarities (B, C).
     """
@@ -51,8 +51,8 @@ class LayerTask:
     wanted: Wanted
     base: FloatArray
     judge: Judge
+    attributed: bool
     reach: Reach | None
-    channel: NDArray[np.intp]
     score: Callable[[FloatArray, Wanted], float]
 
 
@@ -89,8 +89,7 @@ def compare(task: LayerTask, order: ReadingOrder, outputs: FloatArray, rows: NDA
         pairs = [_compare_pair(task, *_sides(readings), judge) for readings in outputs]
         differences = np.array([difference for difference, _ in pairs])
         judged = [seen for _, of_pair in pairs for seen in of_pair]
-    if task.reach is None:
-        differences = differences[:, 0] if differences.shape[1] == 1 else differences[:, task.channel]
+    differences = differences[:, 0] if task.reach is None else task.reach.sum_reached(differences)
     return Compared(
         differences,
         loss=float(np.mean([seen.loss for seen in judged])),
@@ -105,24 +104,23 @@ Judging = Callable[[FloatArray], Judgement]
 def _compare_pair(
     task: LayerTask, above: FloatArray, below: FloatArray, judge: Judging
 ) -> tuple[FloatArray, list[Judgement]]:
-    """Return the difference of the losses by channel, or by reach at the midpoint of the outputs."""
-    if task.reach is None:
+    """Return the difference of the losses by channel, or by output at the midpoint of the outputs."""
+    if not task.attributed:
         seen = [judge(above), judge(below)]
         return seen[0].losses - seen[1].losses, seen
     middle = judge(0.5 * (above + below))
-    per_output = output_differences(task.judge.slope_in_outputs(middle), above - below)
-    return task.reach.sum_reached(per_output), [middle]
+    return output_differences(task.judge.slope_in_outputs(middle), above - below), [middle]
 
 
 def _in_a_group(task: LayerTask, outputs: FloatArray, judge: Judging) -> tuple[FloatArray, list[Judgement]]:
     """Return the differences of each of K readings from their mean, as large as those of pairs."""
-    if task.reach is None:
+    if not task.attributed:
         seen = [judge(reading) for reading in outputs]
         return against_the_mean(np.array([one.losses for one in seen])), seen
     middle = judge(outputs.mean(axis=0))
     slope = task.judge.slope_in_outputs(middle)
     per_output = np.stack([output_differences(slope, reading) for reading in outputs])
-    return task.reach.sum_reached(against_the_mean(per_output)), [middle]
+    return against_the_mean(per_output), [middle]
 
 
 def _sides(readings: FloatArray) -> tuple[FloatArray, FloatArray]:

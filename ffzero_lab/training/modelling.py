@@ -74,7 +74,10 @@ class ModelledSlopes:
     def _compute(self, parameters: FloatArray, rows: Rows) -> Estimate:
         values, inputs = self._scale.values(parameters), np.asarray(self._patterns[rows], dtype=np.float64)
         wanted, judge = self._task.wanted[rows], self._task.judge
-        judged = judge(np.array(self._outputs(values, inputs)), wanted, self._task.base[rows])
+        outputs = np.array(self._outputs(values, inputs))
+        if outputs.dtype != np.float64:
+            raise TypeError(f"the ideal model computes in {outputs.dtype}; it has to switch JAX to double precision")
+        judged = judge(outputs, wanted, self._task.base[rows])
         slopes = np.array(self._pulled(values, inputs, judge.slope_in_outputs(judged)))
         gradient = self._scale.slopes(parameters, slopes)
         return Estimate(

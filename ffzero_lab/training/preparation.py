@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset, Encoder, stratified_split
-from ffzero_lab.device import DarkBatch, Device, DeviceDescription, LayerDescription, Ledger, Patterns
+from ffzero_lab.device import DarkBatch, Device, DeviceDescription, LayerDescription, Ledger, Patterns, Reach
 from ffzero_lab.rule.heads import Head
 from ffzero_lab.rule.randomness import For, generator
 from ffzero_lab.training.aim import Aim, aim_of
@@ -48,11 +48,21 @@ def channels_of(described: LayerDescription) -> int:
     return described.output_shape[0] if len(described.output_shape) == 3 else 1
 
 
-def channel_of(described: LayerDescription) -> Rows:
-    """Return the channel (P,) that each parameter belongs to by its reach; the first where it reaches several."""
+def reach_of(described: LayerDescription, *, attributed: bool, by_channel: bool) -> Reach | None:
+    """Return what each parameter can influence: outputs where slopes are *attributed*, else channels *by_channel*.
+
+    None where there is nothing but one loss.
+    """
+    channels = channels_of(described)
+    if attributed:
+        return described.reach
+    if not by_channel or channels == 1:
+        return None
+    per_channel = described.n_outputs // channels
     if described.reach is None:
-        return np.zeros(described.n_parameters, dtype=np.intp)
-    return described.reach.first // (described.n_outputs // channels_of(described))
+        everywhere = np.zeros(described.n_parameters, dtype=np.intp)
+        return Reach(everywhere, everywhere + channels, channels)
+    return Reach(described.reach.first // per_channel, -(-described.reach.stop // per_channel), channels)
 
 
 def features_of(described: LayerDescription, settings: TrainSettings) -> int:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device import Device
-from ffzero_lab.errors import InputError
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
 from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
@@ -19,9 +18,6 @@ from ffzero_lab.training.subspace import Coordinates, narrowed
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-LARGEST_COMPONENT = 6.0
-"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
-
 
 class ProbedSlopes:
     """Directional derivatives of one layer from forward readings alone."""
@@ -31,14 +27,13 @@ class ProbedSlopes:
     ) -> None:
         own = coordinates.stands_for
         self._device, self._layer, self._settings, self._coordinates = device, layer, settings, coordinates
-        self._task = replace(task, reach=narrowed(task.reach, coordinates), channel=task.channel[own])
+        self._task = replace(task, reach=narrowed(task.reach, coordinates))
         self._scale = TrainedScale(device.description.layers[layer])
         self._directions = DirectionDraw(settings.directions, coordinates.groups, len(own), settings.seed, layer)
         amplitude = self._scale.amplitude(settings)
         self._amplitude = amplitude[own]
         self._slope_unit = 2.0 * self._scale.in_typical_changes(amplitude)
         self._signs = np.array(SIGNS[settings.readings])
-        self._check_room()
 
     def at(self, step: int) -> Look:
         """Draw the directions of one step."""
@@ -60,16 +55,3 @@ class ProbedSlopes:
             compared.dark,
             float(np.sqrt(np.mean(differences**2))) / self._slope_unit,
         )
-
-    def _check_room(self) -> None:
-        """Raise InputError when directions along axes are too large for the box; only the inputs tell."""
-        box, described = self._scale.box, self._device.description.layers[self._layer]
-        rms = self._coordinates.rms(self._amplitude)
-        share = 2.0 * LARGEST_COMPONENT * rms / (box.upper - box.lower)
-        index = int(np.argmax(share))
-        if self._settings.subspace is not None and share[index] >= 1.0:
-            raise InputError(
-                f"{self._task.where}: along {self._settings.subspace} axes directions move {described.name_of(index)} "
-                f"by {rms[index]:.3g} {described.unit_of(index)} RMS, which leaves no room in its range; use more "
-                f"axes, or a {1.0 / share[index]:.2g} times smaller epsilon"
-            )

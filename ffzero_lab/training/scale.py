@@ -13,6 +13,9 @@ from ffzero_lab.training.settings import DEFAULT_EPSILON, DEFAULT_LEARNING_RATE,
 
 FloatArray = NDArray[np.float64]
 
+OF_LAYER = "layer"
+"""Beginning of the names of groups where all layers are seen as one: ``layer0.theta``."""
+
 _ROUNDING = 1e-12
 """Share of the range by which bounds are drawn in where a value is not its own coordinate: there and back again must
 not end outside."""
@@ -94,13 +97,9 @@ class TrainedScale:
         """
         home, length = self.box.least_power_interval()
         lowest, highest = home, home + length
-        given = ranges or {}
-        named = [group.name for group, _ in self._groups]
-        for name in given:
-            if name not in named:
-                raise not_one_of("start: parameter group", name, named)
-        for group, own in self._groups:
-            start = given.get(group.name, group.start)
+        given = {place: own for name, own in (ranges or {}).items() for place in self._groups_named("start", name)}
+        for number, (group, own) in enumerate(self._groups):
+            start = given.get(number, group.start)
             if start is None:
                 continue
             if not group.lower <= start[0] <= start[1] <= group.upper:
@@ -116,13 +115,24 @@ class TrainedScale:
             return default
         if not isinstance(given, dict):
             return np.full_like(default, given)
-        named = {group.name: own for group, own in self._groups}
         amounts = default.copy()
-        for group, amount in given.items():
-            if group not in named:
-                raise not_one_of(f"{name}: parameter group", group, list(named))
-            amounts[named[group]] = amount
+        for group, amount in sorted(given.items(), key=lambda item: item[0].startswith(OF_LAYER)):
+            for number in self._groups_named(name, group):
+                amounts[self._groups[number][1]] = amount
         return amounts
+
+    def _groups_named(self, setting: str, name: str) -> list[int]:
+        """Return the groups that *name* means; raises InputError when there are none.
+
+        Where all layers are seen as one, ``layer0.theta`` is that of one layer and ``theta`` that of all of them.
+        """
+        names = [group.name for group, _ in self._groups]
+        of_layers = [own.partition(".")[2] if own.startswith(OF_LAYER) else own for own in names]
+        meant = names if name in names else of_layers
+        found = [number for number, own in enumerate(meant) if own == name]
+        if not found:
+            raise not_one_of(f"{setting}: parameter group", name, names)
+        return found
 
 
 def _coordinate(group: ParameterGroup, values: FloatArray) -> FloatArray:

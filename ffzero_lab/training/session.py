@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import Counts, DarkBatch, Guarded, Patterns
-from ffzero_lab.training.admission import admit, check_power
+from ffzero_lab.training.admission import admit, check_power, check_room_along_axes
 from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
 from ffzero_lab.training.judgement import refuse_darkness
@@ -58,6 +58,7 @@ class Session:
         self._untrained = untrained_network(self.trained_as.description, dataset, settings)
         self.network = self._untrained if start is None else self._untrained.starting_from(start)
         check_power(device, self.trained_as, self._untrained)
+        check_room_along_axes(self.trained_as, self._untrained, dataset, settings)
         self.progress: Progress | None = None
         self.trained: Measured | None = None
         self._trainer: LayerTrainer | None = None

@@ -13,7 +13,7 @@ from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.judgement import Judge
 from ffzero_lab.training.layer import ExactGradient, LayerTrainer
 from ffzero_lab.training.network import Network
-from ffzero_lab.training.preparation import channel_of
+from ffzero_lab.training.preparation import reach_of
 from ffzero_lab.training.probing import ProbedSlopes
 from ffzero_lab.training.progress import Progress
 from ffzero_lab.training.scale import TrainedScale
@@ -43,14 +43,15 @@ def task_of(
         settings.loss or LOSSES[task][0], margin_width=settings.margin_width, sharpness=settings.sharpness
     )
     similarity = progress.similarity
+    attributed = settings.slopes != "total" and described.reach is not None
     return LayerTask(
         where=f"{device.description.name}, layer {layer}",
         rows=rows,
         wanted=wanted,
         base=similarity.sum(axis=0) if settings.accumulate else np.zeros_like(similarity[0]),
         judge=Judge(network.layers[layer].head, loss, described.detection_floor, together=settings.channels == "joint"),
-        reach=None if settings.slopes == "total" else described.reach,
-        channel=channel_of(described),
+        attributed=attributed,
+        reach=reach_of(described, attributed=attributed, by_channel=settings.channels == "own"),
         score=network.aim.score,
     )
 

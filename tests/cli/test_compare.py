@@ -56,6 +56,11 @@ def test_rules_and_seeds_are_run_told_and_drawn(cli: Command) -> None:
     assert json.loads(Path(told["folder"], "compare.json").read_text())["rules"] == told["rules"]
 
 
+def test_settings_by_group_go_for_all_layers_under_every_rule(cli: Command) -> None:
+    ended = compare(cli, "--set", "learning_rate.weights=0.02", "--rules", "ffzero,bp-dd", "--json")
+    assert ended.code == 0, ended.err
+
+
 def test_the_table_stands_beside_the_figure(cli: Command) -> None:
     ended = compare(cli, "--rules", "ffzero")
     assert ended.code == 0, ended.err
@@ -80,6 +85,11 @@ def test_regression_is_compared_by_r2(cli: Command) -> None:
         (["--seeds", "0"], "one seed at least"),
         (["--set", "max_readings=100"], "set steps instead"),
         (["--set", "budget=2h"], "set steps instead"),
+        (["--set", "rule=bp-dd"], "name them with --rules"),
+        (["--set", "validation=0"], "set a share such as 0.1"),
+        (["--set", "diagnose=true"], "diagnose compares the slopes of single layers"),
+        (["--set", "subspace=2"], "subspace narrows the weights of single layers"),
+        (["--device", "bench_of_one:Bench"], "'bench_of_one:Bench' is unknown"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(cli: Command, arguments: list[str], message: str) -> None:

@@ -101,8 +101,8 @@ def trainer_on(bench: Bench, slopes: SlopeKind, *, readings: ReadingOrder = "pai
             loss_named("cross-entropy", margin_width=0.3, sharpness=SHARPNESS),
             floor=0.0,
         ),
+        attributed=slopes == "attributed",
         reach=bench.reach if slopes == "attributed" else None,
-        channel=np.zeros(N_PARAMETERS, dtype=np.intp),
         score=lambda similarity, wanted: float((similarity.argmax(axis=1) == wanted).mean()),
     )
     start = rng.uniform(-1, 1, N_PARAMETERS)

@@ -137,3 +137,8 @@ def test_a_cosine_schedule_never_rises(steps: int):
     rates = [scheduled("cosine", step, steps) for step in range(steps + 1)]
     assert (np.diff(rates) < 0.0).all()
     assert np.mean(rates) == pytest.approx(0.5)
+
+
+def test_normalised_steps_have_the_length_of_what_was_measured() -> None:
+    gradient = np.array([0.0, 3.0, 0.0, -3.0])
+    assert optimizer_named("normalised", 4).update(gradient, 0.1).tolist() == pytest.approx([0.0, -0.1, 0.0, 0.1])

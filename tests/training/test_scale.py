@@ -145,3 +145,15 @@ def test_a_start_that_no_parameter_can_take_is_refused(ranges: dict[str, tuple[f
 def test_a_group_that_cannot_be_trained_so_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ParameterGroup.model_validate({**STIFFNESS.model_dump(), **change})
+
+
+def test_of_all_layers_seen_as_one_a_group_is_meant_with_its_layer_or_everywhere() -> None:
+    groups = [ParameterGroup(name=f"layer{n}.theta", shape=(2,), unit="rad", lower=-4.0, upper=4.0) for n in (0, 1)]
+    scale = TrainedScale(layer_of(*groups))
+    rates = {"theta": 0.5, "layer1.theta": 0.25}
+    assert scale.learning_rate(TrainSettings(learning_rate=rates)).tolist() == [0.5, 0.5, 0.25, 0.25]
+    assert scale.learning_rate(TrainSettings(learning_rate=dict(reversed(rates.items())))).tolist()[2:] == [0.25, 0.25]
+    lowest, _ = scale.start({"theta": (1.0, 2.0)})
+    assert lowest.tolist() == [1.0] * 4
+    with pytest.raises(InputError, match=r"'phi' is unknown.*layer0\.theta, layer1\.theta"):
+        scale.amplitude(TrainSettings(epsilon={"phi": 0.1}))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ffzero_lab import open_device
-from ffzero_lab.datasets import load_dataset
+from ffzero_lab.datasets import Dataset, load_dataset
 from ffzero_lab.device import Counts, Guarded, LayerDescription, LimitViolation
 from ffzero_lab.errors import InputError
 from ffzero_lab.training import Session, StepDone, TrainSettings
@@ -131,9 +131,34 @@ def test_all_layers_learn() -> None:
     [
         ({"rule": "bp-dd", "feed": "input"}, "loss for each layer"),
         ({"rule": "bp-dd", "diagnose": True}, "single layers"),
+        ({"rule": "bp-dd", "subspace": 2}, "single layers"),
         ({"rule": "ff-ad", "max_readings": 100}, "takes no readings"),
     ],
 )
 def test_what_does_not_go_with_a_rule_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Session(crossbar(), load_dataset("iris"), TrainSettings(**settings))
+
+
+@pytest.mark.parametrize("slopes", ["total", "attributed"])
+def test_with_a_loss_for_each_channel_earlier_layers_answer_to_all_of_them(slopes: str) -> None:
+    layers = [{"kind": "conv", "channels": 2, "kernel": 2}, {"kind": "conv", "channels": 2, "kernel": 2}]
+    options = {"inputs": (1, 5, 5), "layers": layers, "activation": "tanh", "topology": "cascaded", "preset": "ideal"}
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 3
+    dataset = Dataset(
+        "maps", rng.normal(size=(40, 25)), labels, rng.normal(size=(6, 25)), np.arange(6) % 3, tuple("abc")
+    )
+    estimates = []
+    for rule in ("bp-dd", "bp-ad"):
+        device = open_device("twin:crossbar", **options)
+        n_parameters = sum(layer.n_parameters for layer in device.description.layers)
+        chosen = {"directions": "coordinate", "directions_per_step": n_parameters} if rule == "bp-dd" else {}
+        settings = TrainSettings(rule=rule, channels="own", slopes=slopes, baselines=False, epsilon=1e-4, **chosen)
+        running = Session(device, dataset, settings)
+        steps = running.run()
+        while running._trainer is None:
+            next(steps)
+        trainer = running._trainer
+        estimates.append(trainer._slopes.at(0).estimate(trainer.parameters, np.arange(30)).gradient)
+    np.testing.assert_allclose(estimates[0], estimates[1], rtol=1e-3, atol=1e-6)
