@@ -120,6 +120,13 @@ TASKS = [
         authors="(bp-dd) 55.6, 4,700",
     ),
     Task(
+        name="mlp-short-total",
+        options=dense(*MLP),
+        train=train("mnist", 4_700, 4, slopes="total", subspace=40, learning_rate=0.0056),
+        wanted=55.6,
+        authors="(bp-dd) 55.6, 4,700",
+    ),
+    Task(
         name="bp-dd",
         options=dense(*MLP, activation="none"),
         train=train("mnist", 4_700, 1, rule="bp-dd", slopes="total", learning_rate=0.0056),
