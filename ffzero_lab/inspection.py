@@ -137,9 +137,7 @@ class _Look:
         if isinstance(self._driver, Inspectable):
             return self._driver.safe_parameters(layer)
         reported = self._driver.read_parameters(layer)
-        described = self._device.description.layers[layer]
-        lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
-        return np.clip(0.0, lower, upper) if reported is None else reported
+        return self._device.description.layers[layer].per_parameter("parked") if reported is None else reported
 
     def _outputs(self, layer: int, row: Any) -> FloatArray | None:
         try:

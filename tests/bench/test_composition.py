@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from drivers.bench import Bench, LinkTable
-from ffzero_lab.device import BadReply, DarkBatch, Guarded, LinkLost, LinkTimeout, StagingLost
+from ffzero_lab.device import BadReply, DarkBatch, Guarded, LimitViolation, LinkLost, LinkTimeout, StagingLost
 
 Mount = Callable[[], Bench]
 ROWS = np.arange(7, dtype=np.intp)
@@ -65,6 +65,22 @@ def test_writing_one_layer_leaves_the_other_where_it_stands_and_lets_settle(fake
     assert table(fakes).counted()["cells", "write"] == 3
     assert bench.clock.now_s() == pytest.approx(0.03)
     assert np.array_equal(bench.read_parameters(1), second)
+
+
+def test_what_the_safe_values_draw_counts_against_the_budget(fakes: Any, content: Any, mount: Mount) -> None:
+    cells = content["actuators"]["cells"]
+    del cells["lower_share"], cells["upper_share"]
+    cells |= {"lower_v": 0.0, "upper_v": 2.0, "safe_v": 1.0}
+    for layer in content["layers"]:
+        for group in layer["groups"]:
+            group.pop("start_share", None)
+            group["resistance_ohm"] = 100.0
+    content["bench"]["power_budget_w"] = 0.5  # layer 0 draws 0.35 W at 1 V, layer 1 0.24 W
+    device = Guarded(mount())
+    with pytest.raises(LimitViolation, match=r"the actuators would draw 0\.5537 W, the budget is 0\.5 W"):
+        device.write_parameters(1, np.full(24, np.sqrt(100.0 * (0.5537 - 0.35) / 24)))
+    device.write_parameters(1, np.full(24, 0.75))
+    assert table(fakes).parameters[0] == 1.0
 
 
 def test_channels_go_where_the_file_says(fakes: Any, content: Any, mount: Mount) -> None:
