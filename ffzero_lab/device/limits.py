@@ -86,7 +86,7 @@ class SetpointLimits:
         try:
             yield
         except BaseException:
-            self._standing.pop(layer, None)
+            self._forget(layer)
             if self._description.power_budget_w is not None:
                 self._power_w[layer] = max(self._power_w[layer], self._drawn_w(layer, settings).max())
             raise
@@ -98,13 +98,18 @@ class SetpointLimits:
 
     def written(self, layer: int, values: FloatArray) -> None:
         """Note that *layer* now stands at *values* (P,); on shared hardware no other layer stands any more."""
-        if self._description.shared_hardware:
-            self._standing.clear()
+        self._forget(layer)
         self._standing[layer] = values.copy()
         if self._description.power_budget_w is not None:
             if self._description.shared_hardware:
                 self._power_w[:] = 0.0
             self._power_w[layer] = self._drawn_w(layer, values[np.newaxis])[0]
+
+    def _forget(self, layer: int) -> None:
+        """Forget where *layer* stands; on shared hardware it has taken every other layer's place."""
+        if self._description.shared_hardware:
+            self._standing.clear()
+        self._standing.pop(layer, None)
 
     def parked(self) -> None:
         """Forget the setpoints: after parking nothing is known to stand anywhere but at the safe state."""

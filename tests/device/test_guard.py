@@ -108,6 +108,16 @@ def test_whatever_finds_the_restart_is_done_again_after_everything_is_staged(ben
     assert setup.device.ledger.total.writes == len(setup.log.named("write_parameters")) - (act != "load_inputs")
 
 
+def test_a_write_that_failed_on_shared_hardware_leaves_no_layer_standing(bench):
+    setup = bench(shared_hardware=True)
+    setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    setup.fake.write_faults.append(StagingLost("rebooted"))
+    setup.log.calls = []
+    setup.device.write_parameters(1, SETTINGS[1])
+    assert [call.layer for call in setup.log.named("write_parameters")] == [1, 1]
+
+
 def test_every_instrument_of_a_rack_may_tell_of_the_same_restart(bench):
     setup = bench()
     rows = setup.stage()
