@@ -140,6 +140,14 @@ class Bench(Device):
             values[plug.indices] = plug.instrument.safe[plug.places]
         return values
 
+    def read_standing(self, layer: int) -> FloatArray:
+        """Read the outputs (n_out,) of a layer once, as everything stands."""
+        self._check_open()
+        outputs = np.empty(self.description.layers[layer].n_outputs)
+        for plug in self._plugs[layer].detectors:
+            outputs[plug.indices] = self._judged(plug, plug.instrument.driver.read())
+        return outputs
+
     def park(self) -> None:
         """Bring every instrument into its safe state, light off first; all are tried before an error is raised."""
         if self._closed:
