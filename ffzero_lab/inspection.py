@@ -28,26 +28,24 @@ class Report:
 
 
 def inspect(device: Guarded, *, energise: bool = False, repeats: int = REPEATS) -> Report:
-    """Identify, park, write and read back the safe state, read, and park again; measures each exchange.
+    """Identify, park, read back the safe state, read in the dark, and park again; measures each exchange.
 
-    Nothing is energised above the safe state unless *energise*: then every parameter is moved by a twentieth of its
-    range, and inputs are driven fully, for one reading of each layer. The device is parked at the end, whatever
-    happens.
+    Nothing is written and nothing switched on, unless *energise*: then the safe state is written and presented, which
+    switches sources on, every parameter is moved by a twentieth of its range, and inputs are driven fully, for one
+    reading of each layer. The device is parked at the end, whatever happens; when that fails as well, the first error
+    is raised, with the other as its note.
     """
     report = Report(device.description.name, device.description.serial_number)
     look = _Look(device, report, repeats)
     try:
-        look.identities()
-        look.timed("park", None, device.park, times=1)
-        for layer in range(len(device.description.layers)):
-            look.safe_state(layer)
-            look.reading(layer, look.safe_inputs(layer), "read outputs, inputs safe")
-        look.health()
-        if energise:
-            for layer in range(len(device.description.layers)):
-                look.energised(layer)
-    finally:
-        look.timed("park", None, device.park, times=1)
+        look.everything(energise=energise)
+    except BaseException as error:
+        try:
+            look.park()
+        except Exception as second:  # noqa: BLE001 - told with the first error
+            error.add_note("\n".join([f"parking failed as well: {second}", *getattr(second, "__notes__", [])]))
+        raise
+    look.park()
     return report
 
 
@@ -57,6 +55,23 @@ class _Look:
         self._driver: Device = device.driver
         self._report = report
         self._repeats = repeats
+
+    def everything(self, *, energise: bool) -> None:
+        layers = range(len(self._device.description.layers))
+        self.identities()
+        self.park()
+        for layer in layers:
+            self.parked_state(layer)
+            self.dark(layer)
+        self.health()
+        for layer in layers if energise else ():
+            self.safe_state(layer)
+            self.reading(layer, self.safe_inputs(layer), "read outputs, inputs safe")
+        for layer in layers if energise else ():
+            self.energised(layer)
+
+    def park(self) -> None:
+        self.timed("park", None, self._device.park, times=1)
 
     def timed(self, what: str, layer: int | None, call: Callable[[], T], times: int | None = None) -> T:
         took: list[float] = []
@@ -72,22 +87,30 @@ class _Look:
         if isinstance(self._driver, Inspectable):
             self._report.identities.update(self.timed("identify all", None, self._driver.identify, times=1))
 
+    def parked_state(self, layer: int) -> None:
+        self._compare_setpoints(layer, "is safe")
+
+    def dark(self, layer: int) -> None:
+        """Read the outputs as parking left them; nothing is presented."""
+        if not isinstance(self._driver, Inspectable):
+            return
+        described, driver = self._device.description.layers[layer], self._driver
+        outputs = self.timed("read outputs, parked", layer, lambda: driver.read_standing(layer))
+        lit = np.flatnonzero(np.abs(outputs) > described.detection_floor)
+        if described.detection_floor > 0.0 and len(lit):
+            where = int(lit[0])
+            self._report.problems.append(
+                f"layer {layer}, {described.output_name(where)} reads {outputs[where]:.3g} {described.output_unit} "
+                f"with everything parked, more than the floor of {described.detection_floor:g} {described.output_unit} "
+                f"({len(lit)} such outputs)"
+            )
+
     def safe_state(self, layer: int) -> None:
-        described = self._device.description.layers[layer]
         safe = self._safe_parameters(layer)
         self.timed("write the safe state", layer, lambda: self._driver.write_parameters(layer, safe.copy()))
-        reported = self.timed("read back", layer, lambda: self._device.read_parameters(layer))
-        if reported is None:
-            self._report.problems.append(f"layer {layer}: setpoints cannot be read back")
-            return
-        off = np.flatnonzero(np.abs(reported - safe) > described.per_parameter("resolution") + 1e-9 * np.abs(safe))
-        if len(off):
-            where = int(off[0])
-            self._report.problems.append(
-                f"layer {layer}, {described.name_of(where)} stands at {reported[where]:g} {described.unit_of(where)}, "
-                f"written was {safe[where]:g} ({len(off)} such parameters)"
-            )
-        self._compare("write", layer, self._device.description.timing.write_s, self._report.exchanges[-2]["seconds"])
+        took_s = self._report.exchanges[-1]["seconds"]
+        self._compare_setpoints(layer, "was written")
+        self._compare("write", layer, self._device.description.timing.write_s, took_s)
 
     def reading(self, layer: int, pattern: FloatArray, what: str) -> FloatArray | None:
         """Read one pattern; None when there is nothing but noise, as it must be in the dark."""
@@ -133,13 +156,26 @@ class _Look:
         taken = self._device.description.layers[source]
         return np.full(taken.n_inputs, min(max(0.0, taken.input_lower), taken.input_upper))
 
+    def _compare_setpoints(self, layer: int, expected: str) -> None:
+        described, safe = self._device.description.layers[layer], self._safe_parameters(layer)
+        reported = self.timed("read back", layer, lambda: self._device.read_parameters(layer))
+        if reported is None:
+            problem = f"layer {layer}: setpoints cannot be read back"
+            self._report.problems += [problem] if problem not in self._report.problems else []
+            return
+        off = np.flatnonzero(np.abs(reported - safe) > described.per_parameter("resolution") + 1e-9 * np.abs(safe))
+        if len(off):
+            where = int(off[0])
+            self._report.problems.append(
+                f"layer {layer}, {described.name_of(where)} stands at {reported[where]:g} {described.unit_of(where)}, "
+                f"{safe[where]:g} {described.unit_of(where)} {expected} ({len(off)} such parameters)"
+            )
+
     def _safe_parameters(self, layer: int) -> FloatArray:
         if isinstance(self._driver, Inspectable):
             return self._driver.safe_parameters(layer)
         reported = self._driver.read_parameters(layer)
-        described = self._device.description.layers[layer]
-        lower, upper = described.per_parameter("lower"), described.per_parameter("upper")
-        return np.clip(0.0, lower, upper) if reported is None else reported
+        return self._device.description.layers[layer].per_parameter("parked") if reported is None else reported
 
     def _outputs(self, layer: int, row: Any) -> FloatArray | None:
         try:

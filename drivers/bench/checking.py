@@ -50,6 +50,7 @@ def check(tables: Tables, mistakes: Mistakes) -> None:
     known = [c for c in connections if _ends_are_known(c, tables, mistakes)]
     _check_one_wire_each(known, tables, mistakes)
     _check_used(known, tables, mistakes)
+    _check_shared_power(tables, mistakes)
     for number, layer in enumerate(tables.layers):
         _check_inputs(number, layer, tables, mistakes)
         of_layer = [connection for connection in known if connection.layer == number]
@@ -57,6 +58,7 @@ def check(tables: Tables, mistakes: Mistakes) -> None:
         _check_alike([c for c in of_layer if c.role == "detectors"], tables.detectors, mistakes)
         for place, group in enumerate(layer.groups):
             _check_group(group, tables.actuators, mistakes, ("layers", number, "groups", place))
+            _check_power_is_known(group, layer, tables, mistakes, ("layers", number, "groups", place))
         if layer.reach == "column":
             _check_columns(number, layer, mistakes)
         if layer.reach == "mesh":
@@ -174,6 +176,41 @@ def _check_group(
     if group.resistance_ohm is not None and unit not in DRIVEN_POWER:
         says = f"goes with {', '.join(DRIVEN_POWER)}; {group.instrument!r} is driven in {unit}"
         mistakes.add(*place, "resistance_ohm", given=group.resistance_ohm, says=says)
+
+
+def _check_power_is_known(
+    group: GroupTable, layer: LayerTable, tables: Tables, mistakes: Mistakes, place: tuple[str | int, ...]
+) -> None:
+    """Refuse a budget that would never apply: volts and amperes are no power without a resistance."""
+    instrument = tables.actuators.get(group.instrument)
+    if instrument is None or group.resistance_ohm is not None or instrument.stated.unit not in DRIVEN_POWER:
+        return
+    of_bench, of_layer = tables.bench.power_budget_w is not None, layer.power_budget_w is not None
+    if of_bench or of_layer:
+        says = (
+            f"{'bench.power_budget_w' if of_bench else 'power_budget_w of the layer'} cannot be kept: nobody knows "
+            f"what {group.name!r} draws, driven in {instrument.stated.unit}; "
+            "give resistance_ohm, or take the budget out"
+        )
+        mistakes.add(*place, "resistance_ohm", given={}, says=says)
+
+
+def _check_shared_power(tables: Tables, mistakes: Mistakes) -> None:
+    """Refuse a budget where channels that a layer does not map draw power at their safe value beside it."""
+    if not tables.bench.shared_hardware or tables.bench.power_budget_w is None:
+        return
+    maps = [
+        {(group.instrument, channel) for group in layer.groups for channel in group.channels} for layer in tables.layers
+    ]
+    somewhere = {end for mapped in maps for end in mapped}
+    for name in sorted({name for mapped in maps for name, _ in somewhere - mapped}):
+        instrument = tables.actuators.get(name)
+        if instrument is not None and instrument.stated.safe != 0.0:
+            says = (
+                f"its safe value of {instrument.stated.safe:g} {instrument.stated.unit} draws power on channels that "
+                "another layer of the shared hardware maps; let every layer map them, or give a safe value of 0"
+            )
+            mistakes.add("actuators", name, given={}, says=says)
 
 
 def _check_columns(number: int, layer: LayerTable, mistakes: Mistakes) -> None:

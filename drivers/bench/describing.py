@@ -95,6 +95,7 @@ def _group(group: GroupTable, limits: Limits) -> ParameterGroup:
         unit=limits.unit,
         lower=lower,
         upper=upper,
+        safe=limits.safe,
         period=group.stated.period,
         resolution=limits.resolution,
         slew_per_s=limits.slew_per_s,

@@ -1,6 +1,6 @@
 """A device composed of instruments: one drives the parameters, one presents the patterns, one reads the outputs."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -10,11 +10,11 @@ from drivers.bench.config import BenchConfig
 from drivers.bench.connections import as_rows, connections_of
 from drivers.bench.describing import describe
 from drivers.bench.instruments import Instruments
-from drivers.bench.mounting import Plug
+from drivers.bench.mounting import Mounted, Plug
 from drivers.bench.parking import first_of
 from drivers.bench.presenting import PatternMemory, Presenter
 from drivers.bench.quantities import range_in_words
-from drivers.bench.roles import Detectors
+from drivers.bench.roles import Actuators, Detectors
 from ffzero_lab.device import (
     BadReply,
     Clock,
@@ -42,6 +42,8 @@ class Bench(Device):
         self._plugs = [instruments.plugs(layer) for layer in range(len(config.layers))]
         self._health = config.health
         self._standing = {name: one.safe for name, one in instruments.actuators.items()}
+        self._driven: set[str] = set()
+        """Actuators that something was written to since they were at their safe values."""
         self._memories = {name: PatternMemory(one) for name, one in instruments.inputs.items() if one.wiring.memory}
         self._staged: dict[int, Patterns] = {}
         self._closed = False
@@ -66,19 +68,25 @@ class Bench(Device):
         return cls(config, Instruments.opened(config, clock), clock)
 
     def load_inputs(self, layer: int, patterns: Patterns) -> None:
-        """Stage *patterns* (S, n_in); an instrument's memory is filled when they are presented."""
+        """Stage *patterns* (S, n_in); those that are read are stored in an instrument's memory when they are."""
         self._check_open()
         self._staged[layer] = patterns
         self._forget_memories()
 
     def write_parameters(self, layer: int, values: FloatArray) -> None:
-        """Set all parameters (P,) of a layer at its instruments, then let them settle."""
+        """Set all parameters (P,) of a layer at its instruments, then let them settle.
+
+        What other layers were given stands on, unless all are one piece of hardware: then everything that this layer
+        does not map goes back to its safe value.
+        """
         self._check_open()
+        if self.description.shared_hardware:
+            self._make_safe(except_for=layer)
         for plug in self._plugs[layer].actuators:
-            setpoints = self._standing[plug.instrument.name].copy()
+            one = plug.instrument
+            setpoints = one.safe if self.description.shared_hardware else self._standing[one.name].copy()
             setpoints[plug.places] = values[plug.indices]
-            plug.instrument.driver.write(setpoints.copy())
-            self._standing[plug.instrument.name] = setpoints
+            self._drive(one, setpoints)
         self.clock.sleep_s(self._timing.settle_s)
 
     def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
@@ -87,8 +95,8 @@ class Bench(Device):
         with self._memories_forgotten_after_a_failure():
             presenter = self._presenter(layer)
             outputs = np.concatenate([self._read_part(layer, presenter, part) for part in presenter.parts(rows)])
-            for plug in self._plugs[layer].actuators:
-                plug.instrument.driver.confirm()
+            for actuators in self._passed(layer):
+                actuators.driver.confirm()
             presenter.confirm()
             return outputs
 
@@ -132,6 +140,14 @@ class Bench(Device):
             values[plug.indices] = plug.instrument.safe[plug.places]
         return values
 
+    def read_standing(self, layer: int) -> FloatArray:
+        """Read the outputs (n_out,) of a layer once, as everything stands."""
+        self._check_open()
+        outputs = np.empty(self.description.layers[layer].n_outputs)
+        for plug in self._plugs[layer].detectors:
+            outputs[plug.indices] = self._judged(plug, plug.instrument.driver.read())
+        return outputs
+
     def park(self) -> None:
         """Bring every instrument into its safe state, light off first; all are tried before an error is raised."""
         if self._closed:
@@ -139,6 +155,7 @@ class Bench(Device):
         for name, one in self._instruments.actuators.items():
             self._standing[name] = one.safe
         self._instruments.park()
+        self._driven.clear()
 
     def close(self) -> None:
         """Park, then let every instrument go."""
@@ -158,6 +175,24 @@ class Bench(Device):
         self._staged.clear()
         self._instruments.let_go()
 
+    def _drive(self, actuators: Mounted[Actuators], setpoints: FloatArray) -> None:
+        self._driven.add(actuators.name)
+        actuators.driver.write(setpoints.copy())
+        self._standing[actuators.name] = setpoints
+
+    def _make_safe(self, except_for: int) -> None:
+        """Bring the actuators that a layer does not use back to their safe values."""
+        used = {plug.instrument.name for plug in self._plugs[except_for].actuators}
+        for name in sorted(self._driven - used):
+            self._drive(self._instruments.actuators[name], self._instruments.actuators[name].safe)
+            self._driven.discard(name)
+
+    def _passed(self, layer: int) -> Iterable[Mounted[Actuators]]:
+        """Return the actuators that the signal passes on its way to the tap of a layer, each once."""
+        first = 0 if self.description.topology == "cascaded" else layer
+        plugs = [plug for plugs in self._plugs[first : layer + 1] for plug in plugs.actuators]
+        return {plug.instrument.name: plug.instrument for plug in plugs}.values()
+
     def _read_part(self, layer: int, presenter: Presenter, part: RowIndex) -> FloatArray:
         outputs = np.empty((len(part), self.description.layers[layer].n_outputs))
         plugs = self._plugs[layer].detectors
@@ -176,12 +211,15 @@ class Bench(Device):
     def _stepped(self, presenter: Presenter, detectors: Detectors, part: RowIndex) -> FloatArray:
         """Read every row of *part* while the instruments step by themselves; after a fault once more from its start.
 
-        A reading that got lost has stepped all the same: nobody knows which pattern the next one would be of.
+        A reading that got lost has stepped all the same: nobody knows which pattern the next one would be of. Nor is
+        it known when it ends: one more reading, which is thrown away, has its link recovered and outlasts it, so that
+        it steps no more when the sequence has begun again.
         """
         try:
             steps = detectors.read_steps(len(part))
             presenter.stepped(len(part))
         except (LinkTimeout, LinkLost, BadReply):
+            detectors.read()
             presenter.step_by_itself(part)
             steps = detectors.read_steps(len(part))
             presenter.stepped(len(part))

@@ -26,17 +26,21 @@ class PatternMemory:
         """Take nothing for granted any more: other patterns were staged, or the instrument has restarted."""
         self._layer, self._addresses = None, {}
 
-    def addresses(self, layer: int, n_staged: int, rows: RowIndex, vectors: "Vectors") -> list[int]:
-        """Return where *rows* stand, having loaded them if need be: all staged patterns, or these rows if not all fit.
+    def addresses(self, layer: int, rows: RowIndex, vectors: "Vectors") -> list[int]:
+        """Return where *rows* stand, having stored those that do not stand there yet, in the order of *rows*.
 
-        At most ``size`` different rows may be asked for at once.
+        Storing is one call that nothing interrupts, so that no other patterns are stored with them. At most ``size``
+        different rows may be asked for at once.
         """
         asked = [int(row) for row in rows]
-        if layer != self._layer or not self._addresses.keys() >= set(asked):
-            wanted = range(n_staged) if n_staged <= self.size else dict.fromkeys(asked)
+        if layer != self._layer or len({*self._addresses, *asked}) > self.size:
             self.forget()
-            self._instrument.driver.load(0, vectors.of(np.array([*wanted], dtype=np.intp)))
-            self._layer, self._addresses = layer, {row: address for address, row in enumerate(wanted)}
+        missing = [row for row in dict.fromkeys(asked) if row not in self._addresses]
+        if missing:
+            first = len(self._addresses)
+            self._instrument.driver.load(first, vectors.of(np.array(missing, dtype=np.intp)))
+            self._layer = layer
+            self._addresses |= {row: address for address, row in enumerate(missing, first)}
         return [self._addresses[row] for row in asked]
 
 
@@ -117,4 +121,4 @@ class Presenter:
             yield
 
     def _addresses(self, instrument: Mounted[Inputs], vectors: Vectors, part: RowIndex) -> list[int]:
-        return self._memories[instrument.name].addresses(self._layer, len(self._patterns), part, vectors)
+        return self._memories[instrument.name].addresses(self._layer, part, vectors)

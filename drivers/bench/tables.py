@@ -41,7 +41,7 @@ class BenchTable(Table):
 
 
 class TimingTable(Table):
-    """How long things take; `ffzero-lab devices check` measures it."""
+    """How long things take; `ffzero-lab devices check --energise` measures it."""
 
     settle_s: NotNegative = 0.0
     """Pause after writing parameters."""

@@ -371,14 +371,14 @@ def devices_list(json_: Json = False) -> None:
 def devices_check(
     device: Annotated[str, typer.Argument(metavar="BENCH", help=_DEVICES)],
     energise: Annotated[
-        bool, typer.Option("--energise", help="Also move every parameter a little, with all inputs on.")
+        bool, typer.Option("--energise", help="Also switch on and move every parameter a little, all inputs on.")
     ] = False,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the device. Repeatable.")
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Open a bench, identify it, write and read back its safe state, time every exchange, and park."""
+    """Open a bench, identify and park it, read it back and in the dark, time every exchange; switches nothing on."""
     from ffzero_lab.signals import Signals
 
     with Signals():

@@ -32,7 +32,7 @@ def list_command(*, as_json: bool) -> None:
 
 
 def check_command(device: str, assignments: list[str], *, energise: bool, as_json: bool) -> None:
-    """Open a bench, identify it, write and read back the safe state, time every exchange, and park."""
+    """Open a bench, identify and park it, read it back and in the dark, time every exchange; energise it if asked."""
     with outcome(as_json=as_json):
         with open_configured(device, device_options(assignments)) as opened:
             report = inspect(opened, energise=energise)

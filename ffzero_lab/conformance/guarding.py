@@ -60,7 +60,12 @@ class GuardingConformance(ConformanceBasis):
         whole_w = np.inf if device.description.power_budget_w is None else device.description.power_budget_w
         rows = self.prepare(device)
         device.park()
-        drawn_w = np.zeros(len(device.description.layers))
+        drawn_w = np.array(
+            [
+                drawn_power_w(described, described.per_parameter("parked")[np.newaxis])[0]
+                for described in device.description.layers
+            ]
+        )
         for layer, described in enumerate(device.description.layers):
             good = self.settings(device.description, layer, SETTINGS)
             hot = np.where(
@@ -69,7 +74,7 @@ class GuardingConformance(ConformanceBasis):
                 described.per_parameter("upper"),
             )
             of_layer_w = float(drawn_power_w(described, hot[np.newaxis])[0])
-            others_w = 0.0 if device.description.shared_hardware else float(drawn_w.sum())
+            others_w = 0.0 if device.description.shared_hardware else float(drawn_w.sum() - drawn_w[layer])
             own_w = np.inf if described.power_budget_w is None else described.power_budget_w
             if of_layer_w <= own_w and others_w + of_layer_w <= whole_w:
                 if not np.isfinite(described.per_parameter("slew_per_s")).any():

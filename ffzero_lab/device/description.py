@@ -45,6 +45,8 @@ class ParameterGroup(_Frozen):
     resolution: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """The worst-case step between two setpoints over the whole range."""
     slew_per_s: Annotated[float, Field(gt=0.0)] | None = None
+    safe: Finite | None = None
+    """Where parking leaves the parameters, within their bounds or not; None: at the value nearest to zero."""
     power: PowerLaw | None = None
     scale: Scale = "linear"
     """Scale on which training moves the parameter: the value itself, its natural logarithm (stiffness), or its square
@@ -80,6 +82,11 @@ class ParameterGroup(_Frozen):
     def size(self) -> int:
         """The number of parameters of the group."""
         return prod(self.shape)
+
+    @property
+    def parked(self) -> float:
+        """Where parking leaves the parameters."""
+        return min(max(0.0, self.lower), self.upper) if self.safe is None else self.safe
 
 
 class LayerDescription(_Frozen):
@@ -156,7 +163,7 @@ class LayerDescription(_Frozen):
         return indices
 
     def per_parameter(
-        self, attribute: Literal["lower", "upper", "period", "resolution", "slew_per_s", "typical_change"]
+        self, attribute: Literal["lower", "upper", "parked", "period", "resolution", "slew_per_s", "typical_change"]
     ) -> NDArray[np.float64]:
         """Return a group attribute spread over the parameters, shape (P,); infinite where a group has none."""
         values = [getattr(group, attribute) for group in self.groups]

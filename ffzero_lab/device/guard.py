@@ -1,7 +1,8 @@
 """The guard around every driver: it refuses what must not reach the hardware, and counts what does."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,10 @@ from ffzero_lab.device.limits import SetpointLimits
 from ffzero_lab.device.parking import PARK_DEADLINE_S, within_deadline
 from ffzero_lab.device.port import Device, FloatArray, Patterns, Resumable, RowIndex
 
+T = TypeVar("T")
 MAX_CALL_S = 1.0
+MOST_RESTARTS = 5
+"""So often one act is repeated: when a rack restarts, each of its instruments tells of it, one after the other."""
 DARK_RMS = 0.5
 """A batch whose RMS is under this share of the detection floor holds no light: the floor is some sigmas of noise."""
 
@@ -54,26 +58,26 @@ class Guarded(Device):
         self._max_call_s = max_call_s
         self._limits = SetpointLimits(driver.description)
         self._staged: dict[int, Patterns] = {}
+        self._lost: StagingLost | None = None
+        """Why the device must be given everything again before anything else is done."""
+        self._must_park = ""
+        """Why nothing is done any more before the device is parked; empty: nothing is in the way."""
         self._closed = False
 
     def load_inputs(self, layer: int, patterns: Patterns) -> None:
         """Stage *patterns* (S, n_in) after checking shape, finiteness and range; raises LimitViolation."""
         self._check_usable(layer)
         self._limits.check_patterns(layer, patterns)
-        self._begin_exchange()
-        self.driver.load_inputs(layer, patterns)
+        self._staged.pop(layer, None)  # while they are replaced, and when that fails, nobody knows what is staged
+        self._after_restarts(partial(self._load_once, layer, patterns))
         self._staged[layer] = patterns
 
     def write_parameters(self, layer: int, values: FloatArray) -> None:
         """Set *values* (P,) after every check; raises LimitViolation and then writes nothing."""
         self._check_usable(layer)
         self._learn_standing(layer)
-        settings = values[np.newaxis]
-        self._limits.check_settings(layer, settings)
-        with self._limits.moving(layer, settings):
-            self._begin_exchange()
-            self.driver.write_parameters(layer, values)
-        self.ledger.add(writes=1)
+        self._limits.check_settings(layer, values[np.newaxis])
+        self._after_restarts(partial(self._write_once, layer, values), moves=layer)
 
     def check_parameters(self, layer: int, values: FloatArray) -> None:
         """Raise LimitViolation when *values* (P,) could not be written with all other layers parked; writes nothing."""
@@ -84,8 +88,8 @@ class Guarded(Device):
         """Read staged *rows* in order; raises BadReply, DarkBatch or LimitViolation (rows that are not staged)."""
         self._check_usable(layer)
         self._check_rows(layer, rows)
-        outputs = np.concatenate([self._read_once(layer, part) for part in self._split_rows(rows)])
-        self.ledger.add(readings=1, shots=len(rows))  # spent, even when the batch is judged dark
+        outputs = self._after_restarts(partial(self._read_in_parts, layer, self._split_rows(rows)))
+        self.ledger.add(readings=1)  # spent, even when the batch is judged dark
         self._judge(layer, outputs)
         return outputs
 
@@ -101,21 +105,19 @@ class Guarded(Device):
         measured: list[FloatArray] = []
         for start in range(0, len(settings), at_once):
             part = settings[start : start + at_once]
-            with self._limits.moving(layer, part):
-                if len(row_parts) == 1:
-                    outputs = self._probe_once(layer, part, rows)
-                else:
-                    self._begin_exchange()
-                    self.driver.write_parameters(layer, part[0])
-                    outputs = np.concatenate([self._read_once(layer, some) for some in row_parts])[np.newaxis]
-            self.ledger.add(writes=len(part), readings=len(part), shots=len(part) * len(rows))
+            if len(row_parts) == 1:
+                act = partial(self._probe_once, layer, part, rows)
+            else:
+                act = partial(self._write_and_read, layer, part[0], row_parts)
+            outputs = self._after_restarts(act, moves=layer)
+            self.ledger.add(readings=len(part))
             self._judge(layer, outputs)
             measured.append(outputs)
         return measured[0] if len(measured) == 1 else np.concatenate(measured)
 
     def read_parameters(self, layer: int) -> FloatArray | None:
         """Return the setpoints (P,) as the hardware reports them, or None."""
-        return self.driver.read_parameters(layer)
+        return self._after_restarts(partial(self.driver.read_parameters, layer))
 
     def read_health(self) -> Mapping[str, float]:
         """Return the health readings by channel name."""
@@ -139,6 +141,7 @@ class Guarded(Device):
         """Bring every actuator into its safe state; raises LinkTimeout when the driver does not get there in time."""
         within_deadline(self.driver.park, self._park_deadline_s, self.description.name, "parking")
         self._limits.parked()
+        self._must_park = ""
 
     def close(self) -> None:
         """Park, then release the hardware; it is released even when parking fails, and the first error stays first."""
@@ -170,7 +173,7 @@ class Guarded(Device):
 
     def _learn_standing(self, layer: int) -> None:
         if self._limits.needs_standing(layer):
-            reported = self.driver.read_parameters(layer)
+            reported = self.read_parameters(layer)
             if reported is not None:
                 self._check_reported(layer, reported)
                 self._limits.written(layer, reported)
@@ -210,36 +213,77 @@ class Guarded(Device):
         n_parts = min(len(rows), int(np.ceil(len(rows) * shot_s / self._max_call_s)))
         return np.array_split(rows, n_parts) if n_parts > 1 else [rows]
 
-    def _read_once(self, layer: int, rows: RowIndex) -> FloatArray:
+    def _load_once(self, layer: int, patterns: Patterns) -> None:
         self._begin_exchange()
-        try:
-            return self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),))
-        except StagingLost:
-            self._stage_again()
-            return self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),))
+        self.driver.load_inputs(layer, patterns)
+
+    def _write_once(self, layer: int, values: FloatArray) -> None:
+        with self._limits.moving(layer, values[np.newaxis]):
+            self._begin_exchange()
+            self.driver.write_parameters(layer, values)
+        self.ledger.add(writes=1)
+
+    def _read_in_parts(self, layer: int, row_parts: list[RowIndex]) -> FloatArray:
+        outputs: list[FloatArray] = []
+        for rows in row_parts:
+            self._begin_exchange()
+            outputs.append(self._shaped(layer, self.driver.read_outputs(layer, rows), (len(rows),)))
+            self.ledger.add(shots=len(rows))
+        return np.concatenate(outputs)
+
+    def _write_and_read(self, layer: int, values: FloatArray, row_parts: list[RowIndex]) -> FloatArray:
+        self._write_once(layer, values)
+        return self._read_in_parts(layer, row_parts)[np.newaxis]
 
     def _probe_once(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
-        lead = (len(settings), len(rows))
-        self._begin_exchange()
-        try:
-            return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
-        except StagingLost:
+        with self._limits.moving(layer, settings):
+            self._begin_exchange()
+            outputs = self._shaped(layer, self.driver.probe(layer, settings, rows), (len(settings), len(rows)))
+        self.ledger.add(writes=len(settings), shots=len(settings) * len(rows))
+        return outputs
+
+    def _after_restarts(self, act: Callable[[], T], moves: int | None = None) -> T:
+        """Return what *act* does, which *moves* a layer or none.
+
+        When the device restarts meanwhile, it is given its patterns and setpoints again, and the whole act is
+        repeated, a bounded number of times. What could not be given to it then comes before the next act.
+        """
+        restarts = 0
+        while True:
+            if self._must_park:
+                raise StagingLost(self._must_park) from self._lost
+            try:
+                return self._once_staged(act)
+            except StagingLost as lost:
+                self._lost, restarts = lost, restarts + 1
+                self._look_for_jumps(moves)
+                if restarts > MOST_RESTARTS:
+                    raise
+
+    def _once_staged(self, act: Callable[[], T]) -> T:
+        if self._lost is not None:
             self._stage_again()
-            return self._shaped(layer, self.driver.probe(layer, settings, rows), lead)
+            self._lost = None
+        return act()
 
     def _stage_again(self) -> None:
         """Give a device that restarted its patterns and its setpoints back."""
         for layer, patterns in self._staged.items():
             self._limits.check_patterns(layer, patterns)  # no copy was kept: their owner may have changed them
-            self.driver.load_inputs(layer, patterns)
+            self._load_once(layer, patterns)
         for layer, values in self._limits.standing().items():
+            self._begin_exchange()
+            self.driver.write_parameters(layer, values)
+            self.ledger.add(writes=1)
+
+    def _look_for_jumps(self, moves: int | None) -> None:
+        """Do nothing more until the device is parked, if a layer would have to jump from where the restart left it."""
+        for layer in {*self._limits.standing(), *([] if moves is None else [moves])}:
             if self._limits.limits_slew(layer):
-                raise StagingLost(
+                self._must_park = (
                     f"{self.description.name} restarted and lost its setpoints; layer {layer} has a slew limit and "
                     "cannot be put back in one step: park, then resume the run"
                 )
-            self.driver.write_parameters(layer, values)
-            self.ledger.add(writes=1)
 
     def _shaped(self, layer: int, outputs: FloatArray, lead: tuple[int, ...]) -> FloatArray:
         expected = (*lead, self.description.layers[layer].n_outputs)

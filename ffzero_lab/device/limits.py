@@ -1,6 +1,6 @@
 """What may be written: shape, finiteness, bounds, slew and total power of setpoints; range of patterns."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,7 +19,8 @@ class SetpointLimits:
         self._upper = [layer.per_parameter("upper") for layer in description.layers]
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
         self._standing: dict[int, FloatArray] = {}
-        self._power_w = np.zeros(len(description.layers))
+        self._parked_w = np.array([self._drawn_w(*parked)[0] for parked in self._parked()])
+        self._power_w = self._parked_w.copy()
 
     def check_patterns(self, layer: int, patterns: Patterns) -> None:
         """Raise LimitViolation unless *patterns* (S, n_in) are finite and within the layer's input range."""
@@ -85,7 +86,7 @@ class SetpointLimits:
         try:
             yield
         except BaseException:
-            self._standing.pop(layer, None)
+            self._forget(layer)
             if self._description.power_budget_w is not None:
                 self._power_w[layer] = max(self._power_w[layer], self._drawn_w(layer, settings).max())
             raise
@@ -97,18 +98,23 @@ class SetpointLimits:
 
     def written(self, layer: int, values: FloatArray) -> None:
         """Note that *layer* now stands at *values* (P,); on shared hardware no other layer stands any more."""
-        if self._description.shared_hardware:
-            self._standing.clear()
+        self._forget(layer)
         self._standing[layer] = values.copy()
         if self._description.power_budget_w is not None:
             if self._description.shared_hardware:
                 self._power_w[:] = 0.0
             self._power_w[layer] = self._drawn_w(layer, values[np.newaxis])[0]
 
+    def _forget(self, layer: int) -> None:
+        """Forget where *layer* stands; on shared hardware it has taken every other layer's place."""
+        if self._description.shared_hardware:
+            self._standing.clear()
+        self._standing.pop(layer, None)
+
     def parked(self) -> None:
         """Forget the setpoints: after parking nothing is known to stand anywhere but at the safe state."""
         self._standing.clear()
-        self._power_w[:] = 0.0
+        self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
         drawn_w = self._drawn_w(layer, settings).max()
@@ -140,6 +146,10 @@ class SetpointLimits:
             if too_fast.any():
                 self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
             previous = values
+
+    def _parked(self) -> Iterator[tuple[int, FloatArray]]:
+        for layer, described in enumerate(self._description.layers):
+            yield layer, described.per_parameter("parked")[np.newaxis]
 
     def _drawn_w(self, layer: int, settings: FloatArray) -> FloatArray:
         """Return the power in watts of each setting (K, P) of one layer, shape (K,)."""

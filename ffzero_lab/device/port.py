@@ -118,6 +118,10 @@ class Inspectable(Protocol):
         """Return the pattern (n_in,) at which parking leaves a layer."""
         ...
 
+    def read_standing(self, layer: int) -> FloatArray:
+        """Read the outputs (n_out,) of a layer once, as everything stands: presents nothing, switches nothing on."""
+        ...
+
 
 @runtime_checkable
 class Resumable(Protocol):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from drivers.bench import Bench, LinkTable
-from ffzero_lab.device import BadReply, DarkBatch, Guarded, LinkLost, LinkTimeout, StagingLost
+from drivers.twin.crossbar import CrossbarTwin
+from ffzero_lab.device import BadReply, DarkBatch, Guarded, LimitViolation, LinkLost, LinkTimeout, StagingLost
 
 Mount = Callable[[], Bench]
 ROWS = np.arange(7, dtype=np.intp)
@@ -67,6 +68,22 @@ def test_writing_one_layer_leaves_the_other_where_it_stands_and_lets_settle(fake
     assert np.array_equal(bench.read_parameters(1), second)
 
 
+def test_what_the_safe_values_draw_counts_against_the_budget(fakes: Any, content: Any, mount: Mount) -> None:
+    cells = content["actuators"]["cells"]
+    del cells["lower_share"], cells["upper_share"]
+    cells |= {"lower_v": 0.0, "upper_v": 2.0, "safe_v": 1.0}
+    for layer in content["layers"]:
+        for group in layer["groups"]:
+            group.pop("start_share", None)
+            group["resistance_ohm"] = 100.0
+    content["bench"]["power_budget_w"] = 0.5  # layer 0 draws 0.35 W at 1 V, layer 1 0.24 W
+    device = Guarded(mount())
+    with pytest.raises(LimitViolation, match=r"the actuators would draw 0\.5537 W, the budget is 0\.5 W"):
+        device.write_parameters(1, np.full(24, np.sqrt(100.0 * (0.5537 - 0.35) / 24)))
+    device.write_parameters(1, np.full(24, 0.75))
+    assert table(fakes).parameters[0] == 1.0
+
+
 def test_channels_go_where_the_file_says(fakes: Any, content: Any, mount: Mount) -> None:
     content["layers"][0]["groups"][0]["channels"] = ["30", "1-29"]
     bench = mount()
@@ -89,13 +106,14 @@ def test_without_a_memory_patterns_are_presented_one_by_one(fakes: Any, mount: M
     ("memory", "rows", "loads", "recalled"),
     [
         (7, ROWS, [7], [0, 1, 2, 3, 4, 5, 6]),
-        (7, np.array([3, 1, 3]), [7], [3, 1, 3]),
+        (7, np.array([3, 1, 3]), [2], [0, 1, 0]),
         (3, ROWS, [3, 3, 1], [0, 1, 2, 0, 1, 2, 0]),
         (3, np.array([5, 2]), [2], [0, 1]),
-        (3, np.array([5, 5, 2, 6]), [2, 1], [0, 0, 1, 0]),
+        (3, np.array([5, 5, 2, 6]), [2, 1], [0, 0, 1, 2]),
+        (3, np.array([5, 5, 2, 6, 0, 1]), [2, 3], [0, 0, 1, 0, 1, 2]),
     ],
 )
-def test_a_memory_is_filled_in_parts(
+def test_a_memory_is_filled_in_parts_with_what_is_read(
     fakes: Any, content: Any, mount: Mount, memory: int, rows: Any, loads: list[int], recalled: list[int]
 ) -> None:
     bare = mount()
@@ -123,6 +141,23 @@ def test_a_batch_that_fits_is_loaded_once_for_all_settings(fakes: Any, content: 
     assert table(fakes).counted()["rows", "load"] == 2
 
 
+def test_patterns_that_were_stored_before_are_not_stored_again(fakes: Any, content: Any, mount: Mount) -> None:
+    bare = mount()
+    content["inputs"]["rows"]["memory"] = 7
+    bench = mount()
+    for one in (bare, bench):
+        one.write_parameters(0, np.linspace(-1, 1, 35))
+        one.load_inputs(0, patterns(0))
+        one.load_inputs(1, patterns(1))
+    table(fakes).log.clear()
+    for rows in ([2, 4], [4, 1], [1, 2], [6, 5, 3, 0]):
+        asked = np.array(rows, dtype=np.intp)
+        assert np.array_equal(bench.read_outputs(0, asked), bare.read_outputs(0, asked))
+    bench.read_outputs(1, ROWS[:2])
+    bench.read_outputs(0, ROWS[:2])
+    assert [more[0] for name, what, *more in table(fakes).log if what == "load"] == [2, 1, 4, 2, 2]
+
+
 def test_an_instrument_that_restarts_is_given_everything_again(fakes: Any, content: Any, mount: Mount) -> None:
     content["inputs"]["rows"]["memory"] = 7
     device = Guarded(mount())
@@ -134,6 +169,101 @@ def test_an_instrument_that_restarts_is_given_everything_again(fakes: Any, conte
     assert np.array_equal(device.read_outputs(0, ROWS), before)
     assert table(fakes).counted()["rows", "load"] == 2
     assert np.array_equal(table(fakes).parameters[:35], values)
+
+
+def of_two_sources(content: Any) -> None:
+    """Give each layer's biases a source of their own, beside the source of all weights."""
+    source = content["actuators"].pop("cells")
+    content["actuators"] = {name: {**source, "channels": "1-59"} for name in ("cells", "first", "second")}
+    content["layers"][0]["groups"][1] |= {"instrument": "first"}
+    content["layers"][1]["groups"][1] |= {"instrument": "second"}
+
+
+def test_on_shared_hardware_nothing_stands_that_the_layer_does_not_map(fakes: Any, content: Any, mount: Mount) -> None:
+    of_two_sources(content)
+    content["bench"]["shared_hardware"] = True
+    bench = mount()
+    bench.write_parameters(0, np.full(35, 0.5))
+    bench.write_parameters(1, np.full(24, 0.25))
+    assert np.array_equal(table(fakes).parameters, np.repeat([0.0, 0.25], [35, 24]))
+    assert table(fakes).counted()["first", "write"] == 2
+    bench.write_parameters(1, np.full(24, 0.75))
+    assert np.array_equal(table(fakes).parameters, np.repeat([0.0, 0.75], [35, 24]))
+    assert table(fakes).counted()["first", "write"] == 2  # it is safe already, and stays as it is
+    bench.park()
+    bench.write_parameters(0, np.full(35, 0.5))
+    assert table(fakes).counted()["second", "write"] == 2  # not written: parked
+
+
+def test_what_failed_to_become_safe_is_made_safe_at_the_next_write(fakes: Any, content: Any, mount: Mount) -> None:
+    of_two_sources(content)
+    content["bench"]["shared_hardware"] = True
+    bench = mount()
+    bench.write_parameters(0, np.full(35, 0.5))
+    table(fakes).failing["first", "write"] = LinkTimeout("no answer")
+    with pytest.raises(LinkTimeout):
+        bench.write_parameters(1, np.full(24, 0.25))
+    assert not table(fakes).parameters[35:].any()
+    table(fakes).failing.clear()
+    bench.write_parameters(1, np.full(24, 0.25))
+    assert np.array_equal(table(fakes).parameters, np.repeat([0.0, 0.25], [35, 24]))
+
+
+@pytest.mark.parametrize("topology", ["reinjected", "cascaded"])
+def test_after_a_reading_every_source_that_the_signal_passed_is_confirmed_once(
+    fakes: Any, content: Any, mount: Mount, monkeypatch: pytest.MonkeyPatch, topology: str
+) -> None:
+    of_two_sources(content)
+    content["bench"]["topology"] = topology
+    if topology == "cascaded":
+        del content["layers"][1]["inputs"]
+        content["inputs"]["rows"]["channels"] = "0-5"
+        options = CrossbarTwin.Config(preset="ideal", sizes=[6, 5, 4], activation="none", topology="cascaded")
+        fakes.TABLES["table"] = fakes.Table(CrossbarTwin.open(options))
+    monkeypatch.setattr(fakes.FakeActuators, "confirm", lambda self: self.note("confirm"))
+    bench = mount()
+    for layer in (0, 1) if topology == "reinjected" else (0,):
+        bench.load_inputs(layer, patterns(layer))
+    confirmed = []
+    for layer in (0, 1):
+        table(fakes).log.clear()
+        bench.read_outputs(layer, ROWS[:1])
+        confirmed.append([name for name, what, *_ in table(fakes).log if what == "confirm"])
+    earlier = ["first"] if topology == "cascaded" else []
+    assert confirmed == [["cells", "first"], ["cells", *earlier, "second"]]
+
+
+def test_a_late_measurement_is_over_before_the_sequence_begins_again(
+    fakes: Any, content: Any, mount: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content["inputs"]["rows"] |= {"driver": "fake_instruments:SteppingInputs", "memory": 7, "steps": True}
+    content["timing"] = {}
+    bench = mount()
+    bench.write_parameters(0, np.linspace(-1, 1, 35))
+    bench.load_inputs(0, patterns(0))
+    expected = bench.read_outputs(0, ROWS)
+    late = [True]
+    read_steps, read = fakes.FakeDetectors.read_steps, fakes.FakeDetectors.read
+
+    def timed_out(self: Any, count: int) -> Any:
+        if late == [True]:
+            self.note("read_steps", count)
+            self.table.stepping.step()
+            late.append(True)
+            raise LinkTimeout("no answer within 0.2 s")
+        if len(late) == 2:
+            self.table.stepping.step()  # the measurement that timed out ends only now
+        return read_steps(self, count)
+
+    def over(self: Any) -> Any:
+        late.append(False)
+        return read(self)
+
+    monkeypatch.setattr(fakes.FakeDetectors, "read_steps", timed_out)
+    monkeypatch.setattr(fakes.FakeDetectors, "read", over)
+    table(fakes).log.clear()
+    assert np.array_equal(bench.read_outputs(0, ROWS), expected)
+    assert [what for _, what, *_ in table(fakes).log] == ["arm", "read_steps", "read", "arm", "read_steps"]
 
 
 def test_shared_hardware_that_restarts_is_given_the_layer_that_stood_there_last(

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers.bench import Bench
 from ffzero_lab import discovery, doctor
 from ffzero_lab.cli.devices import identify_command
-from ffzero_lab.device import LinkLost
+from ffzero_lab.device import Guarded, LinkLost
+from ffzero_lab.inspection import inspect
 
 Cli = Callable[..., Any]
 
@@ -26,11 +28,10 @@ def test_looking_over_a_bench_energises_nothing(fakes: Any, content: Any, bench_
     assert report["identities"] == {"rows": "fake rows", "cells": "fake cells", "columns": "fake columns"}
     assert report["health"] == [{"channel": "cells_temperature", "value": 25.0, "unit": "degC"}]
     assert report["problems"] == []
-    written = [more[0] for name, what, *more in table.log if what == "write"]
-    assert all(np.array_equal(values, np.full(59, 0.1)) for values in written)
-    assert not any(more[0].any() for name, what, *more in table.log if what == "present")
-    took = {(each["layer"], each["exchange"]): each["seconds"] for each in report["exchanges"]}
-    assert took[0, "write the safe state"] == pytest.approx(0.01, rel=0.2)
+    assert {what for _, what, *_ in table.log} == {"open", "identify", "park", "read_back", "read", "close"}
+    exchanges = {(each["layer"], each["exchange"]) for each in report["exchanges"]}
+    for layer in (0, 1):
+        assert {(layer, "read back"), (layer, "read outputs, parked")} <= exchanges
     assert [name for name, what, *_ in table.log if what == "park"][:3] == ["rows", "cells", "columns"]
 
 
@@ -39,6 +40,8 @@ def test_energising_is_asked_for(fakes: Any, bench_file: Any, cli: Cli) -> None:
     written = [more[0] for name, what, *more in fakes.TABLES["table"].log if what == "write"]
     assert np.abs(written).max() == pytest.approx(0.15)
     assert report["problems"] == []
+    took = {(each["layer"], each["exchange"]): each["seconds"] for each in report["exchanges"]}
+    assert took[0, "write the safe state"] == pytest.approx(0.01, rel=0.2)
     assert not fakes.TABLES["table"].parameters.any()
 
 
@@ -53,12 +56,30 @@ def test_energising_keeps_to_the_slew(fakes: Any, content: Any, bench_file: Any,
 
 
 def test_what_is_wrong_is_told(fakes: Any, content: Any, bench_file: Any, cli: Cli, monkeypatch: Any) -> None:
+    content["detectors"]["columns"]["detection_floor_v"] = 0.5
     monkeypatch.setattr(fakes.FakeActuators, "read_back", lambda self: np.full(59, 0.3))
+    monkeypatch.setattr(fakes.FakeDetectors, "read", lambda self: np.where(self.places == 7, 0.7, 0.0))
     problems = cli("devices", "check", bench_file(), "--json").json["problems"]
-    assert "layer 0, weights[0] stands at 0.3 share, written was 0 (35 such parameters)" in problems
+    assert problems == [
+        "layer 0, weights[0] stands at 0.3 share, 0 share is safe (35 such parameters)",
+        "layer 1, weights[0] stands at 0.3 share, 0 share is safe (24 such parameters)",
+        "layer 1, output 2 (columns channel 8) reads 0.7 V with everything parked, more than the floor of 0.5 V "
+        "(1 such outputs)",
+    ]
     shown = cli("devices", "check", bench_file()).out
     assert "problem: layer 0, weights[0] stands at 0.3 share" in shown
     assert "fake cells" in shown
+
+
+def test_when_parking_fails_as_well_the_first_error_is_told_first(fakes: Any, content: Any) -> None:
+    table = fakes.TABLES["table"]
+    table.failing["columns", "identify"] = LinkLost("columns: another instrument answers")
+    table.failing["cells", "park"] = LinkLost("cells are gone")
+    device = Guarded(Bench.open(Bench.Config.model_validate(content)))
+    with pytest.raises(LinkLost, match="columns: another instrument answers") as caught:
+        inspect(device)
+    (note,) = caught.value.__notes__
+    assert note.startswith("parking failed as well: cells are gone\nthat was parking 'cells'")
 
 
 def test_a_failure_on_the_way_parks(fakes: Any, bench_file: Any, cli: Cli) -> None:

@@ -152,6 +152,45 @@ def test_a_mistake_is_explained(fakes: Any, content: Content, edit: Any, words: 
     assert "\n" not in message
 
 
+def in_volts(content: Content, safe_v: float = 0.0, **of_groups: Any) -> None:
+    """Drive the cells in volts."""
+    cells = content["actuators"]["cells"]
+    del cells["lower_share"], cells["upper_share"]
+    cells |= {"lower_v": 0.0, "upper_v": 2.0, "safe_v": safe_v}
+    for layer in content["layers"]:
+        for group in layer["groups"]:
+            group.pop("start_share", None)
+            group |= of_groups
+
+
+@pytest.mark.parametrize(
+    ("edit", "words", "tables"),
+    [
+        (put("bench.power_budget_w", 0.5), "bench.power_budget_w cannot be kept", [0, 1]),
+        (put("layers.1.power_budget_w", 0.5), "power_budget_w of the layer cannot be kept", [1]),
+    ],
+)
+def test_a_budget_needs_to_know_what_is_drawn(
+    fakes: Any, content: Content, edit: Any, words: str, tables: list[int]
+) -> None:
+    in_volts(content)
+    configured(ChosenDevice("drivers.bench:Bench", content))
+    edit(content)
+    message = explained(content)
+    for number in (0, 1):
+        place = f"layers.{number}.groups.0.resistance_ohm: {words}: nobody knows what 'weights' draws, driven in V"
+        assert (place in message) == (number in tables)
+    assert "give resistance_ohm, or take the budget out" in message
+
+
+def test_a_budget_of_shared_hardware_knows_what_every_channel_draws(fakes: Any, content: Content) -> None:
+    in_volts(content, safe_v=1.0, resistance_ohm=100.0)
+    content["bench"] |= {"shared_hardware": True, "power_budget_w": 5.0}
+    assert "actuators.cells: its safe value of 1 V draws power on channels that another layer" in explained(content)
+    content["actuators"]["cells"]["safe_v"] = 0.0
+    configured(ChosenDevice("drivers.bench:Bench", content))
+
+
 def test_all_mistakes_of_all_tables_are_told_at_once(fakes: Any, content: Content) -> None:
     put("bench.topolgy", "cascaded")(content)
     take("actuators.cells.driver")(content)

@@ -63,11 +63,19 @@ class FakeDevice(Device):
         self.patterns: dict[int, Any] = {}
         self.faults: deque[Any] = deque()
         self.write_faults: deque[Any] = deque()
+        self.load_faults: deque[Any] = deque()
         self.park_fault: Exception | None = None
         self.close_fault: Exception | None = None
         self.reports = True
 
+    def forget(self):
+        """Lose everything, as after a power cut."""
+        self.setpoints = [np.zeros_like(values) for values in self.setpoints]
+        self.patterns.clear()
+
     def load_inputs(self, layer, patterns):
+        if self.load_faults:
+            raise self.load_faults.popleft()
         self.patterns[layer] = patterns
 
     def write_parameters(self, layer, values):
@@ -80,6 +88,7 @@ class FakeDevice(Device):
         self.clock.sleep_s(len(rows) * self.description.timing.shot_s)
         fault = self.faults.popleft() if self.faults else None
         if isinstance(fault, BaseException):
+            getattr(fault, "forget", lambda: None)()
             raise fault
         return self.answer(layer, rows) if fault is None else fault
 

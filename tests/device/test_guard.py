@@ -8,6 +8,14 @@ from ffzero_lab.device import BadReply, Counts, DarkBatch, LimitViolation, LinkT
 SETTINGS = np.array([[0.5, 0.1, 1.0, 2.0], [1.0, 0.2, 2.0, 1.0], [1.5, 0.3, 3.0, 0.0], [2.0, 0.4, 4.0, 9.0]])
 
 
+class Restart(StagingLost):
+    """A restart that takes everything with it when it happens."""
+
+    def __init__(self, fake):
+        super().__init__("rebooted")
+        self.forget = fake.forget
+
+
 def test_long_probes_are_split_between_settings(bench):
     whole, split = bench(max_call_s=100.0), bench(max_call_s=0.35)  # one setting takes 0.1 + 6 · 0.01 s
     expected = whole.device.probe(0, SETTINGS, whole.stage())
@@ -45,26 +53,121 @@ def test_a_device_without_latency_is_not_split(bench, describe):
 
 
 @pytest.mark.parametrize("call", ["read_outputs", "probe"])
-def test_lost_staging_is_staged_again_once_and_the_call_repeated(bench, call):
+def test_lost_staging_is_staged_again_and_the_call_repeated(bench, call):
     setup = bench()
     rows = setup.stage()
-    setup.device.write_parameters(0, SETTINGS[0])
+    for layer in (0, 1):
+        setup.device.write_parameters(layer, SETTINGS[layer])
     expected = setup.fake.answer(0, rows)
     setup.log.calls = []
     setup.fake.faults.append(StagingLost("rebooted"))
     arguments = (0, rows) if call == "read_outputs" else (0, SETTINGS[:1], rows)
     np.testing.assert_array_equal(getattr(setup.device, call)(*arguments).reshape(6, 2), expected)
-    assert setup.reached == [call, "load_inputs", "load_inputs", "write_parameters", call]
-    np.testing.assert_array_equal(setup.log.named("write_parameters")[0].values, SETTINGS[0])
+    writes = ["write_parameters"] * (2 if call == "read_outputs" else 1)  # a probe writes its own layer itself
+    assert setup.reached == [call, "load_inputs", "load_inputs", *writes, call]
     assert {staged.layer for staged in setup.log.named("load_inputs")} == {0, 1}
+    for layer in (0, 1):
+        np.testing.assert_array_equal(setup.fake.setpoints[layer], SETTINGS[layer])
 
 
-def test_staging_lost_twice_is_an_error(bench):
+def test_after_a_restart_in_the_middle_of_a_split_setting_the_whole_setting_is_measured_again(bench):
+    whole, split = bench(max_call_s=100.0), bench(max_call_s=0.025)
+    expected = whole.device.probe(0, SETTINGS[1:], whole.stage())
+    rows = split.stage()
+    split.device.write_parameters(0, SETTINGS[0])
+    split.log.calls = []
+    split.fake.faults.extend([None, None, None, None, Restart(split.fake)])  # at the second part of the second setting
+    np.testing.assert_array_equal(split.device.probe(0, SETTINGS[1:], rows), expected)
+    again = ["load_inputs", "load_inputs", "write_parameters"]
+    setting = ["write_parameters", *["read_outputs"] * 3]
+    assert split.reached == [*setting, *setting[:3], *again, *setting, *setting]
+    np.testing.assert_array_equal(split.fake.setpoints[0], SETTINGS[3])
+    # 3 settings, the part of the second that was read in vain, and two more writes of it
+    assert split.device.ledger.total == Counts(1, 0, 0) + Counts(3 + 2, 3, 18 + 2)
+
+
+@pytest.mark.parametrize("act", ["load_inputs", "write_parameters", "split probe"])
+def test_whatever_finds_the_restart_is_done_again_after_everything_is_staged(bench, act):
+    setup = bench(max_call_s=0.025)
+    rows = setup.stage()
+    for layer in (0, 1):
+        setup.device.write_parameters(layer, SETTINGS[layer])
+    setup.fake.forget()
+    if act == "load_inputs":
+        setup.fake.load_faults.append(StagingLost("rebooted"))
+        setup.device.load_inputs(0, np.ones((6, 3)))
+    else:
+        setup.fake.write_faults.append(StagingLost("rebooted"))
+        if act == "write_parameters":
+            setup.device.write_parameters(0, SETTINGS[2])
+        else:
+            setup.device.probe(0, SETTINGS[2:3], rows)
+    np.testing.assert_array_equal(setup.fake.setpoints[0], SETTINGS[0 if act == "load_inputs" else 2])
+    np.testing.assert_array_equal(setup.fake.setpoints[1], SETTINGS[1])
+    assert set(setup.fake.patterns) == {0, 1}
+    assert setup.device.ledger.total.writes == len(setup.log.named("write_parameters")) - (act != "load_inputs")
+
+
+def test_a_write_that_failed_on_shared_hardware_leaves_no_layer_standing(bench):
+    setup = bench(shared_hardware=True)
+    setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    setup.fake.write_faults.append(StagingLost("rebooted"))
+    setup.log.calls = []
+    setup.device.write_parameters(1, SETTINGS[1])
+    assert [call.layer for call in setup.log.named("write_parameters")] == [1, 1]
+
+
+def test_every_instrument_of_a_rack_may_tell_of_the_same_restart(bench):
     setup = bench()
     rows = setup.stage()
-    setup.fake.faults.extend([StagingLost("rebooted"), StagingLost("rebooted again")])
+    setup.device.write_parameters(0, SETTINGS[0])
+    expected = setup.device.read_outputs(0, rows)
+    setup.fake.forget()
+    setup.fake.faults.append(StagingLost("the modulator rebooted"))
+    setup.fake.write_faults.append(StagingLost("the heaters rebooted"))
+    np.testing.assert_array_equal(setup.device.read_outputs(0, rows), expected)
+
+
+def test_staging_that_is_lost_again_and_again_is_an_error(bench):
+    setup = bench()
+    rows = setup.stage()
+    setup.fake.faults.extend([StagingLost("rebooted")] * 5 + [StagingLost("rebooted again")])
     with pytest.raises(StagingLost, match="again"):
         setup.device.read_outputs(0, rows)
+    assert len(setup.log.named("read_outputs")) == 6
+
+
+def test_nothing_is_read_before_everything_could_be_given_back(bench):
+    setup = bench()
+    rows = setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    expected = setup.device.read_outputs(0, rows)
+    setup.fake.faults.append(Restart(setup.fake))
+    setup.fake.load_faults.append(LinkTimeout("still booting"))
+    with pytest.raises(LinkTimeout):
+        setup.device.read_outputs(0, rows)
+    np.testing.assert_array_equal(setup.device.read_outputs(0, rows), expected)
+
+
+def test_a_slew_limited_layer_that_restarted_is_parked_before_anything_else(bench, describe_layer):
+    slow = tuple(group.model_copy(update={"slew_per_s": 1e3}) for group in describe_layer().groups)
+    setup = bench(of_layer={"groups": slow})
+    rows = setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    setup.fake.reports = False
+    setup.fake.write_faults.append(StagingLost("rebooted"))
+    setup.log.calls = []
+    for _ in range(2):
+        with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
+            setup.device.write_parameters(0, SETTINGS[1])
+        with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
+            setup.device.read_outputs(0, rows)
+    assert setup.reached == ["write_parameters"]
+    setup.device.park()
+    setup.fake.patterns.clear()
+    setup.device.write_parameters(0, SETTINGS[1])
+    assert setup.device.read_outputs(0, rows).shape == (6, 2)
 
 
 def test_patterns_changed_by_their_owner_are_checked_before_they_are_staged_again(bench):

@@ -99,6 +99,20 @@ def test_power_is_checked_anywhere_in_a_batch_and_forgotten_after_parking(bench)
     setup.device.write_parameters(1, at(voltage=6.0))
 
 
+def test_what_is_drawn_at_the_safe_values_counts_from_the_start_and_after_parking(bench, describe_layer):
+    stiffness, voltage = describe_layer().groups
+    warm = (stiffness, voltage.model_copy(update={"safe": 4.0}))  # 16 W in each layer
+    setup = bench(power_budget_w=60.0, of_layer={"groups": warm})
+    for _ in range(2):
+        with pytest.raises(LimitViolation, match="65 W, the budget is 60 W"):
+            setup.device.write_parameters(1, at(voltage=7.0))
+        with pytest.raises(LimitViolation, match="65 W, the budget is 60 W"):
+            setup.device.check_parameters(1, at(voltage=7.0))
+        setup.device.write_parameters(0, at())
+        setup.device.write_parameters(1, at(voltage=7.0))
+        setup.device.park()
+
+
 def test_a_probe_leaves_the_power_of_its_last_setting_booked(bench):
     setup = bench(power_budget_w=100.0)
     rows = setup.stage()
