@@ -145,7 +145,7 @@ def test_opening_energises_nothing_and_parking_switches_everything_off(over_the_
 
 @pytest.mark.parametrize("kind", ["drop", "half-line", "close", "reboot", "partial-list"])
 def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
-    faults = [Fault(instrument=name, kind=kind, exchange=5) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
+    faults = [Fault(instrument=name, kind=kind, exchange=7) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
     wire = over_the_wire(None, tuple(faults))
     wire.bench.load_inputs(0, PATTERNS)
     wire.bench.write_parameters(0, VOLTS[0])
@@ -198,7 +198,7 @@ def test_heaters_with_a_slew_limit_are_not_put_back_in_one_step_after_a_restart(
         file["actuators"]["heaters"]["slew_v_per_s"] = 0.5
         file["timing"] = {"write_s": 0.1}
 
-    wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=5),))
+    wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=7),))
     wire.bench.load_inputs(0, PATTERNS)
     settings = np.linspace(0.001, 0.01, 10)[:, np.newaxis] * np.ones(16)
     with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
