@@ -20,10 +20,8 @@ QUERY_ERRORS = range(-499, -399)
 """Of replies that nobody fetched (SCPI-99, 21.8.11): they tell of an earlier exchange, when this one was answered."""
 POWER_ON = 128
 """Bit of the standard event status register (IEEE 488.2-1992, 11.5.1.1)."""
-PARKING_SHARE = 0.25
+PARKING_SHARE = 0.2
 """Of the time for parking, what one exchange may take of it: a lost reply leaves time to say it again."""
-PAUSE_SHARE = 0.05
-"""Of the time for parking, the pause before something is said again."""
 OrNone = Annotated[str, with_places()]
 """A query, or nothing."""
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
@@ -63,7 +61,7 @@ class LinkConfig(BaseModel):
     events_query: OrNone = "*ESR?"
     """How its event register is asked for, of which bit 128 says that it was switched on; empty: it has none."""
     deadline_s: Seconds = 1.0
-    """Longest exchange, from the first byte sent to the last received; in parking a quarter of its time, if shorter."""
+    """Longest exchange, from the first byte sent to the last received; in parking 0.2 of its time if shorter."""
     connect_s: Seconds = 5.0
     """Longest time to connect."""
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
@@ -95,7 +93,6 @@ class Connection:
         self._skipped = False
         """Whether a recovery while parking has looked after nothing."""
         self._counting = threading.Lock()
-        self._clock = clock
         self._users = 0
         self._recovered: list[Callable[[Connection], None]] = []
         self._log = None if config.log is None else LogFile(config.log)
@@ -174,18 +171,6 @@ class Connection:
                     if self._skipped:
                         self._skipped = False
                         self.link.distrust()
-
-    def insist(self, act: Callable[[], object], within_s: float, since_s: float, share: float) -> None:
-        """Do *act* again and again while it fails, until *share* of the time for parking is over; raises its error."""
-        while True:
-            try:
-                act()
-            except DeviceError:
-                if not self._clock.now_s() - since_s < share * within_s:
-                    raise
-            else:
-                return
-            self._clock.sleep_s(PAUSE_SHARE * within_s)
 
     def _hurried(self, within_s: float) -> Patience:
         most_s = PARKING_SHARE * within_s

@@ -23,15 +23,17 @@ from ffzero_lab.device import (
 )
 
 T = TypeVar("T")
-OFF_UNTIL, SAFE_UNTIL = 0.35, 0.75
-"""Shares of the time for parking until which the outputs are switched off, and the setpoints written, once more."""
+AGAIN_UNTIL = 0.85
+"""Share of the time for parking until which what failed is done again."""
+PAUSE = 0.05
+"""Share of the time for parking that passes before."""
 
 
 class OutputsOff(InterlockTripped):
     """Outputs are off that nobody here switched off; only parking ends it, nothing switches them on by itself."""
 
 
-class Standing(NamedTuple):
+class Reported(NamedTuple):
     """What a source reports."""
 
     setpoints: FloatArray
@@ -116,12 +118,12 @@ class Source(Instrument):
             raise ValueError(f"{wiring.name}: list channels in rising order")
         connection = Connection.of(wiring.link, clock, wiring.name)
         try:
-            if config.prepare:
-                connection.command(config.prepare)
-            return cls(config, wiring, connection, clock)
+            source = cls(config, wiring, connection, clock)
+            source._prepare()
         except BaseException:
             connection.leave()
             raise
+        return source
 
     def health(self) -> Mapping[str, float]:
         """Return the readings that the file asks for."""
@@ -136,21 +138,21 @@ class Source(Instrument):
 
         Neither waits for the other to succeed; what fails is tried again within the time for parking.
         """
-        steps = [(self._set_safe, SAFE_UNTIL)]
+        steps: list[Callable[[], None]] = [self._set_safe]
         if self._config.output_off is not None:
-            steps.insert(0, (partial(self._switch_off, self._config.output_off), OFF_UNTIL))
-        errors: list[Exception] = []
-        since_s, within_s = self._clock.now_s(), self._wiring.park_s
+            steps.insert(0, partial(self._switch_off, self._config.output_off))
+        within_s = self._wiring.park_s
+        until_s = self._clock.now_s() + AGAIN_UNTIL * within_s
         with self._connection.parking(within_s):
-            for step, until in steps:
-                try:
-                    self._connection.insist(step, within_s, since_s, until)
-                except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
-                    errors.append(error)
-        if errors:
-            for second in errors[1:]:
-                errors[0].add_note(f"as well: {second}")
-            raise errors[0]
+            failed = _failures(steps)
+            while failed and self._clock.now_s() < until_s:
+                self._clock.sleep_s(PAUSE * within_s)
+                failed = _failures([step for step, _ in failed])
+        if failed:
+            first, *others = [error for _, error in failed]
+            for second in others:
+                first.add_note(f"as well: {second}")
+            raise first
 
     def close(self) -> None:
         """Let the link go."""
@@ -250,7 +252,7 @@ class Source(Instrument):
             self._known, self._given = [wanted], True
         return standing.setpoints
 
-    def _refuse_off(self, standing: Standing) -> None:
+    def _refuse_off(self, standing: Reported) -> None:
         """Raise what it means that outputs are off that were switched on: a restart, or somebody else's doing."""
         if not self._on or standing.on is not False:
             return
@@ -294,7 +296,7 @@ class Source(Instrument):
             for channel, text in zip(self._wiring.all_channels, texts, strict=True)
         ]
 
-    def _sent(self, commands: Sequence[str]) -> Standing:
+    def _sent(self, commands: Sequence[str]) -> Reported:
         config, queries = self._config, self._queries
         if config.read_list is not None:
             return self._standing(self._connection.command_and_read(commands, queries, config.separator))
@@ -304,7 +306,7 @@ class Source(Instrument):
             self._connection.command(commands)
         return self._asked()
 
-    def _asked(self) -> Standing:
+    def _asked(self) -> Reported:
         """Return what the instrument reports."""
         config, channels = self._config, self._wiring.all_channels
         values = self._connection.lists(self._queries, config.separator) if self._queries else np.empty(0)
@@ -321,9 +323,21 @@ class Source(Instrument):
         queries = {} if config.read_list is None else {config.read_list: len(self._wiring.all_channels)}
         return queries if config.output_query is None else {**queries, config.output_query: 1}
 
-    def _standing(self, values: FloatArray) -> Standing:
+    def _standing(self, values: FloatArray) -> Reported:
         count = len(self._wiring.all_channels)
-        return Standing(values[:count], None if self._config.output_query is None else bool(values[count]))
+        return Reported(values[:count], None if self._config.output_query is None else bool(values[count]))
+
+    def _prepare(self) -> None:
+        """Send what the file says to be sent first; when it is refused, park: whoever was here left its outputs on."""
+        try:
+            if self._config.prepare:
+                self._connection.command(self._config.prepare)
+        except DeviceError as error:
+            try:
+                self.park()
+            except DeviceError as second:
+                error.add_note(f"parking {self._wiring.name} failed as well: {second}")
+            raise
 
     def _look_after_recovery(self, connection: Connection) -> None:
         """Find out whether the instrument still holds what it was given; what it lost is raised by the next call."""
@@ -362,6 +376,17 @@ class Source(Instrument):
 
     def _forget(self) -> None:
         """Forget what else the instrument was given."""
+
+
+def _failures(steps: Sequence[Callable[[], None]]) -> list[tuple[Callable[[], None], Exception]]:
+    """Do every one of *steps*, and return those that failed, each with its error."""
+    failed: list[tuple[Callable[[], None], Exception]] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - raised when everything was tried
+            failed.append((step, error))
+    return failed
 
 
 class ScpiActuators(Source, Actuators):

@@ -11,6 +11,7 @@ from drivers.bench.roles import LinkTable, Wiring
 from drivers.links import LinkFault
 from drivers.scpi import ScpiActuators, ScpiDetectors, ScpiInputs
 from drivers.scpi.commands import number_format
+from drivers.scpi.connection import Complained
 from drivers.scpi.detectors import SettingsLost
 from drivers.scpi.sources import OutputsOff
 from ffzero_lab.device import BadReply, DeviceError, LimitViolation, StagingLost, VirtualClock
@@ -252,6 +253,24 @@ class TestParking:
         heaters.park()
         assert (box.on, box.volts) == (False, [0.0, 0.0])
         assert clock.now_s() - began_s <= 6.0
+
+    def test_comes_through_when_the_instrument_answers_again_in_time(self, box: Box, clock: VirtualClock) -> None:
+        heaters = opened(ScpiActuators, clock, SOURCE, table(deadline_s=1.0))
+        heaters.write(ONE)
+        free_s = clock.now_s() + 0.9
+        box.trouble = lambda message: NOT_OBEYED if clock.now_s() < free_s else None
+        heaters.park()
+        assert (box.on, box.volts) == (False, [0.0, 0.0])
+        assert clock.now_s() < free_s + 0.5
+
+    def test_happens_when_an_instrument_that_was_left_on_cannot_be_prepared(
+        self, box: Box, clock: VirtualClock
+    ) -> None:
+        box.on, box.volts = True, [2.0, 2.0]
+        box.once(":PREP", '-221,"Settings conflict"')
+        with pytest.raises(Complained, match="-221 'Settings conflict'"):
+            opened(ScpiActuators, clock, {**SOURCE, "prepare": [":PREP"]})
+        assert (box.on, box.volts) == (False, [0.0, 0.0])
 
     def test_is_not_hindered_by_a_restart_and_a_write_after_it_switches_on(
         self, box: Box, heaters: ScpiActuators
