@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from ffzero_lab.device import LinkTimeout
-from ffzero_lab.device.parking import PARK_DEADLINE_S
+from ffzero_lab.device import PARK_DEADLINE_S, LinkTimeout
 
 STAGE_SHARE = 0.3
 """Of the time for parking: how long one stage may keep the next from beginning, so that all three fit into it."""

@@ -10,8 +10,7 @@ from drivers.bench.mistakes import Mistakes
 from drivers.bench.quantities import Levels, Limits, Scale
 from drivers.bench.roles import Actuators, Detectors, Inputs, Instrument
 from drivers.bench.units import NotNegative, Number, Positive, Quantities, QuantityTable
-from ffzero_lab.device import Topology
-from ffzero_lab.device.parking import PARK_DEADLINE_S
+from ffzero_lab.device import PARK_DEADLINE_S, Topology
 
 Name = Annotated[str, Field(min_length=1)]
 
