@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from drivers.bench.roles import Inputs, Wiring
 from drivers.scpi.commands import OfAddress, OfAddresses, Plain, StoreAt, written
 from drivers.scpi.connection import Complained, Connection
-from drivers.scpi.sources import Source, SourceConfig
+from drivers.scpi.source_config import SourceConfig
+from drivers.scpi.sources import Source
 from ffzero_lab.device import BadReply, Clock, FloatArray, StagingLost
 
 SURPLUS = 2

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.bench.roles import Actuators, Instrument, Wiring
 from drivers.links import LinkFault
-from drivers.scpi.commands import NumberFormat, OfChannel, Plain, SetAll, SetOne, written
+from drivers.scpi.commands import written
 from drivers.scpi.connection import Connection, LinkConfig
+from drivers.scpi.source_config import SourceConfig
 from ffzero_lab.device import (
     BadReply,
     Clock,
@@ -40,49 +40,6 @@ class Reported(NamedTuple):
     """(all channels,)"""
     on: bool | None
     """Whether its outputs are on; None: it is not asked."""
-
-
-class SourceConfig(BaseModel):
-    """How a source is spoken to, in the words of its manual. Every command begins at the root, with ``:`` or ``*``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    set_list: SetAll | None = None
-    """Sets all channels in one list, such as ``:SOURce:VOLTage:LIST {values}``."""
-    set_one: SetOne | None = None
-    """Sets one channel, such as ``:SOURce{channel}:VOLTage {value}``, where there is no list."""
-    read_list: Plain | None = None
-    """Asks for all setpoints in one list; sent with every setting, and compared."""
-    read_one: OfChannel | None = None
-    """Asks for one setpoint, where there is no list; sent for every channel with every setting, and compared."""
-    output_on: Plain | None = None
-    """Switches the outputs on; sent behind the first setpoints after opening, parking or a restart. None: no switch."""
-    output_off: Plain | None = None
-    """Switches the outputs off, for parking; sent before the safe setpoints, in a message of its own."""
-    output_query: Plain | None = None
-    """Asks whether the outputs are on, 1 or 0; asked with every setting. Off without our doing ends the run."""
-    health: dict[str, Plain] = {}
-    """Readings of the instrument's own state by name, and how each is asked for; one number each."""
-    prepare: tuple[Plain, ...] = ()
-    """Sent when the instrument is opened, and after every recovery; must energise nothing."""
-    number: NumberFormat | None = None
-    """Format of a setpoint, such as ``.5f``; None: as many digits as it has."""
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """Between the numbers of a list."""
-    read_back_within: Annotated[float, Field(ge=0.0, le=0.1, allow_inf_nan=False)] = 1e-6
-    """Share of the range by which a setpoint read back may differ from what was sent, and by its resolution."""
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    """How often setpoints are written, each time after the link was recovered and the setpoints were read back."""
-
-    @model_validator(mode="after")
-    def _can_be_set_and_believed(self) -> Self:
-        if (self.set_list is None) == (self.set_one is None):
-            raise ValueError("give set_list or set_one, one of them")
-        if self.read_list is None and self.read_one is None:
-            raise ValueError("give read_list or read_one: what cannot be read back is not known after a fault")
-        if self.output_query is not None and self.output_on is None:
-            raise ValueError("output_query goes with output_on")
-        return self
 
 
 class Source(Instrument):
@@ -153,6 +110,9 @@ class Source(Instrument):
             for second in others:
                 first.add_note(f"as well: {second}")
             raise first
+        self._on = False
+        if isinstance(self._fault, OutputsOff):
+            self._fault = None
 
     def close(self) -> None:
         """Let the link go."""
@@ -189,8 +149,6 @@ class Source(Instrument):
         elif self._connection.command_and_read([output_off], {query: 1}, self._config.separator)[0]:
             raise BadReply(f"{self._wiring.name}: its outputs are still on behind {output_off}; switch it off by hand")
         self._on = False
-        if isinstance(self._fault, OutputsOff):
-            self._fault = None
 
     def _set_safe(self) -> None:
         wanted = self._as_sent(np.full(len(self._wiring.all_channels), self._wiring.safe))

@@ -307,6 +307,18 @@ class TestOutputSwitch:
         heaters.write(TWO)
         assert box.on
 
+    def test_off_without_our_doing_is_forgotten_by_parking_also_where_nothing_switches_off(
+        self, box: Box, clock: VirtualClock
+    ) -> None:
+        heaters = opened(ScpiActuators, clock, {**SOURCE, "output_off": None})
+        heaters.write(ONE)
+        box.on = False
+        with pytest.raises(OutputsOff):
+            heaters.write(TWO)
+        heaters.park()
+        heaters.write(TWO)
+        assert (box.on, box.volts) == (True, [1.5, 0.25])
+
     @pytest.mark.parametrize("call", ["confirm", "write"])
     def test_off_after_a_restart_is_lost_staging(self, box: Box, heaters: ScpiActuators, call: str) -> None:
         heaters.write(ONE)
