@@ -70,7 +70,8 @@ def open_chosen(
     lock = _lock_of(chosen, driver, config)
     crashed = lock is not None and lock.acquire(None if run is None else str(run.resolve()), wait_s=wait_s)
     try:
-        opened = Guarded(driver.open(config, clock), when_closed=None if lock is None else lock.release)
+        let_go = None if lock is None else lock.release
+        opened = Guarded(driver.open(config, clock), when_closed=let_go, **_parking_time_of(driver, config))
     except BaseException as error:
         if lock is not None:
             lock.release(parked=not crashed)
@@ -119,6 +120,12 @@ def _lock_of(chosen: ChosenDevice, driver: type[Driver], config: BaseModel) -> B
     naming = getattr(driver, "bench_name", None)
     name = f"{chosen.driver} {config.model_dump_json()}" if naming is None else naming(config)
     return None if name is None else BenchLock(name)
+
+
+def _parking_time_of(driver: type[Driver], config: BaseModel) -> dict[str, float]:
+    """Return what the guard shall know of how long parking may take; empty: nothing but its own time."""
+    stating = getattr(driver, "parking_s", None)
+    return {} if stating is None else {"park_deadline_s": stating(config)}
 
 
 def find_driver(device: str) -> type[Driver]:

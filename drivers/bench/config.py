@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from drivers.bench.checking import Tables, check
 from drivers.bench.connections import RoleName
+from drivers.bench.deadlines import check_deadlines
 from drivers.bench.describing import describe
 from drivers.bench.layers import LayerTable
 from drivers.bench.mistakes import Mistakes
@@ -53,6 +54,7 @@ class BenchConfig(Table):
         mistakes = Mistakes()
         tables = Tables(self.bench, self.links, self.actuators, self.inputs, self.detectors, self.layers, self.health)
         check(tables, mistakes)
+        check_deadlines(self.instruments, self.links, self.timing.park_s, mistakes)
         mistakes.raise_any("BenchConfig")
         describe(self)
         return self

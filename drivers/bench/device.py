@@ -54,6 +54,11 @@ class Bench(Device):
         return f"bench {config.bench.lock or config.bench.serial_number}"
 
     @staticmethod
+    def parking_s(config: BenchConfig) -> float:
+        """Return how long parking may take."""
+        return config.timing.park_s
+
+    @staticmethod
     def wiring(config: BenchConfig) -> list[dict[str, Any]]:
         """Return which channel is what, as rows for people."""
         ranges = {

@@ -6,7 +6,7 @@ from typing import Any, Self
 from drivers.bench.config import BenchConfig
 from drivers.bench.connections import RoleName, connections_of
 from drivers.bench.mounting import LayerPlugs, Mounted, plugs_of, wiring_of
-from drivers.bench.parking import STAGE_S, Ending, end_in_stages, first_of
+from drivers.bench.parking import STAGE_SHARE, Ending, end_in_stages, first_of
 from drivers.bench.roles import Actuators, Detectors, Inputs, LinkTable
 from ffzero_lab.device import Clock
 
@@ -19,6 +19,7 @@ class Instruments:
         self.actuators: dict[str, Mounted[Actuators]] = {}
         self.detectors: dict[str, Mounted[Detectors]] = {}
         self._connections = connections_of(config.layers)
+        self._stage_s = STAGE_SHARE * config.timing.park_s
 
     @classmethod
     def opened(cls, config: BenchConfig, clock: Clock) -> Self:
@@ -37,7 +38,7 @@ class Instruments:
         errors: list[Exception] = []
         for role, tables in config.instruments.items():
             for name, table in tables.items():
-                wiring = wiring_of(name, role, table, made._connections, links)
+                wiring = wiring_of(name, role, table, made._connections, links, made._stage_s)
                 try:
                     of_role[role][name] = Mounted[Any](wiring, table.role_class.open(table.settings, wiring, clock))
                 except Exception as error:  # noqa: BLE001 - raised below, after everything was tried
@@ -66,14 +67,14 @@ class Instruments:
             plugs_of(layer, "detectors", self._connections, self.detectors),
         )
 
-    def park(self, stage_s: float = STAGE_S) -> None:
+    def park(self) -> None:
         """Bring every instrument into its safe state; all are tried before the first error is raised."""
-        end_in_stages([[Ending(one.name, one.driver.park) for one in stage] for stage in self.in_stages], stage_s)
+        end_in_stages([[Ending(one.name, one.driver.park) for one in stage] for stage in self.in_stages], self._stage_s)
 
-    def let_go(self, stage_s: float = STAGE_S) -> None:
+    def let_go(self) -> None:
         """Close every instrument; all are tried before the first error is raised."""
         endings = [Ending(one.name, one.driver.close, "closing") for one in self.by_name.values()]
-        end_in_stages([endings], stage_s)
+        end_in_stages([endings], self._stage_s)
 
     def _give_up(self, errors: list[Exception]) -> None:
         """Park and let go what was opened; what else goes wrong joins *errors*."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bench.connections import Connection, RoleName, mapped_channels
-from drivers.bench.quantities import Levels
+from drivers.bench.parking import STAGE_S
+from drivers.bench.quantities import Levels, Limits
 from drivers.bench.roles import Actuators, Detectors, Inputs, Instrument, LinkTable, Wiring
 from drivers.bench.tables import AnyInstrumentTable, InputsTable
 from ffzero_lab.device import BadReply, FloatArray
@@ -72,6 +73,7 @@ def wiring_of(
     table: AnyInstrumentTable,
     connections: Sequence[Connection],
     links: Mapping[str, LinkTable],
+    park_s: float = STAGE_S,
 ) -> Wiring:
     """Return what an instrument's driver is told of its wiring."""
     stated = table.stated
@@ -87,6 +89,8 @@ def wiring_of(
         upper=upper,
         safe=safe,
         memory=table.memory if isinstance(table, InputsTable) else 0,
+        resolution=stated.resolution if isinstance(stated, Limits) else 0.0,
+        park_s=park_s,
         link=None if table.link is None else links[table.link],
     )
 

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from ffzero_lab.device import LinkTimeout
+from ffzero_lab.device import PARK_DEADLINE_S, LinkTimeout
 
-STAGE_S = 1.5
-"""How long one stage may keep the next from beginning; all three fit into the guard's deadline for parking."""
+STAGE_SHARE = 0.3
+"""Of the time for parking: how long one stage may keep the next from beginning, so that all three fit into it."""
+STAGE_S = STAGE_SHARE * PARK_DEADLINE_S
+"""The same in seconds where the bench file does not state another time."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,10 @@ class Wiring:
         Setpoint for parking, of channels that are not mapped as well; 0 for detectors.
     memory
         Patterns that may be held in the instrument; 0: none.
+    resolution
+        Worst-case step between two setpoints; 0: not stated.
+    park_s
+        Longest time that parking it may take.
     link
         The table of its link, or None.
     """
@@ -67,6 +71,8 @@ class Wiring:
     upper: float
     safe: float = 0.0
     memory: int = 0
+    resolution: float = 0.0
+    park_s: float = 1.5
     link: LinkTable | None = None
 
 

@@ -10,7 +10,7 @@ from drivers.bench.mistakes import Mistakes
 from drivers.bench.quantities import Levels, Limits, Scale
 from drivers.bench.roles import Actuators, Detectors, Inputs, Instrument
 from drivers.bench.units import NotNegative, Number, Positive, Quantities, QuantityTable
-from ffzero_lab.device import Topology
+from ffzero_lab.device import PARK_DEADLINE_S, Topology
 
 Name = Annotated[str, Field(min_length=1)]
 
@@ -51,6 +51,8 @@ class TimingTable(Table):
     """One write of all parameters of a layer, settling included; None: the pause alone."""
     shot_s: NotNegative | None = None
     """One pattern presented and read; None: the pause alone."""
+    park_s: Annotated[float, Field(gt=0.0, le=600.0, allow_inf_nan=False)] = PARK_DEADLINE_S
+    """Longest time for parking; each instrument has 0.3 of it, in which its driver also repeats what was lost."""
     imitates: str = ""
     """Where these numbers come from."""
 

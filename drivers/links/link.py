@@ -67,12 +67,14 @@ class Link:
         self._transport = transport
         self._clock = clock
         self._identify = identify
-        self._patience = patience
+        self.patience = patience
+        """Counts from the next exchange on when it is replaced: parking is in a hurry."""
         self._on_recovery = on_recovery
         self._wire = Wire(transport.resource, clock, owner, unasked, log)
         self._lock = threading.RLock()
         self._is_open = False
         self._tainted = True
+        self._distrusted = False
         self._restorer: int | None = None
         self._identity: str | None = None
         self._generation = 0
@@ -95,7 +97,11 @@ class Link:
     @property
     def tainted(self) -> bool:
         """Whether the next exchange has to recover the link first."""
-        return self._tainted
+        return self._tainted or self._distrusted
+
+    def distrust(self) -> None:
+        """Let the next exchange recover the link first; may be called while another exchange is under way."""
+        self._distrusted = True
 
     def open(self) -> None:
         """Connect and identify, in a bounded number of attempts; the link belongs to its owner until closed.
@@ -121,7 +127,7 @@ class Link:
 
         Raises ExchangeTimeout, ConnectionLost, ReplyRefused, or an error of the driver's own from *reply*.
         """
-        deadline_s = self._patience.deadline_s if deadline_s is None else deadline_s
+        deadline_s = self.patience.deadline_s if deadline_s is None else deadline_s
         if not 0.0 < deadline_s < math.inf:
             raise ValueError(f"deadline_s = {deadline_s}: give a finite number above 0")
         if not (self._lock.acquire(blocking=False) or self._lock.acquire(timeout=deadline_s)):
@@ -134,7 +140,7 @@ class Link:
                 raise fault
             if self._restorer is not None:
                 return self._wire.exchange(message, reply, deadline_s)
-            if self._tainted:
+            if self.tainted:
                 self._restore()
             self._tainted = True  # until it has ended well: no way out of here can forget it
             value = self._wire.exchange(message, reply, deadline_s)
@@ -145,7 +151,7 @@ class Link:
 
     def query(self, message: bytes, reply: Reply[T], deadline_s: float | None = None) -> T:
         """Like :meth:`exchange`, for messages that change nothing: after a fault the link recovers and asks again."""
-        for pause_s in self._patience.pauses():
+        for pause_s in self.patience.pauses():
             try:
                 return self.exchange(message, reply, deadline_s)
             except LinkFault as fault:
@@ -177,8 +183,9 @@ class Link:
     def _restore(self) -> None:
         """Bring the link into a known state, in a bounded number of attempts."""
         self._restorer = threading.get_ident()
+        self._tainted, self._distrusted = True, False
         try:
-            for pause_s in self._patience.pauses():
+            for pause_s in self.patience.pauses():
                 try:
                     self._connect()
                     self._verify()
@@ -203,7 +210,7 @@ class Link:
         began_s = self._clock.now_s()
         try:
             self._transport.close()
-            self._wire.connect(self._transport.open(self._patience.connect_s))
+            self._wire.connect(self._transport.open(self.patience.connect_s))
         except OSError as error:
             what = f"no connection: {error}; is the instrument on, and the address right?"
             elapsed_s = self._clock.now_s() - began_s
@@ -212,10 +219,10 @@ class Link:
     def _verify(self) -> None:
         """Make sure that the expected instrument answers, and in step."""
         if not self._wire.stream.closing_discards:
-            self._wire.drain(self._patience.quiet_s)
+            self._wire.drain(self.patience.quiet_s)
         identity = self._identify(self)
         if not self._wire.stream.closing_discards:
-            self._wire.expect_silence(self._patience.quiet_s)
+            self._wire.expect_silence(self.patience.quiet_s)
         if self._identity not in (None, identity):
             what = f"{identity!r} answers where {self._identity!r} did; connect that one again, or open the link anew"
             raise WrongInstrument(what, resource=self.resource, received=identity.encode())

@@ -1,10 +1,14 @@
 """Commands as they stand in a bench file: text in the words of the manual, with places for numbers."""
 
+import re
 from collections.abc import Iterable
 from string import Formatter
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+
+_DECIMAL = re.compile(r"[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?", re.ASCII)
+"""What an instrument takes for one number; a separator of thousands would make two of it."""
 
 
 def with_places(*places: str) -> AfterValidator:
@@ -36,7 +40,8 @@ StoreAt = Annotated[str, with_places("address", "values")]
 def number_format(spec: str) -> str:
     """Return *spec* if numbers survive it; raises ValueError for one that gives something else than a number."""
     try:
-        kept = abs(float(format(123.456, spec)) - 123.456) < 1.0
+        texts = [format(value, spec) for value in (123.456, -1234.5678, 1e-7)]
+        kept = all(map(_DECIMAL.fullmatch, texts)) and abs(float(texts[0]) - 123.456) < 1.0
     except ValueError:
         kept = False
     if not kept:

@@ -1,16 +1,18 @@
 """The link to one SCPI instrument, as its ``[links.NAME]`` table describes it, and its error queue."""
 
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from drivers.bench.roles import LinkTable
-from drivers.links import Identity, Link, LinkFault, LogFile, Numbers, Patience, SerialTransport, Text, VisaTransport
+from drivers.links import Identity, Link, LinkFault, LogFile, Numbers, Patience, SerialTransport, VisaTransport
 from drivers.scpi.commands import Plain, one_message, with_places
-from drivers.scpi.replies import Answer, Complaint, Standing, complaint
+from drivers.scpi.replies import Answer, Complaint, Standing
 from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray
 
 LONGEST_QUEUE = 100
@@ -18,6 +20,8 @@ QUERY_ERRORS = range(-499, -399)
 """Of replies that nobody fetched (SCPI-99, 21.8.11): they tell of an earlier exchange, when this one was answered."""
 POWER_ON = 128
 """Bit of the standard event status register (IEEE 488.2-1992, 11.5.1.1)."""
+PARKING_SHARE = 0.2
+"""Of the time for parking, what one exchange may take of it: a lost reply leaves time to say it again."""
 OrNone = Annotated[str, with_places()]
 """A query, or nothing."""
 Seconds = Annotated[float, Field(gt=0.0, le=3600.0, allow_inf_nan=False)]
@@ -56,8 +60,8 @@ class LinkConfig(BaseModel):
     """How the oldest entry of its error queue is asked for; empty: it has none."""
     events_query: OrNone = "*ESR?"
     """How its event register is asked for, of which bit 128 says that it was switched on; empty: it has none."""
-    deadline_s: Seconds = 2.0
-    """Longest exchange, from the first byte sent to the last received."""
+    deadline_s: Seconds = 1.0
+    """Longest exchange, from the first byte sent to the last received; in parking 0.2 of its time if shorter."""
     connect_s: Seconds = 5.0
     """Longest time to connect."""
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
@@ -82,7 +86,13 @@ class Connection:
         self._error_query = config.error_query or None
         self._events_query = config.events_query or None
         self.restarted = False
-        """Whether the instrument was switched on since it was last looked at; new at every recovery."""
+        """Whether the instrument was switched on since all users looked after it."""
+        self._told: list[Complaint] = []
+        """What the error queue held when the link was last recovered."""
+        self._parking = 0
+        self._skipped = False
+        """Whether a recovery while parking has looked after nothing."""
+        self._counting = threading.Lock()
         self._users = 0
         self._recovered: list[Callable[[Connection], None]] = []
         self._log = None if config.log is None else LogFile(config.log)
@@ -91,17 +101,18 @@ class Connection:
             if config.port is not None
             else VisaTransport(str(config.resource), config.visa_library)
         )
+        self._patience = Patience(
+            deadline_s=config.deadline_s,
+            connect_s=config.connect_s,
+            attempts=config.attempts,
+            pause_s=config.pause_s,
+        )
         self.link = Link(
             transport,
             clock,
             owner=table.name,
             identify=Identity(one_message([config.identity_query]), config.identity),
-            patience=Patience(
-                deadline_s=config.deadline_s,
-                connect_s=config.connect_s,
-                attempts=config.attempts,
-                pause_s=config.pause_s,
-            ),
+            patience=self._patience,
             on_recovery=self._after_recovery,
             log=self._log,
         )
@@ -116,10 +127,16 @@ class Connection:
         return connection
 
     def join(self) -> None:
-        """Count another user; the first opens the link."""
+        """Count another user; the first opens the link, and clears away what the instrument tells of earlier users."""
         if self._users == 0:
             self.link.open()
-            self._look_for_a_restart()
+            try:
+                self._emptied_queue()
+                self._look_for_a_restart()
+                self.restarted = False  # nothing was given to it yet
+            except BaseException:
+                self.link.close()
+                raise
         self._users += 1
 
     def leave(self) -> None:
@@ -134,6 +151,38 @@ class Connection:
         """Let *call* look after the instrument each time the link was recovered, before anything else is sent."""
         self._recovered.append(call)
 
+    @contextmanager
+    def parking(self, within_s: float) -> Generator[None]:
+        """Meanwhile exchanges are in a hurry, and a recovered link is looked after by nobody.
+
+        The safe state is absolute: whatever the instrument holds or complains of, nothing may come before it. What was
+        skipped is made good before the next exchange that parks nothing.
+        """
+        with self._counting:
+            self._parking += 1
+            self.link.patience = self._hurried(within_s)
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._parking -= 1
+                if not self._parking:
+                    self.link.patience = self._patience
+                    if self._skipped:
+                        self._skipped = False
+                        self.link.distrust()
+
+    def _hurried(self, within_s: float) -> Patience:
+        most_s = PARKING_SHARE * within_s
+        usual = self._patience
+        return Patience(
+            deadline_s=min(usual.deadline_s, most_s),
+            connect_s=min(usual.connect_s, most_s),
+            quiet_s=min(usual.quiet_s, PARKING_SHARE * most_s),
+            attempts=1,
+            pause_s=usual.pause_s,
+        )
+
     def command(self, commands: Sequence[str]) -> None:
         """Send *commands* once, as one message.
 
@@ -142,24 +191,25 @@ class Connection:
         if self._error_query is None:
             self.link.write(one_message(commands))
         else:
-            self._obeyed(one_message([*commands, self._error_query]), Answer(0, b",", complains=True))
+            self.command_and_read(commands, {}, ",")
 
-    def command_and_read(self, commands: Sequence[str], query: str, count: int, separator: str) -> FloatArray:
-        """Send *commands* once and return the *count* numbers that *query* asks for in the same message.
+    def command_and_read(self, commands: Sequence[str], queries: Mapping[str, int], separator: str) -> FloatArray:
+        """Send *commands* once and return what *queries* ask for in the same message, so many numbers each.
 
         Raises Complained when the error queue says that something was not done, else the faults of the link.
         """
-        queries = [query] if self._error_query is None else [query, self._error_query]
-        answer = Answer(count, separator.encode(), complains=self._error_query is not None)
-        return self._obeyed(one_message([*commands, *queries]), answer).values
+        asked = [*queries] if self._error_query is None else [*queries, self._error_query]
+        answer = Answer((*queries.values(),), separator.encode(), complains=self._error_query is not None)
+        return self._obeyed(one_message([*commands, *asked]), answer).values
 
     def numbers(self, query: str, count: int, separator: str = ",") -> FloatArray:
         """Ask for *count* numbers; asked again when the link fails."""
         return self.link.query(one_message([query]), Numbers(count, separator.encode()))
 
-    def text(self, query: str) -> str:
-        """Ask for one line; asked again when the link fails."""
-        return self.link.query(one_message([query]), Text())
+    def lists(self, queries: Mapping[str, int], separator: str) -> FloatArray:
+        """Ask for several lists of so many numbers each, in one message; asked again when the link fails."""
+        answer = Answer((*queries.values(),), separator.encode(), complains=False)
+        return self.link.query(one_message([*queries]), answer).values
 
     def _obeyed(self, message: bytes, answer: Answer) -> Standing:
         try:
@@ -183,31 +233,43 @@ class Connection:
     def _emptied_queue(self) -> list[Complaint]:
         entries: list[Complaint] = []
         while self._error_query is not None and len(entries) < LONGEST_QUEUE:
-            entry = complaint(self.text(self._error_query))
-            if entry.number == 0:
+            answer = Answer((), b",", complains=True)
+            entry = self.link.query(one_message([self._error_query]), answer).complaint
+            if entry is None or entry.number == 0:
                 break
             entries.append(entry)
         return entries
 
     def _note_complaints(self, fault: LinkFault) -> None:
         """Add to a fault what the instrument says of it: a message that it did not understand is not answered."""
-        if fault.is_final:
+        if fault.is_final or self._parking:
             return
+        self._told = []
         try:
-            entries = self._emptied_queue()
-        except (DeviceError, ValueError):
-            return  # the fault itself is what is raised
+            rest = self._emptied_queue()  # recovers the link first, which has found the entries of this fault
+        except DeviceError:
+            rest = []  # the fault itself is what is raised
+        entries = [entry for entry in (*self._told, *rest) if entry.number not in QUERY_ERRORS]
         if entries:
             fault.add_note(f"{self.link.resource} reports {', '.join(map(str, entries))}")
 
     def _after_recovery(self, link: Link) -> None:
         del link
-        self._emptied_queue()  # what it says is of the exchange that failed, whose outcome is read back
+        with self._counting:
+            if self._parking:
+                self._skipped = True
+                return
+        self._told = [*self._told, *self._emptied_queue()][-LONGEST_QUEUE:]
         self._look_for_a_restart()
         for call in self._recovered:
             call(self)
+        self.restarted = False
 
     def _look_for_a_restart(self) -> None:
-        """Ask whether the instrument was switched on since it was asked last."""
+        """Ask whether the instrument was switched on since it was asked last.
+
+        Asking clears what it tells: when the answer is lost, it has to be taken for a restart.
+        """
         if self._events_query is not None:
-            self.restarted = bool(int(self.numbers(self._events_query, 1)[0]) & POWER_ON)
+            before, self.restarted = self.restarted, True
+            self.restarted = before or bool(int(self.numbers(self._events_query, 1)[0]) & POWER_ON)

@@ -11,11 +11,19 @@ from drivers.bench.roles import Detectors, Wiring
 from drivers.links import Block, Numbers, Reply
 from drivers.scpi.commands import OfChannel, Plain, one_message
 from drivers.scpi.connection import Connection, LinkConfig
-from ffzero_lab.device import BadReply, Clock, FloatArray
+from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray
 
 Form = Literal["ascii", "f4", "f8", "i2", "i4", "u2", "u4"]
 ReplyUnit = Literal["as stated", "dBm"]
 MILLIWATT_W = 1e-3
+NOT_A_NUMBER = 9.91e37
+"""What SCPI writes for it (SCPI-99 volume 1, 7.2.1.5; infinity is 9.9E37, 7.2.1.4)."""
+SINGLE_PRECISION = 1e-6
+"""How far, as a share, a number may be off that went through four bytes."""
+
+
+class SettingsLost(DeviceError):
+    """A meter was switched on anew, and nobody knows in what units and ranges it measures now."""
 
 
 class DetectorsConfig(BaseModel):
@@ -72,7 +80,8 @@ class ScpiDetectors(Detectors):
             Numbers(count, config.separator.encode()) if config.form == "ascii" else Block(count, order + config.form)
         )
         self._logarithmic: NDArray[np.bool_] = np.full(count, config.reply_unit == "dBm")
-        connection.when_recovered(self._prepare)
+        self._fault: str | None = None
+        connection.when_recovered(self._look_after_recovery)
 
     @classmethod
     def open(cls, config: Any, wiring: Wiring, clock: Clock) -> Self:
@@ -99,7 +108,10 @@ class ScpiDetectors(Detectors):
         return self._connection.link.identity or ""
 
     def read(self) -> FloatArray:
-        """Measure the mapped channels (n,) now; infinite where one is over its range."""
+        """Measure the mapped channels (n,) now; infinite where one is over its range.
+
+        Raises SettingsLost, until it is opened anew, when it has restarted and nothing brings its settings back.
+        """
         return self._judged(self._measured(again=True))
 
     def read_steps(self, count: int) -> FloatArray:
@@ -127,10 +139,13 @@ class ScpiDetectors(Detectors):
 
     def _judged(self, readings: FloatArray) -> FloatArray:
         """Return the mapped channels (n,) in the stated unit."""
+        if self._fault is not None:
+            raise SettingsLost(self._fault)
         values, logarithmic = readings[self._mapped], self._logarithmic[self._mapped]
+        undefined = np.abs(values - NOT_A_NUMBER) <= SINGLE_PRECISION * NOT_A_NUMBER
         sentinel = np.abs(values) >= self._config.over_range
         none = sentinel & (values < 0.0)
-        wrong = none & ~logarithmic
+        wrong = undefined | (none & ~logarithmic)
         if wrong.any():
             place = int(np.argmax(wrong))
             raise BadReply(
@@ -140,6 +155,15 @@ class ScpiDetectors(Detectors):
         values = np.where(sentinel, 0.0, values)
         values = np.where(logarithmic, MILLIWATT_W * 10.0 ** (values / 10.0), values)
         return np.where(none, 0.0, np.where(sentinel, np.inf, values))
+
+    def _look_after_recovery(self, connection: Connection) -> None:
+        """Bring the settings back; what nothing brings back is raised with every reading."""
+        self._prepare(connection)
+        if connection.restarted and not self._config.prepare and self._config.unit_query is None:
+            self._fault = (
+                f"{self._wiring.name} was switched on anew: its units, ranges and averaging may be others now; set "
+                "them and open the bench anew, or give what sets them (`prepare`) or tells the units (`unit_query`)"
+            )
 
     def _prepare(self, connection: Connection) -> None:
         """Bring the instrument's settings to what is expected of it; a restart has reset them."""

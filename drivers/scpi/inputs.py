@@ -9,8 +9,13 @@ from pydantic import Field, model_validator
 from drivers.bench.roles import Inputs, Wiring
 from drivers.scpi.commands import OfAddress, OfAddresses, Plain, StoreAt, written
 from drivers.scpi.connection import Complained, Connection
-from drivers.scpi.sources import Source, SourceConfig
-from ffzero_lab.device import BadReply, FloatArray, StagingLost
+from drivers.scpi.source_config import SourceConfig
+from drivers.scpi.sources import Source
+from ffzero_lab.device import BadReply, Clock, FloatArray, StagingLost
+
+SURPLUS = 2
+"""How often more the last pattern is given to be stepped through: one is reached by the step behind the last reading,
+the other only by a step too many, as a sequence stops at its end."""
 
 
 class InputsConfig(SourceConfig):
@@ -23,9 +28,11 @@ class InputsConfig(SourceConfig):
     recall: OfAddress | None = None
     """Presents a stored pattern."""
     step_through: OfAddresses | None = None
-    """Presents stored patterns one after the other, each time the detectors have measured."""
+    """Presents stored patterns one after the other, each time the detectors have measured.
+
+    The last address is given twice more: a step too many is then seen, and presents no other pattern."""
     position: Plain | None = None
-    """Asks which of them is presented, from 0; compared at the end."""
+    """Asks which of them is presented, from 0; compared at the end, where as many steps as readings must be done."""
     first_address: Annotated[int, Field(ge=0)] = 0
     """Number of the first place in the memory."""
 
@@ -46,10 +53,12 @@ class ScpiInputs(Source, Inputs):
 
     Config: ClassVar[type[Any]] = InputsConfig
 
-    def __init__(self, config: InputsConfig, wiring: Wiring, connection: Connection) -> None:
-        super().__init__(config, wiring, connection)
+    def __init__(self, config: InputsConfig, wiring: Wiring, connection: Connection, clock: Clock) -> None:
+        super().__init__(config, wiring, connection, clock)
         self._dialect = config
         self._stored: dict[int, FloatArray] = {}
+        self._last = 0
+        """Address of the last pattern of an armed sequence."""
 
     def present(self, values: FloatArray) -> None:
         """Present *values* (n,) and leave them on."""
@@ -62,11 +71,11 @@ class ScpiInputs(Source, Inputs):
             super().load(address, patterns)  # says that there is no memory
             return
         for number, pattern in enumerate(patterns, address):
-            values, place = self._of_all_channels(pattern), number + config.first_address
+            values, place = self._as_sent(self._of_all_channels(pattern)), number + config.first_address
             store = config.store.format(address=place, values=written(values, spec, config.separator))
             read_stored = config.read_stored.format(address=place)
             for _ in range(config.attempts):
-                self._raise_if_restarted()
+                self._raise_fault()
                 seen = self._insistent(partial(self._stored_as, store, read_stored, len(values)))
                 if not self._differing(seen, values).size:
                     self._stored[number] = values
@@ -82,39 +91,48 @@ class ScpiInputs(Source, Inputs):
         if config.recall is None:
             super().recall(address)
             return
-        wanted = self._stored[address]
-        commands = [config.recall.format(address=address + config.first_address), *self._switching_on]
-        try:
-            seen = self._confirmed(commands, wanted)
-        except Complained as refused:
-            raise self._lost(f"pattern {address} cannot be presented: {refused}") from refused
-        if self._differing(seen, wanted).size:
-            raise self._lost(f"at address {address} stands another pattern than was stored there")
+        self._present_stored([config.recall.format(address=address + config.first_address)], address)
 
     def arm(self, addresses: Sequence[int]) -> bool:
         """Present the first of the stored patterns, and the next after each reading of the detectors."""
         config = self._dialect
         if config.step_through is None:
             return False
-        self._raise_if_restarted()
-        self._known = [self._stored[address] for address in {*addresses}]
-        places = ",".join(str(address + config.first_address) for address in addresses)
-        commands = [config.step_through.format(addresses=places), *self._switching_on]
-        try:
-            self._insistent(lambda: self._connection.command(commands))
-        except Complained as refused:
-            raise self._lost(f"the stored patterns cannot be stepped through: {refused}") from refused
+        steps = [*addresses, *[addresses[-1]] * SURPLUS]
+        places = ",".join(str(address + config.first_address) for address in steps)
+        self._present_stored([config.step_through.format(addresses=places)], addresses[0])
+        self._known = [self._stored[address] for address in dict.fromkeys(addresses)]
+        self._last = addresses[-1]
         return True
 
     def finish(self, count: int) -> None:
-        """Raise StagingLost unless the last of *count* armed patterns stands: a lost trigger shifts all the others."""
+        """Raise StagingLost unless each of *count* readings made one step: a lost or surplus one shifts the others."""
         position = int(self._connection.numbers(str(self._dialect.position), 1)[0])
-        self._raise_if_restarted()
-        if position != count - 1:
-            raise self._lost(f"after {count} readings pattern {position} of the sequence stands, not {count - 1}")
+        self._raise_fault()
+        if position != count:
+            raise self._lost(
+                f"after {count} readings {position} steps are done: a trigger was lost, or is not the meter's"
+            )
+        self._known = [self._stored[self._last]]
+
+    def _present_stored(self, commands: Sequence[str], address: int) -> None:
+        """Send *commands* that present the stored pattern at *address*, and believe it when it is read back."""
+        wanted = self._stored.get(address)
+        if wanted is None:
+            raise self._lost(f"there is no pattern at address {address}")
+        try:
+            seen = self._brought(commands, wanted)
+        except Complained as refused:
+            raise self._lost(f"pattern {address} cannot be presented: {refused}") from refused
+        if self._differing(seen, wanted).size:
+            raise self._lost(f"at address {address} stands another pattern than was stored there")
 
     def _stored_as(self, store: str, read_stored: str, count: int) -> FloatArray:
-        return self._connection.command_and_read([store], read_stored, count, self._dialect.separator)
+        return self._connection.command_and_read([store], {read_stored: count}, self._dialect.separator)
+
+    @property
+    def _was_given(self) -> bool:
+        return super()._was_given or bool(self._stored)
 
     def _forget(self) -> None:
         self._stored.clear()

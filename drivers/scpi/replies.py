@@ -30,7 +30,7 @@ class Standing:
     Attributes
     ----------
     values
-        (n,) what it reads back; empty where it was not asked.
+        (n,) what it reads back, one list behind the other; empty where it was not asked.
     complaint
         The oldest entry of its error queue, or None where it was not asked.
     """
@@ -41,9 +41,9 @@ class Standing:
 
 @dataclass(frozen=True)
 class Answer:
-    """One line: *count* numbers (none: 0) and, behind a semicolon, an entry of the error queue if *complains*."""
+    """One line with semicolons between the replies: lists of so many numbers and, if *complains*, an error entry."""
 
-    count: int
+    counts: tuple[int, ...]
     separator: bytes
     complains: bool
     limit_bytes: int = 1 << 22
@@ -57,13 +57,14 @@ class Answer:
         line = reply.removesuffix(b"\n")
         if line == reply or b"\n" in line:
             raise ValueError("one line with its terminator was expected")
-        values, rest = np.empty(0), line
-        if self.count:
-            first, semicolon, rest = line.partition(b";")
-            if bool(semicolon) != self.complains:
-                raise ValueError(f"{'an' if self.complains else 'no'} entry of the error queue was expected behind ';'")
-            values = numbers(first + b"\n", self.count, self.separator)
-        return Standing(values, complaint(rest.decode("ascii", "replace")) if self.complains else None)
+        n_lists = len(self.counts)
+        replies = line.split(b";", n_lists if self.complains else -1)
+        if len(replies) != n_lists + self.complains:
+            entry = " and an entry of the error queue" if self.complains else ""
+            raise ValueError(f"{n_lists} lists{entry} were expected, with semicolons between them")
+        lists = [numbers(one + b"\n", n, self.separator) for one, n in zip(replies, self.counts, strict=False)]
+        told = complaint(replies[-1].decode("ascii", "replace")) if self.complains else None
+        return Standing(np.concatenate([np.empty(0), *lists]), told)
 
 
 def complaint(text: str) -> Complaint:

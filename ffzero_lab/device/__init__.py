@@ -32,6 +32,7 @@ from ffzero_lab.device.interlocks import (
     NoInterlocks,
     interlocks_for,
 )
+from ffzero_lab.device.parking import PARK_DEADLINE_S
 from ffzero_lab.device.port import (
     Adjoint,
     Device,
@@ -49,6 +50,7 @@ from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks
 from ffzero_lab.errors import near_match
 
 __all__ = [
+    "PARK_DEADLINE_S",
     "PURPOSES",
     "Adjoint",
     "BadReply",

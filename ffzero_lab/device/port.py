@@ -90,8 +90,9 @@ class Driver(Protocol):
 
     A driver may also have a static method ``bench_name(config) -> str | None`` that names the hardware without touching
     it, so that two configurations of the same bench exclude each other; None says that it is nobody else's (a twin).
-    Without one the whole configuration stands for the bench. Rows (dicts with the same keys) that a static method
-    ``wiring(config)`` returns are what ``ffzero-lab bench check`` shows as the map of the device.
+    Without one the whole configuration stands for the bench. The seconds that a static method ``parking_s(config)``
+    returns are the deadline of parking and closing, else the guard's own. Rows (dicts with the same keys) that a static
+    method ``wiring(config)`` returns are what ``ffzero-lab bench check`` shows as the map of the device.
     """
 
     Config: ClassVar[type[BaseModel]]

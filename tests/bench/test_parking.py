@@ -9,6 +9,7 @@ import pytest
 
 from drivers.bench import Bench
 from drivers.bench.parking import Ending, end_in_stages
+from ffzero_lab import open_device
 from ffzero_lab.device import LinkLost, LinkTimeout
 
 Mount = Callable[[], Bench]
@@ -86,3 +87,20 @@ def test_an_instrument_that_hangs_is_left_to_itself() -> None:
         end_in_stages(stages, 0.05)
     hanging.set()
     assert done == ["shutter", "heaters"]
+
+
+def test_the_time_for_parking_is_that_of_the_file(fakes: Any, mount: Mount, content: dict[str, Any]) -> None:
+    content["timing"]["park_s"] = 0.2
+    bench = mount()
+    released = threading.Event()
+    bench._instruments.inputs["rows"].driver.park = lambda: released.wait(30.0)  # type: ignore[method-assign, assignment]
+    with pytest.raises(LinkTimeout, match=r"parking 'rows' did not end within 0\.06 s"):
+        bench.park()
+    released.set()
+    assert bench._instruments.actuators["cells"].wiring.park_s == pytest.approx(0.06)
+
+
+def test_the_guard_gives_a_bench_the_time_of_its_file(fakes: Any, content: dict[str, Any]) -> None:
+    content["timing"]["park_s"] = 12.0
+    with open_device("drivers.bench:Bench", **content) as bench:
+        assert bench._park_deadline_s == 12.0

@@ -221,3 +221,28 @@ def test_a_log_that_fails_keeps_nobody_from_parking(over_tcp, link_to):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert link.exchange(b"PARK;*OPC?\n", ONE) == 0.0
+
+
+def test_a_link_told_not_to_be_trusted_recovers_first_also_when_told_during_an_exchange(over_tcp, link_to):
+    recovered: list[int] = []
+    link = link_to(over_tcp, on_recovery=lambda link: recovered.append(link.generation))
+
+    def answered(message):
+        if not recovered:
+            link.distrust()
+        return [(0.0, b"1\n")]
+
+    over_tcp.answer = answered
+    link.query(b"A?\n", ONE)
+    assert link.tainted
+    assert not recovered
+    link.query(b"A?\n", ONE)
+    assert not link.tainted
+    assert recovered == [1]
+
+
+def test_patience_may_be_replaced_while_the_link_is_open(over_tcp, link_to):
+    link = link_to(over_tcp, patience=Patience(deadline_s=60.0))
+    link.patience = Patience(deadline_s=0.25, attempts=1)
+    with pytest.raises(ExchangeTimeout, match=r"not done within 0\.250 s"):
+        link.query(b"A?\n", ONE)

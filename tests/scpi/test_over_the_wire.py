@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers.bench import BenchConfig
 from drivers.emulator import Fault
 from drivers.links import LinkFault, WrongInstrument
 from drivers.scpi.connection import Complained
+from drivers.scpi.sources import OutputsOff
 from ffzero_lab import open_device
 from ffzero_lab.device import BadReply, DarkBatch, LimitViolation, StagingLost
 from ffzero_lab.errors import InputError
@@ -59,11 +61,19 @@ def measure(device: Any) -> np.ndarray:
     return np.concatenate([first[np.newaxis], device.probe(0, VOLTS[1:], ROWS)])
 
 
+def asking(file: dict[str, Any]) -> None:
+    """Everything that can be asked is asked."""
+    stepping(file)
+    for role, name in (("actuators", "heaters"), ("inputs", "modulators")):
+        file[role][name]["output_query"] = ":OUTPut?"
+
+
 WAYS: dict[str, Callable[[dict[str, Any]], None] | None] = {
     "plain": None,
     "memory": with_memory,
     "stepping": stepping,
     "one by one": one_by_one,
+    "asking": asking,
 }
 
 
@@ -93,7 +103,15 @@ FAULTS = [
         "meter": ["drop", "garbage", "half-line", "dribble", "close", "wrong-count"],
     }.items()
     for kind in kinds
-    for exchange, way in ((4, "plain"), (9, "plain"), (6, "memory"), (16, "memory"), (5, "stepping"), (15, "stepping"))
+    for exchange, way in (
+        (4, "plain"),
+        (9, "plain"),
+        (6, "memory"),
+        (16, "memory"),
+        (5, "stepping"),
+        (15, "stepping"),
+        (7, "asking"),
+    )
 ]
 
 
@@ -145,7 +163,7 @@ def test_opening_energises_nothing_and_parking_switches_everything_off(over_the_
 
 @pytest.mark.parametrize("kind", ["drop", "half-line", "close", "reboot", "partial-list"])
 def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
-    faults = [Fault(instrument=name, kind=kind, exchange=5) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
+    faults = [Fault(instrument=name, kind=kind, exchange=7) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
     wire = over_the_wire(None, tuple(faults))
     wire.bench.load_inputs(0, PATTERNS)
     wire.bench.write_parameters(0, VOLTS[0])
@@ -198,7 +216,7 @@ def test_heaters_with_a_slew_limit_are_not_put_back_in_one_step_after_a_restart(
         file["actuators"]["heaters"]["slew_v_per_s"] = 0.5
         file["timing"] = {"write_s": 0.1}
 
-    wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=5),))
+    wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=7),))
     wire.bench.load_inputs(0, PATTERNS)
     settings = np.linspace(0.001, 0.01, 10)[:, np.newaxis] * np.ones(16)
     with pytest.raises(StagingLost, match="slew limit and cannot be put back in one step"):
@@ -253,6 +271,34 @@ def test_an_instrument_tells_of_its_health_what_the_file_asks_for(over_the_wire:
     assert wire.bench.read_health() == {"heaters_on": 1.0}
 
 
+def test_a_meter_may_take_longer_than_parking_which_has_nothing_to_say_to_it(file: dict[str, Any]) -> None:
+    file["links"]["meter"]["deadline_s"] = 60.0
+    BenchConfig.model_validate(file)
+
+
+def test_a_longer_time_for_parking_allows_for_slow_instruments(file: dict[str, Any]) -> None:
+    file["links"]["heaters"]["deadline_s"] = 3.0
+    file["timing"] = {"park_s": 10.0}
+    BenchConfig.model_validate(file)
+
+
+def test_an_output_that_is_switched_off_at_the_instrument_ends_the_run_and_stays_off(over_the_wire: Any) -> None:
+    def asked(file: dict[str, Any]) -> None:
+        file["actuators"]["heaters"]["output_query"] = ":OUTPut?"
+
+    wire = over_the_wire(asked)
+    wire.bench.load_inputs(0, PATTERNS)
+    wire.bench.write_parameters(0, VOLTS[0])
+    with socket.create_connection(wire.emulation.addresses["heaters"]) as other:
+        other.sendall(b":OUTPut OFF;*OPC?\n")
+        other.recv(1000)
+    with pytest.raises(OutputsOff, match="nobody here switched them off"):
+        wire.bench.read_outputs(0, ROWS)
+    with pytest.raises(OutputsOff):
+        wire.bench.write_parameters(0, VOLTS[1])
+    assert not {name for name, _ in wire.seen().left_on()} & {"heaters"}
+
+
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
@@ -262,6 +308,12 @@ def test_an_instrument_tells_of_its_health_what_the_file_asks_for(over_the_wire:
         (("actuators", "heaters", "set_list"), ":VOLT {value}", "places in braces must be {values}; found ['value']"),
         (("actuators", "heaters", "set_one"), ":VOLT{channel} {value}", "give set_list or set_one, one of them"),
         (("actuators", "heaters", "number"), "d", "it must be a Python format of a number"),
+        (
+            ("links", "heaters", "deadline_s"),
+            1.6,
+            "links.heaters.deadline_s is 1.6: parking waits for an exchange under",
+        ),
+        (("links", "modulators", "deadline_s"), 30.0, "at most that, or timing.park_s = 100 or more"),
         (("inputs", "modulators", "store"), ":M {address},{values}", "a pattern memory needs store, read_stored and"),
         (("detectors", "meter", "form"), "f2", "detectors.meter.form is 'f2'"),
     ],
