@@ -5,14 +5,20 @@ heaters, and a modulator and a power meter for each layer. All its limits, range
 states of itself, so that a run on either is told the same; what is left is the single precision of the meters.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import tomlkit
 
+import drivers
 from drivers.twin.photonic import PhotonicTwin
 from ffzero_lab.device import LayerDescription
 
+PACKAGES = Path(drivers.__file__).parents[1]
 WATTS_PER_UNIT = 2.0**-10
 """Power of one unit of the twin's intensity: about a milliwatt, and a power of two, which changes no digit."""
 MEMORY: dict[str, Any] = {
@@ -126,3 +132,53 @@ def _layer(number: int, layer: LayerDescription) -> dict[str, Any]:
         "groups": groups,
         "power_budget_w": layer.power_budget_w,
     }
+
+
+class Emulated:
+    """``ffzero-lab emulate`` in a process of its own, serving the bench file of *content* from *folder*.
+
+    ``file`` is the bench file that connects to it, ``witness`` what its outputs saw. Use it as a context; `restarted`
+    is a power cut of the whole bench.
+    """
+
+    def __init__(self, folder: Path, content: Mapping[str, Any]) -> None:
+        self.file, self.witness = folder / "emulated.toml", folder / "witness.jsonl"
+        (folder / "bench.toml").write_text(as_toml(content), encoding="utf-8")
+        self._process = self._started(folder / "bench.toml", "--output", str(self.file))
+
+    def kill(self) -> None:
+        """Cut its power."""
+        self._process.kill()
+        self._process.communicate()
+
+    def restart(self) -> None:
+        """Serve the same file again: the same addresses, all setpoints and patterns lost."""
+        self._process = self._started(self.file)
+
+    def close(self) -> None:
+        """End it as an operator would; raises RuntimeError unless it ends in order."""
+        self._process.terminate()
+        _, said = self._process.communicate(timeout=20.0)
+        if self._process.returncode != 0:
+            raise RuntimeError(f"the emulation ended with {self._process.returncode}: {said}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _started(self, file: Path, *more: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "ffzero_lab", "emulate", str(file), "--witness", str(self.witness), *more]
+        process = subprocess.Popen(
+            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError(f"the emulation did not start: {process.communicate()[1]}")
+        return process
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that shall find the packages which this one has."""
+    paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
