@@ -1,7 +1,8 @@
 """The link to one SCPI instrument, as its ``[links.NAME]`` table describes it, and its error queue."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -84,6 +85,8 @@ class Connection:
         self.restarted = False
         """Whether the instrument was switched on since it was last looked at; new at every recovery."""
         self._users = 0
+        self._parking: list[str] = []
+        """Names of the instruments that are being parked."""
         self._recovered: list[Callable[[Connection], None]] = []
         self._log = None if config.log is None else LogFile(config.log)
         transport = (
@@ -130,6 +133,25 @@ class Connection:
             if self._log is not None:
                 self._log.close()
 
+    @contextmanager
+    def parking(self, name: str) -> Generator[None]:
+        """Let nothing but its identity stand between the instrument *name* and its safe state.
+
+        A link that is recovered meanwhile is looked after later, before the first exchange that comes behind.
+        """
+        generation = self.link.generation
+        self._parking.append(name)
+        try:
+            yield
+        finally:
+            self._parking.remove(name)
+            if self.link.generation != generation:
+                self.link.distrust()
+
+    def command_blindly(self, commands: Sequence[str]) -> None:
+        """Send *commands* whatever state the link is in, and wait for no answer: for switching off."""
+        self.link.send_blindly(one_message(commands))
+
     def when_recovered(self, call: Callable[["Connection"], None]) -> None:
         """Let *call* look after the instrument each time the link was recovered, before anything else is sent."""
         self._recovered.append(call)
@@ -165,7 +187,8 @@ class Connection:
         try:
             standing = self.link.exchange(message, answer)
         except LinkFault as fault:
-            self._note_complaints(fault)
+            if not self._parking:
+                self._note_complaints(fault)
             raise
         self._refuse_complaint(standing, message)
         return standing
@@ -202,6 +225,8 @@ class Connection:
 
     def _after_recovery(self, link: Link) -> None:
         del link
+        if self._parking:
+            return
         self._emptied_queue()  # what it says is of the exchange that failed, whose outcome is read back
         self._look_for_a_restart()
         for call in self._recovered:

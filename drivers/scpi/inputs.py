@@ -45,6 +45,7 @@ class ScpiInputs(Source, Inputs):
     """Setpoints that are patterns."""
 
     Config: ClassVar[type[Any]] = InputsConfig
+    remembers: ClassVar[bool] = True
 
     def __init__(self, config: InputsConfig, wiring: Wiring, connection: Connection) -> None:
         super().__init__(config, wiring, connection)

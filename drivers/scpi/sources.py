@@ -1,5 +1,6 @@
 """Instruments that hold setpoints: heater drivers as actuators, modulators as inputs."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.bench.roles import Actuators, Instrument, Wiring
-from drivers.links import LinkFault
+from drivers.links import LinkFault, WrongInstrument
 from drivers.scpi.commands import NumberFormat, OfChannel, Plain, SetAll, SetOne, written
 from drivers.scpi.connection import Connection
 from ffzero_lab.device import BadReply, Clock, FloatArray, StagingLost
@@ -61,6 +62,8 @@ class Source(Instrument):
     """
 
     Config: ClassVar[type[Any]] = SourceConfig
+    remembers: ClassVar[bool] = False
+    """Whether it is given more than setpoints, which a restart loses."""
 
     def __init__(self, config: SourceConfig, wiring: Wiring, connection: Connection) -> None:
         self._config, self._wiring, self._connection = config, wiring, connection
@@ -91,11 +94,31 @@ class Source(Instrument):
         return self._connection.link.identity or ""
 
     def park(self) -> None:
-        """Switch the outputs off, and bring the setpoints of all channels, mapped or not, to the safe value."""
+        """Switch the outputs off, and bring the setpoints of all channels, mapped or not, to the safe value.
+
+        An instrument of which nobody knows what it last understood is told so at once, before it is asked anything, and
+        one that does not confirm it is told once more at the end: whatever is wrong with its answers keeps no light on.
+        """
         safe = np.full(len(self._wiring.all_channels), self._wiring.safe)
+        off = [self._config.output_off] if self._config.output_off else []
         self._parking = True
         try:
-            self._bring_to(safe, [self._config.output_off] if self._config.output_off else [], [])
+            with self._connection.parking(self._wiring.name):
+                if self._connection.link.tainted:
+                    with contextlib.suppress(LinkFault):
+                        self._connection.command_blindly([*off, *self._setting(safe)])
+                self._bring_to(safe, off, [])
+            if not self.remembers:
+                self._restarted = None  # nothing was lost that is not written anew
+        except WrongInstrument:
+            raise
+        except (LinkFault, BadReply) as fault:
+            try:
+                self._connection.command_blindly([*off, *self._setting(safe)])
+                fault.add_note(f"{self._wiring.name} was told to go to its safe state, and did not confirm it")
+            except LinkFault as second:
+                fault.add_note(f"{self._wiring.name} could not be told either: {second}")
+            raise
         finally:
             self._parking = False
 
@@ -159,8 +182,9 @@ class Source(Instrument):
             except LinkFault as fault:
                 if fault.is_final:
                     raise
-                self._asked()
-                self._raise_if_restarted()
+                if not self._parking:
+                    self._asked()
+                    self._raise_if_restarted()
         return act()
 
     def _differing(self, seen: FloatArray, wanted: FloatArray) -> NDArray[np.intp]:
@@ -209,9 +233,11 @@ class Source(Instrument):
             )
 
     def _raise_if_restarted(self) -> None:
-        """Raise StagingLost, once, when the instrument has lost what it was given."""
+        """Raise StagingLost, once, when the instrument has lost what it was given; parking is told nothing."""
+        if self._parking:
+            return
         lost, self._restarted = self._restarted, None
-        if lost is not None and not self._parking:
+        if lost is not None:
             self._known = []
             self._forget()
             raise StagingLost(lost)
