@@ -9,7 +9,6 @@ import sys
 import tomllib
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
