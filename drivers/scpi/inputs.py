@@ -51,6 +51,8 @@ class ScpiInputs(Source, Inputs):
         super().__init__(config, wiring, connection)
         self._dialect = config
         self._stored: dict[int, FloatArray] = {}
+        self._armed: list[FloatArray] = []
+        """The patterns of the sequence that is stepped through, in order."""
 
     def present(self, values: FloatArray) -> None:
         """Present *values* (n,) and leave them on."""
@@ -93,19 +95,30 @@ class ScpiInputs(Source, Inputs):
             raise self._lost(f"at address {address} stands another pattern than was stored there")
 
     def arm(self, addresses: Sequence[int]) -> bool:
-        """Present the first of the stored patterns, and the next after each reading of the detectors."""
+        """Present the first of the stored patterns, and the next after each reading of the detectors.
+
+        What it presents is read back here and, of the last pattern, in :meth:`finish`; that a pattern between them
+        comes out as it was stored, nobody can tell without asking at every step.
+        """
         config = self._dialect
         if config.step_through is None:
             return False
         self._raise_if_restarted()
+        self._armed = [self._stored[address] for address in addresses]
         self._known = [self._stored[address] for address in {*addresses}]
         places = ",".join(str(address + config.first_address) for address in addresses)
         commands = [config.step_through.format(addresses=places), *self._switching_on]
         try:
-            self._insistent(lambda: self._connection.command(commands))
+            for _ in range(config.attempts):
+                seen = self._insistent(lambda: self._sent(commands))
+                if not self._differing(seen, self._armed[0]).size:
+                    return True
         except Complained as refused:
             raise self._lost(f"the stored patterns cannot be stepped through: {refused}") from refused
-        return True
+        raise BadReply(
+            f"{self._wiring.name}: the pattern at address {addresses[0]} was presented {config.attempts} times, and "
+            "another one is read back"
+        )
 
     def finish(self, count: int) -> None:
         """Raise StagingLost unless the last of *count* armed patterns stands: a lost trigger shifts all the others."""
@@ -113,6 +126,10 @@ class ScpiInputs(Source, Inputs):
         self._raise_if_restarted()
         if position != count - 1:
             raise self._lost(f"after {count} readings pattern {position} of the sequence stands, not {count - 1}")
+        standing = self._asked()
+        self._raise_if_restarted()
+        if self._differing(standing, self._armed[count - 1]).size:
+            raise self._lost(f"after {count} readings another pattern stands than was stored")
 
     def _stored_as(self, store: str, read_stored: str, count: int) -> FloatArray:
         return self._connection.command_and_read([store], read_stored, count, self._dialect.separator)

@@ -72,7 +72,11 @@ class Guarded(Device):
         self._limits.check_settings(layer, settings)
         with self._limits.moving(layer, settings):
             self._begin_exchange()
-            self.driver.write_parameters(layer, values)
+            try:
+                self.driver.write_parameters(layer, values)
+            except StagingLost:
+                self._stage_again()
+                self.driver.write_parameters(layer, values)
         self.ledger.add(writes=1)
 
     def check_parameters(self, layer: int, values: FloatArray) -> None:

@@ -59,6 +59,18 @@ def test_lost_staging_is_staged_again_once_and_the_call_repeated(bench, call):
     assert {staged.layer for staged in setup.log.named("load_inputs")} == {0, 1}
 
 
+def test_a_restart_noticed_at_a_write_is_staged_again_and_the_write_repeated(bench):
+    setup = bench()
+    setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    setup.log.calls = []
+    setup.fake.write_faults.append(StagingLost("rebooted"))
+    setup.device.write_parameters(0, SETTINGS[1])
+    assert setup.reached == ["write_parameters", "load_inputs", "load_inputs", "write_parameters", "write_parameters"]
+    np.testing.assert_array_equal(setup.log.named("write_parameters")[1].values, SETTINGS[0])
+    np.testing.assert_array_equal(setup.fake.setpoints[0], SETTINGS[1])
+
+
 def test_staging_lost_twice_is_an_error(bench):
     setup = bench()
     rows = setup.stage()
