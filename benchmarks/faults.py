@@ -12,6 +12,9 @@ run without faults. A reading over the range is given as full scale and counted 
 is no wrong value where the emulator made one and the run says so, but training goes on from it, so that such a run may
 end at other parameters. It is counted by itself and its other readings are held to the twin as everywhere.
 
+An exchange hangs when it takes more than its deadline and a tenth. The time that its thread could have run meanwhile
+and got no processor is taken off (Linux tells it); such exchanges are counted by themselves.
+
 The exit code is 0 when nothing came out that must not.
 """
 
@@ -24,7 +27,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,7 @@ from drivers.bench import BenchConfig
 from drivers.emulator import Emulation, EmulationSpec, Fault, FaultPlan, Witnessed, read_witness
 from drivers.emulator.faults import FaultKind
 from drivers.emulator.of_bench import connected, emulation_of
+from drivers.links.wire import Wire
 from drivers.twin.photonic import PhotonicTwin
 from ffzero_lab import opening
 from ffzero_lab.cli import app
@@ -92,7 +96,7 @@ class Ended:
     witnessed: Witnessed
     parameters: np.ndarray | None
     exchanges: Counter[str]
-    slow: list[str]
+    late: list[tuple[str, float]]
     reported_saturation: bool
     resources: Mapping[str, str]
 
@@ -193,8 +197,6 @@ def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
     """Train once under *plan*."""
     folder.mkdir()
     content = content_of(way)
-    for name in content["links"]:
-        content["links"][name]["log"] = str(folder / f"{name}.log")
     config = BenchConfig.model_validate(content)
     spec = EmulationSpec.model_validate(
         {**emulation_of(config).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
@@ -206,11 +208,11 @@ def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
         opening.Guarded = recording(given)  # type: ignore[misc]
         arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
         arguments += ["--uncalibrated", "--run-dir", str(folder / "runs"), *SETTINGS, *QUIET]
-        ended = CliRunner().invoke(app, arguments)
+        with Watch() as watch:
+            ended = CliRunner().invoke(app, arguments)
     told = ended.stdout + ended.stderr
     if ended.exception is not None and not isinstance(ended.exception, SystemExit):
         told += "".join(traceback.format_exception(ended.exception))
-    exchanges, slow = _exchanges(folder, content["links"], resources)
     runs = sorted((folder / "runs").glob("*"))
     rows = (runs[0] / "metrics.jsonl").read_text().splitlines() if ended.exit_code == 0 else []
     return Ended(
@@ -219,25 +221,49 @@ def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
         given,
         read_witness(folder / "witness.jsonl"),
         network_of(RunReader(runs[0])).layers[0].parameters if ended.exit_code == 0 else None,
-        exchanges,
-        slow,
+        Counter({name: watch.counted[resource] for name, resource in resources.items()}),
+        watch.late,
         any("at or above the detectors' full scale" in row for row in rows),
         resources,
     )
 
 
-def _exchanges(folder: Path, links: Sequence[str], resources: Mapping[str, str]) -> tuple[Counter[str], list[str]]:
-    """Return how many messages went to each instrument, and the exchanges that took too long."""
-    counted: Counter[str] = Counter()
-    slow: list[str] = []
-    for name in links:
-        assert name in resources
-        for line in (folder / f"{name}.log").read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            counted[name] += bool(row["sent"])
-            if row["elapsed_s"] > SLACK * DEADLINE_S:
-                slow.append(f"{name} {row['elapsed_s']:.4f} s {row['sent'][:40]!r} {row['fault']}")
-    return counted, slow
+class Watch:
+    """Looks at every exchange of every link while it stands: how many there were, and which took too long."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self.late: list[tuple[str, float]] = []
+        """What was late, and by how many times its deadline without the time that its thread waited for a processor."""
+
+    def __enter__(self) -> "Watch":
+        self._exchange = exchange = Wire.exchange
+
+        def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
+            began_s, waited_s = time.monotonic(), waited_for_a_processor_s()
+            try:
+                return exchange(wire, message, reply, deadline_s)
+            finally:
+                taken_s = time.monotonic() - began_s
+                self.counted[wire._resource] += 1
+                if taken_s > SLACK * deadline_s:
+                    waited_s = waited_for_a_processor_s() - waited_s
+                    what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
+                    self.late.append((what, (taken_s - waited_s) / deadline_s))
+
+        Wire.exchange = watched  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Wire.exchange = self._exchange  # type: ignore[method-assign]
+
+
+def waited_for_a_processor_s() -> float:
+    """Return how long this thread could have run so far, and did not; 0 where the system does not tell."""
+    try:
+        return 1e-9 * int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0.0
 
 
 @dataclass
@@ -256,6 +282,7 @@ class Count:
     wrong_values_accepted: int = 0
     out_of_limits: int = 0
     hangs: int = 0
+    late_without_a_processor: int = 0
     left_on: int = 0
     anything_else: int = 0
     told: list[str] = field(default_factory=list)
@@ -281,8 +308,12 @@ class Campaign:
         self.count = Count()
         self._references = {way: run(folder / f"reference {way}", way, FaultPlan()) for way in WAYS}
         for way, reference in self._references.items():
-            if reference.code != 0 or reference.slow or self._judge.wrong(reference.given, set()):
-                raise SystemExit(f"the run without faults, {way}, is not in order: {reference.told} {reference.slow}")
+            if (
+                reference.code != 0
+                or any(share > SLACK for _, share in reference.late)
+                or self._judge.wrong(reference.given, set())
+            ):
+                raise SystemExit(f"the run without faults, {way}, is not in order: {reference.told} {reference.late}")
             if not np.array_equal(reference.parameters, self._references[WAYS[0]].parameters):
                 raise SystemExit(f"without faults, {way} ends at other parameters than {WAYS[0]}")
 
@@ -313,9 +344,11 @@ class Campaign:
         if outside:
             count.out_of_limits += len(outside)
             findings.append(f"out of limits: {outside[:3]}")
-        if ended.slow:
-            count.hangs += len(ended.slow)
-            findings.append(f"too long: {ended.slow[:3]}")
+        hanging = [what for what, share in ended.late if share > SLACK]
+        count.late_without_a_processor += len(ended.late) - len(hanging)
+        if hanging:
+            count.hangs += len(hanging)
+            findings.append(f"too long: {hanging[:3]}")
         if witnessed.left_on():
             count.left_on += 1
             findings.append(f"left on: {witnessed.left_on()}")
