@@ -204,8 +204,7 @@ class Bench(Device):
         pause_s = self._timing.shot_settle_s
         if len(plugs) == 1 and pause_s == 0.0 and presenter.step_by_itself(part):
             steps = self._stepped(presenter, plugs[0].instrument.driver, part)
-            for number, readings in enumerate(steps):
-                outputs[number, plugs[0].indices] = self._judged(plugs[0], readings)
+            outputs[:, plugs[0].indices] = self._judged(plugs[0], steps, len(part))
             return outputs
         for number, _ in enumerate(presenter.one_by_one(part)):
             self.clock.sleep_s(pause_s)
@@ -232,15 +231,16 @@ class Bench(Device):
             raise BadReply(f"{self.description.name}: {len(steps)} readings of {len(part)} presented patterns")
         return steps
 
-    def _judged(self, plug: Plug[Detectors], readings: FloatArray) -> FloatArray:
-        """Return the outputs that one reading of an instrument holds; raises BadReply for what is no number."""
+    def _judged(self, plug: Plug[Detectors], readings: FloatArray, times: int | None = None) -> FloatArray:
+        """Return the outputs of one reading of an instrument, or of several; raises BadReply for what is no number."""
         instrument = plug.instrument
-        values = instrument.checked(readings, "readings")
+        values = instrument.checked(readings, "readings", times)
         over = np.isposinf(values)
-        wrong = np.flatnonzero(~np.isfinite(values) & ~over)
+        wrong = np.argwhere(~np.isfinite(values) & ~over)
         if len(wrong):
-            raise BadReply(f"{instrument.channel(int(wrong[0]))} reads {values[wrong[0]]}; the reading was discarded")
-        return np.where(over, instrument.wiring.upper, values)[plug.places]
+            where = instrument.channel(int(wrong[0][-1]))
+            raise BadReply(f"{where} reads {values[tuple(wrong[0])]}; the reading was discarded")
+        return np.where(over, instrument.wiring.upper, values)[..., plug.places]
 
     def _presenter(self, layer: int) -> Presenter:
         source = layer if self.description.topology == "reinjected" else 0

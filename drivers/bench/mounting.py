@@ -34,10 +34,13 @@ class Mounted(Generic[Role]):
         """Setpoints (n,) of the mapped channels for parking."""
         return np.full(len(self.wiring.channels), self.wiring.safe)
 
-    def checked(self, values: FloatArray, what: str) -> FloatArray:
-        """Return *values* (n,) of the mapped channels as they came; raises BadReply for any other number of them."""
+    def checked(self, values: FloatArray, what: str, times: int | None = None) -> FloatArray:
+        """Return *values* (n,) of the mapped channels as they came, or (times, n) of several *times*.
+
+        Raises BadReply for any other number of them.
+        """
         values = np.asarray(values, dtype=np.float64)
-        if values.shape != (len(self.wiring.channels),):
+        if values.shape != (*(() if times is None else (times,)), len(self.wiring.channels)):
             raise BadReply(
                 f"{self.name}: {what} of shape {values.shape} for {len(self.wiring.channels)} channels; the reply was "
                 "discarded"

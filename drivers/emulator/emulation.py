@@ -64,7 +64,7 @@ class EmulationSpec(BaseModel):
 
 
 class Emulation:
-    """The instruments of *spec*, switched on and listening until ``close``."""
+    """The instruments of *spec*, switched on and listening until ``close``; raises OSError for a port that is taken."""
 
     def __init__(self, spec: EmulationSpec) -> None:
         self._apparatus = Apparatus(_twin(spec.twin, spec.options))
@@ -74,7 +74,7 @@ class Emulation:
             stations = [(one, self._station(one, spec.faults)) for one in spec.instruments]
             for one, station in stations:
                 station.power_up()
-                self._servers[one.name] = TcpServer(station, one.port)
+                self._servers[one.name] = _listening(station, one)
         except BaseException:
             self.close()
             raise
@@ -109,6 +109,14 @@ class Emulation:
                 return Modulator(spec, self._apparatus, troubles, self._witness)
             case PowerMeterSpec():
                 return PowerMeter(spec, self._apparatus, troubles)
+
+
+def _listening(station: Station, spec: AnyInstrumentSpec) -> TcpServer:
+    try:
+        return TcpServer(station, spec.port)
+    except OSError as error:
+        what = f"{spec.name} cannot listen at port {spec.port} of this computer: {error.strerror}"
+        raise OSError(f"{what}; is it emulated already, or something else there?") from error
 
 
 def _twin(name: str, options: Mapping[str, Any]) -> Device:

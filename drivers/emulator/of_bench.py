@@ -1,5 +1,6 @@
 """An emulation of the bench that a bench file describes: every instrument at its wires, a twin behind them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,16 @@ from drivers.emulator.wires import Wires
 
 KINDS: Mapping[RoleName, str] = {"actuators": "voltage-source", "inputs": "modulator", "detectors": "power-meter"}
 """What stands for an instrument of each role."""
+_HERE = re.compile(r"TCPIP\d*::(?:127\.0\.0\.1|localhost)::(\d{1,5})::SOCKET", re.IGNORECASE)
 
 
 def emulation_of(config: BenchConfig) -> EmulationSpec:
     """Return what serves the instruments of a bench file.
 
-    Layers that share hardware are the one layer of the twin. Raises ValueError, naming the key, for a file without a
-    table ``[emulation]``, or with instruments that are not emulated.
+    Layers that share hardware are the one layer of the twin. An instrument whose link leads to a port of this computer
+    listens there, so that the file which an emulation has written can be emulated again, at the same addresses; all
+    others listen at any free port, unless ``port`` in ``[emulation.instruments.NAME]`` names one. Raises ValueError,
+    naming the key, for a file without a table ``[emulation]``, or with instruments that are not emulated.
     """
     table = config.emulation
     if table is None:
@@ -41,7 +45,11 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"emulation: {first['msg']}") from error
+        where = ["emulation", *map(str, first["loc"])]
+        if len(first["loc"]) > 2 and first["loc"][0] == "instruments":
+            where[2:4] = [specs[int(first["loc"][1])]["name"]]  # in place of its number and kind
+        says = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{'.'.join(where)}: {says[:1].lower()}{says[1:]}") from error
 
 
 def connected(text: str, resources: Mapping[str, str], config: BenchConfig) -> str:
@@ -70,6 +78,9 @@ def _spec(
         raise ValueError(f"{role}.{name}.channels: emulated instruments count their channels from 1, without gaps")
     own = [c for c in connections if (c.role, c.instrument) == (role, name)]
     spec: dict[str, Any] = {"kind": KINDS[role], "name": name, "wires": _wires(config, own)}
+    here = _HERE.fullmatch(str(config.links[table.link].get("resource")))
+    if here is not None:
+        spec["port"] = int(here[1])
     if role == "detectors":
         model = next((model for model, ports in PORTS.items() if ports == n_channels), None)
         spec |= {"model": "N7745C", "ports": n_channels} if model is None else {"model": model}

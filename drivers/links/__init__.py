@@ -5,6 +5,7 @@ instrument is recognised (:class:`Identity`) and describes each reply (:class:`T
 :class:`Lines`, or a class of its own with the members of :class:`Reply`).
 """
 
+from drivers.links.asking import identify
 from drivers.links.errors import ConnectionLost, ExchangeTimeout, LinkFault, LinkInUse, ReplyRefused, WrongInstrument
 from drivers.links.identity import Identity
 from drivers.links.link import Link
@@ -37,5 +38,6 @@ __all__ = [
     "Transport",
     "VisaTransport",
     "WrongInstrument",
+    "identify",
     "quantity",
 ]

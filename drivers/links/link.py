@@ -1,5 +1,6 @@
 """A link to one instrument: one owner, one exchange at a time, and no trust after an exchange that did not end well."""
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable
@@ -159,6 +160,28 @@ class Link:
                     raise
             self._clock.sleep_s(pause_s)
         raise AssertionError("unreachable: the last attempt raises")
+
+    def send_blindly(self, message: bytes, deadline_s: float | None = None) -> None:
+        """Send *message* whatever state the link is in, and wait for no answer; the link is tainted afterwards.
+
+        For switching off, and nothing else: over a new connection where closing the old one discards what is on its
+        way, without asking who listens there. Raises ConnectionLost or ExchangeTimeout when it cannot be sent.
+        """
+        deadline_s = self.patience.deadline_s if deadline_s is None else deadline_s
+        if not self._lock.acquire(timeout=deadline_s):
+            what = f"the link was busy with another exchange of {self.owner} for the whole deadline"
+            raise ExchangeTimeout(what, resource=self.resource, command=message, elapsed_s=deadline_s)
+        try:
+            if not self._is_open:
+                raise ConnectionLost("the link is not open; open it first", resource=self.resource, command=message)
+            self._tainted = True
+            self._connect()
+            if not self._wire.stream.closing_discards:
+                with contextlib.suppress(LinkFault):
+                    self._wire.drain(self.patience.quiet_s)
+            self._wire.exchange(message, Nothing(), deadline_s)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Release the resource; calling it again does nothing. Outputs stay as they are: park before."""

@@ -147,6 +147,10 @@ class Connection:
             if self._log is not None:
                 self._log.close()
 
+    def command_blindly(self, commands: Sequence[str]) -> None:
+        """Send *commands* whatever state the link is in, and wait for no answer: for switching off."""
+        self.link.send_blindly(one_message(commands))
+
     def when_recovered(self, call: Callable[["Connection"], None]) -> None:
         """Let *call* look after the instrument each time the link was recovered, before anything else is sent."""
         self._recovered.append(call)

@@ -116,7 +116,7 @@ class ScpiDetectors(Detectors):
 
     def read_steps(self, count: int) -> FloatArray:
         """Measure (count, n) while armed inputs step on; never asked twice, because each asking may have stepped."""
-        return np.stack([self._judged(self._measured(again=False)) for _ in range(count)])
+        return self._judged(np.stack([self._measured(again=False) for _ in range(count)]))
 
     def park(self) -> None:
         """Do nothing: a meter drives nothing."""
@@ -138,22 +138,22 @@ class ScpiDetectors(Detectors):
         return readings
 
     def _judged(self, readings: FloatArray) -> FloatArray:
-        """Return the mapped channels (n,) in the stated unit."""
+        """Return the mapped channels (…, n) of *readings* (…, all channels) in the stated unit."""
         if self._fault is not None:
             raise SettingsLost(self._fault)
-        values, logarithmic = readings[self._mapped], self._logarithmic[self._mapped]
+        values, logarithmic = readings[..., self._mapped], self._logarithmic[self._mapped]
         undefined = np.abs(values - NOT_A_NUMBER) <= SINGLE_PRECISION * NOT_A_NUMBER
         sentinel = np.abs(values) >= self._config.over_range
         none = sentinel & (values < 0.0)
-        wrong = undefined | (none & ~logarithmic)
-        if wrong.any():
-            place = int(np.argmax(wrong))
+        wrong = np.argwhere(undefined | (none & ~logarithmic))
+        if len(wrong):
             raise BadReply(
-                f"{self._wiring.name}, channel {self._wiring.channels[place]}: {values[place]:.3g} is no reading in "
-                f"{self._wiring.unit}; the reply was discarded"
+                f"{self._wiring.name}, channel {self._wiring.channels[wrong[0][-1]]}: {values[tuple(wrong[0])]:.3g} is "
+                f"no reading in {self._wiring.unit}; the reply was discarded"
             )
-        values = np.where(sentinel, 0.0, values)
-        values = np.where(logarithmic, MILLIWATT_W * 10.0 ** (values / 10.0), values)
+        if logarithmic.any():
+            values = np.where(sentinel, 0.0, values)
+            values = np.where(logarithmic, MILLIWATT_W * 10.0 ** (values / 10.0), values)
         return np.where(none, 0.0, np.where(sentinel, np.inf, values))
 
     def _look_after_recovery(self, connection: Connection) -> None:

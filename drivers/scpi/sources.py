@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.bench.roles import Actuators, Instrument, Wiring
-from drivers.links import LinkFault
+from drivers.links import LinkFault, WrongInstrument
 from drivers.scpi.commands import written
 from drivers.scpi.connection import Connection, LinkConfig
 from drivers.scpi.source_config import SourceConfig
@@ -105,6 +105,8 @@ class Source(Instrument):
             while failed and self._clock.now_s() < until_s:
                 self._clock.sleep_s(PAUSE * within_s)
                 failed = _failures([step for step, _ in failed])
+            if failed:
+                self._told_blindly(failed[0][1])
         if failed:
             first, *others = [error for _, error in failed]
             for second in others:
@@ -113,6 +115,18 @@ class Source(Instrument):
         self._on = False
         if isinstance(self._fault, OutputsOff):
             self._fault = None
+
+    def _told_blindly(self, fault: Exception) -> None:
+        """Say once more, without asking anything, that outputs go off: bad answers must keep no light on."""
+        if isinstance(fault, WrongInstrument):
+            return
+        off = [] if self._config.output_off is None else [self._config.output_off]
+        safe = self._as_sent(np.full(len(self._wiring.all_channels), self._wiring.safe))
+        try:
+            self._connection.command_blindly([*off, *self._setting(safe)])
+            fault.add_note(f"{self._wiring.name} was told to go to its safe state, and did not confirm it")
+        except DeviceError as second:
+            fault.add_note(f"{self._wiring.name} could not be told either: {second}")
 
     def close(self) -> None:
         """Let the link go."""

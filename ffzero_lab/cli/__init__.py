@@ -387,6 +387,21 @@ def devices_check(
         check_command(device, set_ or [], energise=energise, as_json=json_)
 
 
+@devices_app.command("identify")
+def devices_identify(
+    resource: Annotated[str, typer.Argument(help="A VISA resource, such as TCPIP::10.0.0.5::5025::SOCKET, or a port.")],
+    wait: Annotated[float, typer.Option(help="Seconds for connecting and answering together.")] = 5.0,
+    json_: Json = False,
+) -> None:
+    """Ask the instrument at an address who it is (*IDN?)."""
+    from ffzero_lab.signals import Signals
+
+    with Signals():
+        from ffzero_lab.cli.devices import identify_command
+
+        identify_command(resource, wait_s=wait, as_json=json_)
+
+
 @app.command()
 def doctor(run_dir: RunDir = Path("runs"), json_: Json = False) -> None:
     """Look at this computer: versions, back ends, permissions, ports, disk and clocks."""

@@ -9,8 +9,11 @@ from ffzero_lab.cli.bench import table_of
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.discovery import everything, identifier
+from ffzero_lab.errors import InputError
 from ffzero_lab.inspection import Report, inspect
 from ffzero_lab.opening import open_configured
+
+LONGEST_WAIT_S = 3600.0
 
 
 def list_command(*, as_json: bool) -> None:
@@ -45,6 +48,8 @@ def check_command(device: str, assignments: list[str], *, energise: bool, as_jso
 def identify_command(resource: str, *, wait_s: float, as_json: bool) -> None:
     """Ask the instrument at *resource* who it is."""
     with outcome(as_json=as_json):
+        if not 0.0 < wait_s <= LONGEST_WAIT_S:
+            raise InputError(f"--wait is {wait_s:g}; allowed: seconds above 0, up to {LONGEST_WAIT_S:g}")
         identity = identifier()(resource, wait_s)
         if as_json:
             print_json({"resource": resource, "identity": identity})

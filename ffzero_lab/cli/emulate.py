@@ -33,7 +33,7 @@ def emulate_command(
             raise InputError(f"{file}: {error}") from None
         changes = {"faults": _plan(faults, spec), "witness": witness}
         ended = told_to_end()
-        with Emulation(_with(spec, changes, faults)) as emulation:
+        with _served(_with(spec, changes, faults), file) as emulation:
             told = announcement(emulation)
             resources = {name: where["resource"] for name, where in told["instruments"].items()}
             text = connected(file.read_text(encoding="utf-8"), resources, config)
@@ -62,7 +62,7 @@ def _plan(file: Path | None, spec: EmulationSpec) -> FaultPlan:
         return FaultPlan.model_validate(json.loads(text) if file.suffix == ".json" else tomllib.loads(text))
     except ValidationError as error:
         raise InputError(explain_validation(error, FaultPlan, str(file))) from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{file} cannot be read: {error}") from None
 
 
@@ -71,3 +71,13 @@ def _with(spec: EmulationSpec, changes: Mapping[str, object], faults: Path | Non
         return EmulationSpec.model_validate({**spec.model_dump(), **changes})
     except ValidationError as error:
         raise InputError(explain_validation(error, EmulationSpec, str(faults or "the bench file"))) from None
+
+
+def _served(spec: EmulationSpec, file: Path) -> Emulation:
+    """Start the instruments of *file*; raises InputError for a twin that there is not, or that does not fit them."""
+    try:
+        return Emulation(spec)
+    except ValidationError as error:
+        raise InputError(explain_validation(error, None, str(file), ("emulation", "options"))) from None
+    except ValueError as error:
+        raise InputError(f"{file}: emulation: {error}") from None

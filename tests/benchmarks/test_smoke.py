@@ -35,6 +35,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
         ("mesh.py", ["--help"], "usage"),
         ("paper.py", ["--quick", "--seeds", "1", "--task", "function1", "--task", "function2-tanh"], "93.2, 19,200"),
         ("step_cost.py", ["--steps", "20"], "x ideal"),
+        ("wire.py", ["--seeds", "1", "--steps", "5"], "its bytes over bare sockets"),
     ],
 )
 def test_a_comparison_runs_and_tells(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:

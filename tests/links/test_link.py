@@ -246,3 +246,42 @@ def test_patience_may_be_replaced_while_the_link_is_open(over_tcp, link_to):
     link.patience = Patience(deadline_s=0.25, attempts=1)
     with pytest.raises(ExchangeTimeout, match=r"not done within 0\.250 s"):
         link.query(b"A?\n", ONE)
+
+
+@pytest.mark.parametrize("instrument", ["over_tcp", "over_serial"])
+def test_switching_off_goes_out_whatever_state_the_link_is_in(instrument, link_to, request):
+    """Even where the answers are all refused, the identity included."""
+    refusing = request.getfixturevalue(instrument)
+    link = link_to(refusing)
+    refusing.answer = lambda message: [(0.0, b"\xff\xff\n")]
+    with pytest.raises(ReplyRefused):
+        link.exchange(b":READ:POW?\n", ONE)
+    refusing.identity = b"\xff\xff\n"
+    refusing.answer = lambda message: []
+    with pytest.raises(ReplyRefused):
+        link.exchange(b":OUTP OFF;*OPC?\n", ONE)
+    assert refusing.questions() == [b":READ:POW?\n"]
+    link.send_blindly(b":OUTP OFF\n")
+    assert refusing.questions() == [b":READ:POW?\n", b":OUTP OFF\n"]
+    assert link.tainted
+
+
+def test_what_cannot_be_sent_blindly_is_told(over_tcp, link_to):
+    link = link_to(over_tcp, patience=Patience(deadline_s=0.5))
+    over_tcp.refusals = 1
+    with pytest.raises(ConnectionLost, match="nobody listens"):
+        link.send_blindly(b":OUTP OFF\n")
+    over_tcp.stalled = True
+    with pytest.raises(ExchangeTimeout, match=r"b':OUTP OFF\\n': not done within 0\.500 s"):
+        link.send_blindly(b":OUTP OFF\n")
+    link.close()
+    with pytest.raises(ConnectionLost, match="not open"):
+        link.send_blindly(b":OUTP OFF\n")
+
+
+def test_a_link_that_is_distrusted_recovers_before_the_next_exchange(over_tcp, link_to):
+    link = link_to(over_tcp)
+    link.distrust()
+    over_tcp.answer = lambda message: [(0.0, b"1.5\n")]
+    assert link.exchange(b":READ:POW?\n", ONE) == 1.5
+    assert link.generation == 2

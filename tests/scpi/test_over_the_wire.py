@@ -173,6 +173,47 @@ def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
     assert not wire.seen().left_on()
 
 
+def until_it_fails(bench: Any) -> None:
+    for volts in np.tile(VOLTS, (3, 1)):
+        bench.write_parameters(0, volts)
+        bench.read_outputs(0, ROWS[:2])
+
+
+@pytest.mark.parametrize("kind", ["wrong-count", "garbage", "drop", "close"])
+def test_an_instrument_whose_answers_are_all_refused_is_switched_off_all_the_same(
+    over_the_wire: Any, kind: str
+) -> None:
+    lasting = {"exchange": 6, "lasts": 10**6}
+    faults = [Fault(instrument=name, kind=kind, **lasting) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
+    wire = over_the_wire(None, tuple(faults))
+    wire.bench.load_inputs(0, PATTERNS)
+    with pytest.raises((LinkFault, BadReply)):
+        until_it_fails(wire.bench)
+    assert wire.seen().left_on()
+    with pytest.raises((LinkFault, BadReply)) as parked:
+        wire.bench.park()
+    assert "was told to go to its safe state, and did not confirm it" in " ".join(parked.value.__notes__)
+    assert not wire.seen().left_on()
+    with pytest.raises((LinkFault, BadReply)):
+        wire.bench.close()
+
+
+def test_a_run_goes_on_after_parking_through_a_restart(over_the_wire: Any) -> None:
+    wire = over_the_wire(stepping, (Fault(instrument="modulators", kind="reboot", exchange=19),))
+    expected = measure(wire.twin)
+    np.testing.assert_allclose(measure(wire.bench), expected, rtol=SINGLE_PRECISION, atol=1e-7)
+    while not wire.seen().faults:
+        wire.bench.park()
+    wire.bench.write_parameters(0, VOLTS[2])
+    np.testing.assert_allclose(wire.bench.read_outputs(0, ROWS), expected[2], rtol=SINGLE_PRECISION, atol=1e-7)
+
+
+@pytest.mark.parametrize("exchange", range(12, 20))
+def test_a_pattern_that_comes_out_of_the_memory_by_half_is_noticed(over_the_wire: Any, exchange: int) -> None:
+    wire = over_the_wire(stepping, (Fault(instrument="modulators", kind="partial-list", exchange=exchange),))
+    np.testing.assert_allclose(measure(wire.bench), measure(wire.twin), rtol=SINGLE_PRECISION, atol=1e-7)
+
+
 def test_a_reading_over_the_range_is_saturation_and_not_a_number(over_the_wire: Any) -> None:
     wire = over_the_wire(None, (Fault(instrument="meter", kind="over-range", exchange=2, lasts=10**6, channel=3),))
     wire.bench.load_inputs(0, PATTERNS)

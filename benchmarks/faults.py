@@ -1,0 +1,452 @@
+"""A campaign of faults: short training runs over the wire, each under a random plan of what goes wrong.
+
+Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/faults.py``. Every run is ``ffzero-lab train`` on a mesh of four
+ports behind emulated instruments, on a twin without noise and drift, in one of three ways of presenting patterns (a
+memory that steps, one that does not, none). A plan has one to four faults, each once at a random exchange or, one in
+six, with some probability at every exchange: that is a cable or an instrument that does not work. Stuck readings and
+dead channels are left out, because they look like valid answers and no link can tell.
+
+Every reading that the engine was given is compared with what the twin answers at those setpoints and patterns, in
+single precision, bit for bit; the setpoints are compared by what the twin then reads, the sequence of both with the
+run without faults. A reading over the range is given as full scale and counted as saturated, which the run reports: it
+is no wrong value where the emulator made one and the run says so, but training goes on from it, so that such a run may
+end at other parameters. It is counted by itself and its other readings are held to the twin as everywhere.
+
+An exchange hangs when it takes more than its deadline and a tenth. The time that its thread could have run meanwhile
+and got no processor is taken off (Linux tells it); such exchanges are counted by themselves.
+
+The exit code is 0 when nothing came out that must not.
+"""
+
+import argparse
+import faulthandler
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator, Philox, SeedSequence
+from typer.testing import CliRunner
+from wired_bench import MEMORY, WATTS_PER_UNIT, as_toml, bench_of
+
+from drivers.bench import BenchConfig
+from drivers.emulator import Emulation, EmulationSpec, Fault, FaultPlan, Witnessed, read_witness
+from drivers.emulator.faults import FaultKind
+from drivers.emulator.of_bench import connected, emulation_of
+from drivers.links.wire import Wire
+from drivers.twin.photonic import PhotonicTwin
+from ffzero_lab import opening
+from ffzero_lab.cli import app
+from ffzero_lab.cli.measure import network_of
+from ffzero_lab.device import Guarded
+from ffzero_lab.runs import RunReader
+
+TWIN = {"ports": 4, "layers": 1, "preset": "ideal", "seed": 1, "kernel": "numpy"}
+DEADLINE_S = 0.1
+LINK = {"deadline_s": DEADLINE_S, "connect_s": 1.0, "pause_s": 0.005}
+DELAYS_S = (0.03, 0.07, 0.13, 0.3)
+"""Two that a deadline outlasts, and two that outlast it."""
+KINDS: tuple[FaultKind, ...] = (
+    "drop",
+    "delay",
+    "garbage",
+    "half-line",
+    "dribble",
+    "close",
+    "reboot",
+    "wrong-count",
+    "partial-list",
+    "over-range",
+)
+WAYS = ("stepping", "recalled", "one by one")
+SETTINGS = ("--steps", "4", "--batch", "6", "--set", "learning_rate=0.02", "--set", "epsilon=0.02")
+QUIET = ("--set", "baselines=false", "--set", "log_every=1", "--set", "run.checkpoint_every=1000")
+SLACK = 1.1
+"""An exchange may take so many times its deadline."""
+WATCHDOG_S = 60.0
+"""A run that takes longer hangs: the campaign ends and shows where."""
+ALLOWED_EXITS = (0, 3)
+
+
+@dataclass
+class Given:
+    """What the engine asked for and was given, by a device that stands between it and the driver."""
+
+    staged: list[np.ndarray] = field(default_factory=list)
+    readings: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
+    """Index of the staged patterns, setpoints (P,), rows, outputs."""
+    saturated: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    told: str
+    given: Given
+    witnessed: Witnessed
+    parameters: np.ndarray | None
+    exchanges: Counter[str]
+    late: list[tuple[str, float]]
+    reported_saturation: bool
+    resources: Mapping[str, str]
+
+
+def recording(given: Given) -> type[Guarded]:
+    """Return the guard that every command opens devices behind, noting what passes."""
+
+    class Recording(Guarded):
+        standing: np.ndarray
+
+        def load_inputs(self, layer: int, patterns: Any) -> None:
+            super().load_inputs(layer, patterns)
+            given.staged.append(np.array(patterns))
+
+        def write_parameters(self, layer: int, values: Any) -> None:
+            super().write_parameters(layer, values)
+            self.standing = np.array(values)
+
+        def read_outputs(self, layer: int, rows: Any) -> Any:
+            outputs = super().read_outputs(layer, rows)
+            self._note([self.standing], rows, outputs[np.newaxis])
+            return outputs
+
+        def probe(self, layer: int, settings: Any, rows: Any) -> Any:
+            outputs = super().probe(layer, settings, rows)
+            self._note(settings, rows, outputs)
+            self.standing = np.array(settings[-1])
+            return outputs
+
+        def _note(self, settings: Any, rows: Any, outputs: np.ndarray) -> None:
+            place = len(given.staged) - 1
+            given.readings += [
+                (place, np.array(one), np.array(rows), each.copy()) for one, each in zip(settings, outputs, strict=True)
+            ]
+            given.saturated = self.saturated
+
+    return Recording
+
+
+class Judge:
+    """The twin in this process: what a reading must be."""
+
+    def __init__(self) -> None:
+        self._twin = PhotonicTwin.open(PhotonicTwin.Config.model_validate({**TWIN, "drive": "volts"}))
+        self.full_scale_w = self._twin.description.layers[0].output_upper * WATTS_PER_UNIT
+
+    def wrong(self, given: Given, saturated_channels: set[int]) -> int:
+        """Return how many values were believed that are not the twin's, told saturation at those channels aside."""
+        found = 0
+        for place, setpoints, rows, outputs in given.readings:
+            self._twin.write_parameters(0, setpoints)
+            for row, output in zip(rows, outputs, strict=True):
+                self._twin.load_inputs(0, given.staged[place][row][np.newaxis])
+                expected = self._twin.read_outputs(0, np.zeros(1, dtype=np.intp))[0] * WATTS_PER_UNIT
+                differing = np.flatnonzero(output != expected.astype(np.float32))
+                found += sum(
+                    output[index] != self.full_scale_w or int(index) not in saturated_channels for index in differing
+                )
+        return found
+
+
+def content_of(way: str) -> dict[str, Any]:
+    """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
+    content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
+    if way != "one by one":
+        content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
+    if way == "recalled":
+        for key in ("step_through", "position"):
+            assert key in MEMORY
+            del content["inputs"]["modulator0"][key]
+    content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
+    content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
+    return content
+
+
+def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> FaultPlan:
+    """Draw what goes wrong, spread over all exchanges that the run without faults had with each instrument."""
+    rng = Generator(Philox(SeedSequence(seed, spawn_key=(7,))))
+    faults: list[Fault] = []
+    for number in range(int(rng.integers(1, 5))):
+        instrument = spec.instruments[rng.integers(len(spec.instruments))]
+        (fault,) = FaultPlan.random(
+            1000 * seed + number,
+            [instrument],
+            exchanges=exchanges[instrument.name],
+            n_faults=1,
+            kinds=KINDS,
+            delay_s=float(rng.choice(DELAYS_S)),
+        ).faults
+        if rng.random() < 1.0 / 6.0:
+            often = {"exchange": None, "probability": float(rng.choice([0.02, 0.2, 1.0]))}
+            fault = Fault.model_validate({**fault.model_dump(), **often})
+        faults.append(fault)
+    return FaultPlan(seed=seed, faults=tuple(faults))
+
+
+def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
+    """Train once under *plan*."""
+    folder.mkdir()
+    content = content_of(way)
+    config = BenchConfig.model_validate(content)
+    spec = EmulationSpec.model_validate(
+        {**emulation_of(config).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
+    )
+    given = Given()
+    with Emulation(spec) as emulation:
+        resources = {name: f"TCPIP::{host}::{port}::SOCKET" for name, (host, port) in emulation.addresses.items()}
+        (folder / "bench.toml").write_text(connected(as_toml(content), resources, config), encoding="utf-8")
+        opening.Guarded = recording(given)  # type: ignore[misc]
+        arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
+        arguments += ["--uncalibrated", "--run-dir", str(folder / "runs"), *SETTINGS, *QUIET]
+        with Watch() as watch:
+            ended = CliRunner().invoke(app, arguments)
+    told = ended.stdout + ended.stderr
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        told += "".join(traceback.format_exception(ended.exception))
+    runs = sorted((folder / "runs").glob("*"))
+    rows = (runs[0] / "metrics.jsonl").read_text().splitlines() if ended.exit_code == 0 else []
+    return Ended(
+        ended.exit_code,
+        told,
+        given,
+        read_witness(folder / "witness.jsonl"),
+        network_of(RunReader(runs[0])).layers[0].parameters if ended.exit_code == 0 else None,
+        Counter({name: watch.counted[resource] for name, resource in resources.items()}),
+        watch.late,
+        any("at or above the detectors' full scale" in row for row in rows),
+        resources,
+    )
+
+
+class Watch:
+    """Looks at every exchange of every link while it stands: how many there were, and which took too long."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+        self.late: list[tuple[str, float]] = []
+        """What was late, and by how many times its deadline without the time that its thread waited for a processor."""
+
+    def __enter__(self) -> "Watch":
+        self._exchange = exchange = Wire.exchange
+
+        def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
+            began_s, waited_s = time.monotonic(), waited_for_a_processor_s()
+            try:
+                return exchange(wire, message, reply, deadline_s)
+            finally:
+                taken_s = time.monotonic() - began_s
+                self.counted[wire._resource] += 1
+                if taken_s > SLACK * deadline_s:
+                    waited_s = waited_for_a_processor_s() - waited_s
+                    what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
+                    self.late.append((what, (taken_s - waited_s) / deadline_s))
+
+        Wire.exchange = watched  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Wire.exchange = self._exchange  # type: ignore[method-assign]
+
+
+def waited_for_a_processor_s() -> float:
+    """Return how long this thread could have run so far, and did not; 0 where the system does not tell."""
+    try:
+        return 1e-9 * int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0.0
+
+
+@dataclass
+class Count:
+    """What happened to all runs together."""
+
+    plans: int = 0
+    faults_struck: Counter[str] = field(default_factory=Counter)
+    plans_struck: int = 0
+    completed_with_the_same_bits: int = 0
+    completed_telling_saturation: int = 0
+    ended_parked_naming_the_fault: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    readings_judged: int = 0
+    exchanges: int = 0
+    wrong_values_accepted: int = 0
+    out_of_limits: int = 0
+    hangs: int = 0
+    late_without_a_processor: int = 0
+    left_on: int = 0
+    anything_else: int = 0
+    told: list[str] = field(default_factory=list)
+    """What must not be, plan by plan."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing came out that must not."""
+        return not (
+            self.wrong_values_accepted or self.out_of_limits or self.hangs or self.left_on or self.anything_else
+        )
+
+
+class Campaign:
+    """Runs plans in *folder* and counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._judge = Judge()
+        rows = [f"{0.1 * (i % 5)},{1 + 0.1 * (i % 3)},{i % 7 + 5 * (i % 2)},{'ab'[i % 2]}" for i in range(18)]
+        (folder / "two.csv").write_text("x,y,z,label\n" + "\n".join(rows) + "\n")
+        os.environ["FFZERO_LOCK_DIR"] = str(folder / "locks")
+        self.count = Count()
+        self._references = {way: run(folder / f"reference {way}", way, FaultPlan()) for way in WAYS}
+        for way, reference in self._references.items():
+            if (
+                reference.code != 0
+                or any(share > SLACK for _, share in reference.late)
+                or self._judge.wrong(reference.given, set())
+            ):
+                raise SystemExit(f"the run without faults, {way}, is not in order: {reference.told} {reference.late}")
+            if not np.array_equal(reference.parameters, self._references[WAYS[0]].parameters):
+                raise SystemExit(f"without faults, {way} ends at other parameters than {WAYS[0]}")
+
+    def disturb(self, seed: int) -> None:
+        """Run the plan of *seed*, and judge it."""
+        way = WAYS[seed % len(WAYS)]
+        reference = self._references[way]
+        spec = emulation_of(BenchConfig.model_validate(content_of(way)))
+        plan = plan_of(seed, spec, reference.exchanges)
+        faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
+        ended = run(self._folder / str(seed), way, plan)
+        faulthandler.cancel_dump_traceback_later()
+        count, witnessed = self.count, ended.witnessed
+        struck = Counter(str(fault["kind"]) for fault in witnessed.faults)
+        count.plans += 1
+        count.plans_struck += bool(struck)
+        count.faults_struck += struck
+        count.exchanges += ended.exchanges.total()
+        count.readings_judged += sum(outputs.size for *_, outputs in ended.given.readings)
+        over = [fault["channel"] for fault in witnessed.faults if fault["kind"] == "over-range"]
+        channels = set(range(4)) if None in over else {int(channel) - 1 for channel in over}
+        findings: list[str] = []
+        wrong = self._judge.wrong(ended.given, channels)
+        if wrong:
+            count.wrong_values_accepted += wrong
+            findings.append(f"{wrong} wrong values")
+        outside = self._out_of_limits(witnessed)
+        if outside:
+            count.out_of_limits += len(outside)
+            findings.append(f"out of limits: {outside[:3]}")
+        hanging = [what for what, share in ended.late if share > SLACK]
+        count.late_without_a_processor += len(ended.late) - len(hanging)
+        if hanging:
+            count.hangs += len(hanging)
+            findings.append(f"too long: {hanging[:3]}")
+        if witnessed.left_on():
+            count.left_on += 1
+            findings.append(f"left on: {witnessed.left_on()}")
+        verdict = self._verdict(ended, reference)
+        if verdict is not None:
+            count.anything_else += 1
+            findings.append(verdict)
+        if findings:
+            faults = "; ".join(
+                f"{f.instrument} {f.kind} {f.exchange or f.probability} {f.delay_s}" for f in plan.faults
+            )
+            count.told.append(f"plan {seed}, {way} ({faults}): {', '.join(findings)}\n{ended.told}")
+
+    def _verdict(self, ended: Ended, reference: Ended) -> str | None:
+        """Count how the run ended; returns what is wrong with that, or None."""
+        count = self.count
+        if ended.code == 0:
+            if np.array_equal(ended.parameters, reference.parameters):
+                count.completed_with_the_same_bits += 1
+                return None
+            if ended.given.saturated and ended.reported_saturation:
+                count.completed_telling_saturation += 1
+                return None
+            return "it completed with other parameters, and says nothing"
+        if ended.code not in ALLOWED_EXITS or "Traceback" in ended.told:
+            return f"it ended with {ended.code}"
+        struck = {str(fault["instrument"]) for fault in ended.witnessed.faults}
+        names = {name for one in struck for name in (one, ended.resources[one])}
+        if not any(name in ended.told for name in names):
+            return "its error names no instrument at which a fault struck"
+        if (
+            "the device is parked" not in ended.told
+            and "parking failed as well" not in ended.told
+            and ("what could be opened was parked" not in ended.told)
+        ):
+            return "its error does not say whether it is parked"
+        first = next((line for line in ended.told.splitlines() if line.startswith("ffzero-lab: ")), "nothing told")
+        count.errors[_kind_of(first)] += 1
+        count.ended_parked_naming_the_fault += 1
+        return None
+
+    def _out_of_limits(self, witnessed: Witnessed) -> list[str]:
+        upper = {"source": bench_upper(self._judge), "modulator0": 1.0}
+        outside = [
+            f"{name} channel {channel}: {value}"
+            for (name, channel), (low, high) in witnessed.range().items()
+            for value in (low, high)
+            if not 0.0 <= value <= upper[name]
+        ]
+        return outside + [f"{channel} refused {value}" for channel, value in witnessed.refused]
+
+
+def bench_upper(judge: Judge) -> float:
+    """Return the largest voltage that the bench file allows."""
+    return float(judge._twin.description.layers[0].groups[0].upper)
+
+
+def _kind_of(message: str) -> str:
+    """Return what kind of error a message tells of, for the table."""
+    for words, kind in (
+        ("not done within", "timeout"),
+        ("no connection", "connection"),
+        ("connection broke", "connection"),
+        ("reply refused", "bad reply"),
+        ("is read back", "setpoint not taken"),
+        ("restarted", "restart"),
+    ):
+        if words in message:
+            return kind
+    return message[:80]
+
+
+def main() -> None:
+    """Run the campaign and print what it counted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--plans", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first plan")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    began_s = time.perf_counter()
+    sys.setswitchinterval(1e-4)  # emulator and driver share an interpreter: none shall keep the other waiting
+    with tempfile.TemporaryDirectory() as name:
+        campaign = Campaign(Path(name))
+        for seed in range(arguments.first, arguments.first + arguments.plans):
+            campaign.disturb(seed)
+            print(f"{campaign.count.plans}/{arguments.plans}", end="\r", file=sys.stderr, flush=True)
+    count = campaign.count
+    figures = {**vars(count), "seconds": round(time.perf_counter() - began_s, 1)}
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        for key, value in figures.items():
+            shown = ", ".join(f"{n} {k}" for k, n in value.most_common()) if isinstance(value, Counter) else value
+            if key != "told":
+                print(f"{key.replace('_', ' ')}: {shown}")
+        print("\n".join(count.told))
+    sys.exit(not count.clean)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A reduced form of ``benchmarks/faults.py``: short runs over the wire, each under a random plan of faults."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAULTS = Path(__file__).parent.parent / "benchmarks" / "faults.py"
+
+
+def campaign(plans: int, first: int) -> dict[str, object]:
+    ended = subprocess.run(
+        [sys.executable, FAULTS, "--plans", str(plans), "--first", str(first), "--json"],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode in (0, 1), ended.stderr
+    return json.loads(ended.stdout)
+
+
+def assert_clean(counted: dict[str, object]) -> None:
+    told = counted["told"]
+    assert counted["wrong_values_accepted"] == 0, told
+    assert counted["out_of_limits"] == 0, told
+    assert counted["hangs"] == 0, told
+    assert counted["left_on"] == 0, told
+    assert counted["anything_else"] == 0, told
+    ends = ("completed_with_the_same_bits", "completed_telling_saturation", "ended_parked_naming_the_fault")
+    assert sum(int(str(counted[end])) for end in ends) == counted["plans"]
+
+
+def test_a_few_plans_with_what_once_went_wrong() -> None:
+    for first in (17, 117):  # light left on behind answers that were all refused; half a pattern taken for a whole one
+        assert_clean(campaign(1, first))
+
+
+@pytest.mark.slow
+def test_no_fault_makes_a_wrong_value_a_hang_or_an_output_left_on() -> None:
+    counted = campaign(40, 1000)
+    assert_clean(counted)
+    assert int(str(counted["completed_with_the_same_bits"])) >= 10
+    assert int(str(counted["ended_parked_naming_the_fault"])) >= 3
