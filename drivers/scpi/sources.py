@@ -121,12 +121,13 @@ class Source(Instrument):
         if isinstance(fault, WrongInstrument):
             return
         off = [] if self._config.output_off is None else [self._config.output_off]
-        safe = self._as_sent(np.full(len(self._wiring.all_channels), self._wiring.safe))
-        try:
-            self._connection.command_blindly([*off, *self._setting(safe)])
-            fault.add_note(f"{self._wiring.name} was told to go to its safe state, and did not confirm it")
-        except DeviceError as second:
-            fault.add_note(f"{self._wiring.name} could not be told either: {second}")
+        safe = self._setting(self._as_sent(np.full(len(self._wiring.all_channels), self._wiring.safe)))
+        for commands in filter(None, (off, safe)):
+            try:
+                self._connection.command_blindly(commands)
+            except DeviceError as second:
+                fault.add_note(f"{self._wiring.name} could not be told {commands[0][:40]!r} either: {second}")
+        fault.add_note(f"{self._wiring.name} was told once more to go to its safe state; whether it did is not known")
 
     def close(self) -> None:
         """Let the link go."""

@@ -137,7 +137,7 @@ CANNOT = [
     ((("[emulation]", "[health]\n[emulation_]"),), "emulation"),
     ((("[emulation.instruments.meter]", "[emulation.instruments.metre]"),), "emulation.instruments.metre"),
     (
-        (('link = "modulator"', 'link = "meter"'),),
+        (('link = "modulator"', 'link = "meter"'), ("deadline_s = 2.0", "deadline_s = 1.0")),
         "inputs.modulator.link: an emulated instrument has a link of its own",
     ),
     (

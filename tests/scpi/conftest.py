@@ -23,6 +23,7 @@ def content() -> dict[str, Any]:
     """The bench file, its links still leading nowhere."""
     return {
         "bench": {"name": "four ports", "serial_number": "C4", "kind": "photonic"},
+        "timing": {"park_s": 1.0},
         "links": {
             "heaters": {"resource": "TCPIP::nowhere::1::SOCKET", "identity": "FFzero,VSOURCE-.*", **LINK},
             "modulators": {"resource": "TCPIP::nowhere::2::SOCKET", "identity": "FFzero,MODULATOR-.*", **LINK},

@@ -192,7 +192,7 @@ def test_an_instrument_whose_answers_are_all_refused_is_switched_off_all_the_sam
     assert wire.seen().left_on()
     with pytest.raises((LinkFault, BadReply)) as parked:
         wire.bench.park()
-    assert "was told to go to its safe state, and did not confirm it" in " ".join(parked.value.__notes__)
+    assert "was told once more to go to its safe state" in " ".join(parked.value.__notes__)
     assert not wire.seen().left_on()
     with pytest.raises((LinkFault, BadReply)):
         wire.bench.close()
