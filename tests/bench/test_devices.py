@@ -35,13 +35,14 @@ def test_looking_over_a_bench_energises_nothing(fakes: Any, content: Any, bench_
     assert [name for name, what, *_ in table.log if what == "park"][:3] == ["rows", "cells", "columns"]
 
 
-def test_energising_is_asked_for(fakes: Any, bench_file: Any, cli: Cli) -> None:
+def test_energising_is_asked_for(fakes: Any, content: Any, bench_file: Any, cli: Cli) -> None:
+    content["timing"] |= {"write_s": 0.5, "shot_s": 0.2}  # stated so long that a busy computer is no problem
     report = cli("devices", "check", bench_file(), "--energise", "--json").json
     written = [more[0] for name, what, *more in fakes.TABLES["table"].log if what == "write"]
     assert np.abs(written).max() == pytest.approx(0.15)
     assert report["problems"] == []
     took = {(each["layer"], each["exchange"]): each["seconds"] for each in report["exchanges"]}
-    assert took[0, "write the safe state"] == pytest.approx(0.01, rel=0.2)
+    assert took[0, "write the safe state"] >= 0.01
     assert not fakes.TABLES["table"].parameters.any()
 
 
