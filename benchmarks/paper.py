@@ -38,7 +38,7 @@ class Task(BaseModel):
         """What is trained one after the other: the layers, or all of them at once."""
         layers = self.options["layers"]
         n_layers = layers if isinstance(layers, int) else len(layers)
-        return 1 if self.train.whole_network else n_layers
+        return self.train.trained_in_turn(n_layers)
 
 
 class Outcome(BaseModel):
@@ -234,7 +234,7 @@ def run(task: Task, seed: int, *, quick: bool = False) -> Outcome:
     dataset = load_dataset(task.train.dataset, task.train.data_dir)
     change: dict[str, Any] = {"seed": seed}
     if quick:
-        change["steps"] = max(1, QUICK_EVALUATIONS // (task.n_trained * (task.train.evaluations_per_step or 2)))
+        change["steps"] = max(1, QUICK_EVALUATIONS // (task.n_trained * task.train.equivalent_evaluations))
     began, began_processor = time.perf_counter(), time.process_time()
     with open_device(task.device, seed=seed, **task.options) as device:
         session = Session(device, dataset, task.train.model_copy(update=change))
@@ -245,7 +245,7 @@ def run(task: Task, seed: int, *, quick: bool = False) -> Outcome:
     scores = session.network.aim.scores(session.trained.similarity, session.test_wanted)
     return Outcome(
         scores={name: 100.0 * score for name, score in scores.items()},
-        evaluations=task.n_trained * session.plan.steps * (task.train.evaluations_per_step or 2),
+        evaluations=task.n_trained * session.plan.steps * task.train.equivalent_evaluations,
         wall_s=wall_s,
         processor_s=processor_s,
     )

@@ -31,8 +31,6 @@ LOOKS = 40
 """Looks at the validation part during each run: points of its curve."""
 VALIDATION = 0.1
 """Share of the training part that curves are measured on, where none is set."""
-EXACT_COST = 2
-"""Evaluations that an exact gradient counts as: one pass forward and one back."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,8 @@ def settings_for(rule: RuleName, seed: int, settings: TrainSettings, n_layers: i
     own = settings.model_copy(update={"rule": rule, "seed": seed})
     steps = settings.steps * (n_layers if own.whole_network else 1)
     if own.modelled:
-        steps = max(1, steps * measured // EXACT_COST)
-    trained = 1 if own.whole_network else n_layers
+        steps = max(1, steps * measured // own.equivalent_evaluations)
+    trained = own.trained_in_turn(n_layers)
     return own.model_copy(
         update={
             "steps": steps,
@@ -163,7 +161,7 @@ def _check(settings: TrainSettings, rules: Sequence[RuleName], seeds: int) -> No
 
 
 def _compared(path: Path, settings: TrainSettings, summary: Mapping[str, Any]) -> Compared:
-    per_step = settings.evaluations_per_step or EXACT_COST
+    per_step = settings.equivalent_evaluations
     rows = [row for row in RunReader(path).metrics() if row["event"] == "check"]
     curve = [((row["layer"] * settings.steps + row["step"]) * per_step, row["validation_score"]) for row in rows]
     return Compared(

@@ -49,7 +49,7 @@ def plan_run(
 
     Raises InputError when the limits do not allow a single step of each layer.
     """
-    n_trained = 1 if settings.whole_network else len(description.layers)
+    n_trained = settings.trained_in_turn(len(description.layers))
     batch = min(settings.batch, n_train - n_validation)
     fixed = _besides_training(settings, description, n_train, n_test)
     fixed_seconds = sum(spent.seconds(description.timing) for spent in fixed.values())
@@ -83,7 +83,7 @@ def _besides_training(
     settings: TrainSettings, description: DeviceDescription, n_train: int, n_test: int
 ) -> dict[Purpose, Counts]:
     """Return what a run measures once, however long it trains."""
-    n_trained = 1 if settings.whole_network else len(description.layers)
+    n_trained = settings.trained_in_turn(len(description.layers))
     test_once = evaluation(settings, description, n_test).times(n_trained)
     taps = evaluation(settings, description, min(TAP_PATTERNS, n_train)).times(n_trained)
     return {

@@ -29,6 +29,9 @@ DEFAULT_EPSILON = 0.01
 DEFAULT_LEARNING_RATE = 0.007
 """Default learning rate in the same multiple."""
 
+EXACT_COST = 2
+"""Evaluations of the loss that an exact gradient counts as: one pass forward and one back."""
+
 _UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -147,3 +150,12 @@ class TrainSettings(BaseModel):
     def evaluations_per_step(self) -> int:
         """Evaluations of the loss that one step measures; a model's are not measured."""
         return 0 if self.modelled else self.directions_per_step * len(SIGNS[self.readings])
+
+    @property
+    def equivalent_evaluations(self) -> int:
+        """Evaluations that one step counts as in a comparison of rules."""
+        return self.evaluations_per_step or EXACT_COST
+
+    def trained_in_turn(self, n_layers: int) -> int:
+        """Return how many parts of *n_layers* layers are trained one after the other: each layer, or all at once."""
+        return 1 if self.whole_network else n_layers
