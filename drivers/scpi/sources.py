@@ -100,34 +100,37 @@ class Source(Instrument):
             steps.insert(0, partial(self._switch_off, self._config.output_off))
         within_s = self._wiring.park_s
         until_s = self._clock.now_s() + AGAIN_UNTIL * within_s
+        told: list[str] = []
         with self._connection.parking(within_s):
             failed = _failures(steps)
+            if failed and not isinstance(failed[0][1], WrongInstrument):
+                told = self._told_blindly()  # at once: there may be no time left when everything else has failed
             while failed and self._clock.now_s() < until_s:
                 self._clock.sleep_s(PAUSE * within_s)
                 failed = _failures([step for step, _ in failed])
-            if failed:
-                self._told_blindly(failed[0][1])
         if failed:
             first, *others = [error for _, error in failed]
-            for second in others:
-                first.add_note(f"as well: {second}")
+            for note in (*told, *(f"as well: {second}" for second in others)):
+                first.add_note(note)
             raise first
         self._on = False
         if isinstance(self._fault, OutputsOff):
             self._fault = None
 
-    def _told_blindly(self, fault: Exception) -> None:
-        """Say once more, without asking anything, that outputs go off: bad answers must keep no light on."""
-        if isinstance(fault, WrongInstrument):
-            return
+    def _told_blindly(self) -> list[str]:
+        """Say once more, without asking anything, that outputs go off: bad answers must keep no light on.
+
+        Return what is to be known of it when parking fails.
+        """
         off = [] if self._config.output_off is None else [self._config.output_off]
         safe = self._setting(self._as_sent(np.full(len(self._wiring.all_channels), self._wiring.safe)))
+        notes: list[str] = []
         for commands in filter(None, (off, safe)):
             try:
                 self._connection.command_blindly(commands)
-            except DeviceError as second:
-                fault.add_note(f"{self._wiring.name} could not be told {commands[0][:40]!r} either: {second}")
-        fault.add_note(f"{self._wiring.name} was told once more to go to its safe state; whether it did is not known")
+            except DeviceError as error:
+                notes.append(f"{self._wiring.name} could not be told {commands[0][:40]!r} either: {error}")
+        return [*notes, f"{self._wiring.name} was told once more to go to its safe state; whether it did is not known"]
 
     def close(self) -> None:
         """Let the link go."""
