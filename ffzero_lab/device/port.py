@@ -138,6 +138,15 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
+class Metered(Protocol):
+    """A device whose drive measures what each actuator draws."""
+
+    def read_actuators(self, layer: int) -> tuple[FloatArray, FloatArray]:
+        """Return measured volts (P,) and amperes (P,) of a layer's actuators; changes nothing."""
+        ...
+
+
+@runtime_checkable
 class Adjoint(Protocol):
     """A twin that can tell exact slopes: the yardstick of diagnostics, never a part of training in place."""
 
