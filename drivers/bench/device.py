@@ -116,6 +116,18 @@ class Bench(Device):
             values[plug.indices] = plug.instrument.checked(reported, "setpoints")[plug.places]
         return values
 
+    def read_actuators(self, layer: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return measured volts (P,) and amperes (P,) of a layer's actuators; None where one of them measures none."""
+        self._check_open()
+        volts, amperes = np.empty((2, self.description.layers[layer].n_parameters))
+        for plug in self._plugs[layer].actuators:
+            measured = plug.instrument.driver.measure()
+            if measured is None:
+                return None
+            for values, own, what in zip((volts, amperes), measured, ("volts", "amperes"), strict=True):
+                values[plug.indices] = plug.instrument.checked(own, what)[plug.places]
+        return volts, amperes
+
     def read_health(self) -> Mapping[str, float]:
         """Return the readings that the file names, as far as the instruments report them."""
         self._check_open()

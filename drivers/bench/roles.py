@@ -123,6 +123,10 @@ class Actuators(Instrument):
         """Return the setpoints (n,) as the instrument reports them; default None, for one that cannot."""
         return None
 
+    def measure(self) -> tuple[FloatArray, FloatArray] | None:
+        """Return the volts (n,) and amperes (n,) that the mapped channels measure; default None, for one without."""
+        return None
+
 
 class Inputs(Instrument):
     """Presents patterns: modulators, sources, force coils. Those with a pattern memory also load and recall."""

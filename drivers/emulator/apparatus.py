@@ -6,8 +6,9 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.emulator.errors import ScpiError
 from drivers.emulator.wires import Plug, Wires, plugs
-from ffzero_lab.device import Device, FloatArray
+from ffzero_lab.device import Device, FloatArray, Metered
 
 BoolArray = NDArray[np.bool_]
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -84,6 +85,21 @@ class Apparatus:
             readings[plug.channels] = measured[plug.layer][plug.places]
         return readings
 
+    def meter(self, plugs: Sequence[Plug], n_channels: int) -> tuple[FloatArray, FloatArray]:
+        """Return the volts and amperes (n_channels,) at the parameters that a source drives, 0 without a wire.
+
+        Raises ScpiError where the twin's drive measures nothing.
+        """
+        volts, amperes = np.zeros((2, n_channels))
+        self._write_parameters()
+        for plug in plugs:
+            measured = self._twin.read_actuators(plug.layer) if isinstance(self._twin, Metered) else None
+            if measured is None:
+                raise ScpiError(-241, "this source has no meters")
+            for values, own in zip((volts, amperes), measured, strict=True):
+                values[plug.channels] = own[plug.places]
+        return volts, amperes
+
     def triggered(self, meter: str) -> None:
         """Tell whoever listens to the trigger output of *meter* that it has measured."""
         for tell in self.on_trigger:
@@ -105,14 +121,17 @@ class Apparatus:
                 self._sources[kind, plug.layer, place] = name
         return found
 
+    def _write_parameters(self) -> None:
+        for changed in sorted(self._unwritten):
+            self._twin.write_parameters(changed, self._parameters[changed])
+        self._unwritten.clear()
+
     def _measure(self, layer: int) -> FloatArray:
         entrance = 0 if self._cascaded else layer
         own = self._twin.description.layers[layer]
         if own.one_sign and not self._lit[entrance].any():
             return np.zeros(own.n_outputs)
-        for changed in sorted(self._unwritten):
-            self._twin.write_parameters(changed, self._parameters[changed])
-        self._unwritten.clear()
+        self._write_parameters()
         if entrance in self._unstaged:
             self._twin.load_inputs(entrance, self._inputs[entrance][np.newaxis])
             self._unstaged.remove(entrance)

@@ -19,6 +19,7 @@ TEXTS = {
     -224: "Illegal parameter value",
     -230: "Data corrupt or stale",
     -240: "Hardware error",
+    -241: "Hardware missing",
     -350: "Queue overflow",
     -363: "Input buffer overrun",
     -410: "Query INTERRUPTED",

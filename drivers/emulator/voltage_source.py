@@ -46,8 +46,16 @@ class VoltageSource(Source):
             ":SOURce:CHANnel:COUNt?": self.count,
             ":OUTPut[:STATe]": self.switch,
             ":OUTPut[:STATe]?": self.is_on,
+            ":MEASure:VOLTage:ALL?": self._volts,
+            ":MEASure:CURRent:ALL?": self._amperes,
         }
 
     def drive(self, values: FloatArray, driven: NDArray[np.bool_]) -> None:
         """Heat."""
         self._apparatus.drive_parameters(self._plugs, values, driven)
+
+    def _volts(self) -> str:
+        return self.listed(self._apparatus.meter(self._plugs, self._spec.n_channels)[0])
+
+    def _amperes(self) -> str:
+        return self.listed(self._apparatus.meter(self._plugs, self._spec.n_channels)[1])

@@ -26,6 +26,10 @@ class SourceConfig(BaseModel):
     """Switches the outputs off, for parking; sent before the safe setpoints, in a message of its own."""
     output_query: Plain | None = None
     """Asks whether the outputs are on, 1 or 0; asked with every setting. Off without our doing ends the run."""
+    measure_volts: Plain | None = None
+    """Measures the voltage at all channels, one list in volts, such as ``:MEASure:VOLTage:ALL?``; for calibration."""
+    measure_amperes: Plain | None = None
+    """Measures the current through all channels, one list in amperes; goes with ``measure_volts``."""
     health: dict[str, Plain] = {}
     """Readings of the instrument's own state by name, and how each is asked for; one number each."""
     prepare: tuple[Plain, ...] = ()
@@ -47,4 +51,6 @@ class SourceConfig(BaseModel):
             raise ValueError("give read_list or read_one: what cannot be read back is not known after a fault")
         if self.output_query is not None and self.output_on is None:
             raise ValueError("output_query goes with output_on")
+        if (self.measure_volts is None) != (self.measure_amperes is None):
+            raise ValueError("give measure_volts and measure_amperes, or neither")
         return self

@@ -367,3 +367,12 @@ def _failures(steps: Sequence[Callable[[], None]]) -> list[tuple[Callable[[], No
 
 class ScpiActuators(Source, Actuators):
     """Heaters, servos: setpoints that are parameters."""
+
+    def measure(self) -> tuple[FloatArray, FloatArray] | None:
+        """Return what the mapped channels measure, volts (n,) and amperes (n,), asked for in one message."""
+        volts, amperes = self._config.measure_volts, self._config.measure_amperes
+        if volts is None or amperes is None:
+            return None
+        count = len(self._wiring.all_channels)
+        values = self._connection.lists({volts: count, amperes: count}, self._config.separator)
+        return values[:count][self._mapped], values[count:][self._mapped]

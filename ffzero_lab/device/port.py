@@ -141,8 +141,11 @@ class Resumable(Protocol):
 class Metered(Protocol):
     """A device whose drive measures what each actuator draws."""
 
-    def read_actuators(self, layer: int) -> tuple[FloatArray, FloatArray]:
-        """Return measured volts (P,) and amperes (P,) of a layer's actuators; changes nothing."""
+    def read_actuators(self, layer: int) -> tuple[FloatArray, FloatArray] | None:
+        """Return measured volts (P,) and amperes (P,) of a layer's actuators; None where nothing measures them.
+
+        Changes nothing.
+        """
         ...
 
 
