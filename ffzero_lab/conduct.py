@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ffzero_lab.device import Guarded, InterlockTripped
+from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -83,7 +83,7 @@ class Conductor:
             self._end_parked(device, error)
             raise
 
-    def _conduct(self, device: Guarded) -> dict[str, Any]:
+    def _conduct(self, device: Protected) -> dict[str, Any]:
         self.signals.finish_exchanges()
         self._control = ControlFolder(self.run.path)
         device.before_exchange = self._heed_between_exchanges
@@ -197,7 +197,7 @@ class Conductor:
         self._tell("running")
         self.session.energise_frozen_layers()
 
-    def _end_parked(self, device: Guarded, error: BaseException) -> None:
+    def _end_parked(self, device: Protected, error: BaseException) -> None:
         """Park, then save the last complete moment; neither may hide what ended the run."""
         device.before_exchange = None
         try:

@@ -25,6 +25,7 @@ def describe_run(
     device: ChosenDevice,
     interlocks: Mapping[str, InterlockBound],
     checkpoint_every_s: float,
+    calibration: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the manifest of a run that is about to begin."""
     description = session.device.description
@@ -50,7 +51,7 @@ def describe_run(
             "test": session.dataset.n_test,
             "features": session.dataset.n_features,
         },
-        "calibration": None,
+        "calibration": None if calibration is None else dict(calibration),
         "plan": {
             "steps": session.plan.steps,
             "batch": session.plan.batch,

@@ -34,6 +34,22 @@ _DEVICES = "twin, twin:photonic, an installed driver, module:Class, or a bench f
 RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets (mnist); relative paths start from it.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
+Calibration = Annotated[
+    str | None,
+    typer.Option(
+        show_default="the newest for a device in raw units", metavar="RECORD|newest", help="Calibration record to use."
+    ),
+]
+RunCalibration = Annotated[
+    str | None,
+    typer.Option(show_default="the run's own", metavar="RECORD|newest", help="Another calibration record to use."),
+]
+CalibrationDir = Annotated[
+    Path | None, typer.Option(show_default="calibrations", help="Folder in which the newest record is looked for.")
+]
+ExpiredCalibration = Annotated[
+    bool, typer.Option("--expired-calibration", help="Use a calibration record that has expired.")
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
 
@@ -105,6 +121,9 @@ def train(
     uncalibrated: Annotated[
         bool, typer.Option("--uncalibrated", help="Train a device in raw units without a calibration record.")
     ] = False,
+    calibration: Calibration = None,
+    calibration_dir: CalibrationDir = None,
+    expired_calibration: ExpiredCalibration = False,
     run_dir: Annotated[
         Path | None, typer.Option(show_default="runs", help="Folder that holds the run folders.")
     ] = None,
@@ -161,6 +180,11 @@ def train(
                 "uncalibrated": uncalibrated or None,
             },
             run={"run_dir": run_dir, "name": name},
+            calibration={
+                "record": calibration,
+                "folder": calibration_dir,
+                "accept_expired": expired_calibration or None,
+            },
         )
         with outcome(as_json=json_):
             check_beside_resume(context, allowed=["json_"], only=["other_versions", "after_trip"])
@@ -217,12 +241,16 @@ def evaluate(
     ] = None,
     data_dir: DataDir = None,
     device: RunDevice = None,
+    calibration: RunCalibration = None,
+    calibration_dir: CalibrationDir = None,
+    expired_calibration: ExpiredCalibration = False,
     json_: Json = False,
 ) -> None:
     """Write a run's parameters back to its device and measure the test accuracy again."""
-    from ffzero_lab.cli.measure import evaluate_command
+    from ffzero_lab.cli.measure import choice_of, evaluate_command
 
-    evaluate_command(run, dataset=dataset, data_dir=data_dir, device=device, as_json=json_)
+    choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
+    evaluate_command(run, dataset=dataset, data_dir=data_dir, device=device, calibration=choice, as_json=json_)
 
 
 @app.command()
@@ -231,12 +259,16 @@ def predict(
     file: Annotated[Path, typer.Argument(help="Unlabelled rows: CSV, or npz with an array x.")],
     output: Annotated[Path | None, typer.Option(help="Write the predictions to this CSV file.")] = None,
     device: RunDevice = None,
+    calibration: RunCalibration = None,
+    calibration_dir: CalibrationDir = None,
+    expired_calibration: ExpiredCalibration = False,
     json_: Json = False,
 ) -> None:
     """Predict the class of every row of an unlabelled file with a trained run."""
-    from ffzero_lab.cli.measure import predict_command
+    from ffzero_lab.cli.measure import choice_of, predict_command
 
-    predict_command(run, file, output=output, device=device, as_json=json_)
+    choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
+    predict_command(run, file, output=output, device=device, calibration=choice, as_json=json_)
 
 
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the answer.")]

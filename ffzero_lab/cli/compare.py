@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ffzero_lab.applying import apply_chosen
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
 from ffzero_lab.cli.train import default_name, new_folder, train_in
@@ -72,7 +73,8 @@ def compare_command(request: Request, rules: str | None, seeds: int, *, as_json:
     _check(request.settings, chosen, seeds)
     settings = request.settings
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
-    with open_chosen(request.chosen) as device:
+    with open_chosen(request.chosen) as opened:
+        device, _ = apply_chosen(opened, request.calibration)
         description = device.description
         for rule in chosen:  # what one of them does not allow is told before anything is measured
             Session(device, dataset, settings_for(rule, settings.seed, settings, len(description.layers)))

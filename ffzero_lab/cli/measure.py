@@ -2,11 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from ffzero_lab.applying import Choice, apply_chosen, apply_kept
+from ffzero_lab.calibrations import DEFAULT_FOLDER
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.wording import tell
 from ffzero_lab.datasets import Dataset, load_dataset, read_unlabelled
@@ -20,7 +23,7 @@ from ffzero_lab.training.whole import trained_as
 
 
 def evaluate_command(
-    run: Path, *, dataset: str | None, data_dir: Path | None, device: str | None, as_json: bool
+    run: Path, *, dataset: str | None, data_dir: Path | None, device: str | None, calibration: Choice, as_json: bool
 ) -> None:
     """Measure the test part of the run's data set, or of another with the same classes."""
     with outcome(as_json=as_json):
@@ -29,7 +32,7 @@ def evaluate_command(
         network = network_of(reader)
         loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir, settings.task)
         _check_same_aim(loaded, network.aim)
-        measured, n_outside = _measure(reader, settings, network, loaded.test_inputs, device)
+        measured, n_outside = _measure(reader, settings, network, loaded.test_inputs, device, calibration)
         aim = network.aim
         scores = aim.scores(measured.similarity, aim.wanted(loaded)[1])
         result = {
@@ -49,7 +52,9 @@ def evaluate_command(
         _warn(measured, n_outside)
 
 
-def predict_command(run: Path, file: Path, *, output: Path | None, device: str | None, as_json: bool) -> None:
+def predict_command(
+    run: Path, file: Path, *, output: Path | None, device: str | None, calibration: Choice, as_json: bool
+) -> None:
     """Predict the class, or the number, of every row of an unlabelled file."""
     with outcome(as_json=as_json):
         if output is not None and (as_json or output.exists() or not output.parent.is_dir()):
@@ -59,7 +64,7 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
         network = network_of(reader)
         features = read_unlabelled(file, len(network.encoder.offset))
         settings = _settings(reader)
-        measured, n_outside = _measure(reader, settings, network, features, device)
+        measured, n_outside = _measure(reader, settings, network, features, device, calibration)
         readout = settings.readout
         answers = network.aim.answers(measured.similarity, readout)
         kind = "class" if isinstance(network.aim, Classes) else "value"
@@ -77,6 +82,11 @@ def predict_command(run: Path, file: Path, *, output: Path | None, device: str |
             output.write_text(text.getvalue(), encoding="utf-8")
             typer.echo(f"{len(answers)} predictions in {output}")
         _warn(measured, n_outside)
+
+
+def choice_of(record: str | None, folder: Path | None, *, accept_expired: bool) -> Choice:
+    """Return which record is wanted; None: the run's own."""
+    return Choice(record, DEFAULT_FOLDER if folder is None else folder, accept_expired)
 
 
 def _check_same_aim(loaded: Dataset, aim: Aim) -> None:
@@ -109,13 +119,27 @@ def _settings(reader: RunReader) -> TrainSettings:
 
 
 def _measure(
-    reader: RunReader, settings: TrainSettings, network: Network, features: Patterns, device: str | None
+    reader: RunReader,
+    settings: TrainSettings,
+    network: Network,
+    features: Patterns,
+    device: str | None,
+    calibration: Choice,
 ) -> tuple[Measured, int]:
     saved: dict[str, Any] = reader.manifest["device"]
     name: str = saved["name"] if device is None else device
     options: dict[str, Any] = saved["options"] if device is None else {}
     encoded = network.encoder.encode(features)
-    with open_configured(name, options) as opened:
+    with open_configured(name, options) as guard:
+        kept: dict[str, Any] | None = reader.manifest["calibration"]
+        if calibration.record is None and kept is not None and (device is None or guard.description.raw_units):
+            opened, notes = apply_kept(guard, reader.path, kept)
+        else:
+            uncalibrated = settings.uncalibrated and calibration.record is None
+            opened, applied = apply_chosen(guard, replace(calibration, uncalibrated=uncalibrated))
+            notes = () if applied is None else applied.notes
+        for note in notes:
+            typer.echo(f"ffzero-lab: {note}", err=True)
         seen = trained_as(settings, opened)
         described = [(layer.n_parameters, layer.n_outputs) for layer in seen.description.layers]
         trained = [(len(layer.parameters), layer.head.n_outputs) for layer in network.layers]

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ffzero_lab.device.errors import DeviceError, InterlockTripped, LimitViolation
+from ffzero_lab.device.errors import CalibrationMissing, DeviceError, InterlockTripped, LimitViolation
 from ffzero_lab.errors import InputError
 from ffzero_lab.signals import Interruption
 
@@ -30,7 +30,7 @@ def outcome(*, as_json: bool) -> Generator[None]:
     """Turn the errors that a person can act on into one message and the right exit code; others are bugs."""
     try:
         yield
-    except InputError as error:
+    except (InputError, CalibrationMissing) as error:
         _end(Exit.BAD_INPUT, error, as_json)
     except (LimitViolation, InterlockTripped) as error:
         _end(Exit.LIMIT, error, as_json)

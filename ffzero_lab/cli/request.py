@@ -10,7 +10,9 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from ffzero_lab.applying import Choice
 from ffzero_lab.bench_file import ChosenDevice, choose_device
+from ffzero_lab.calibrations import DEFAULT_FOLDER
 from ffzero_lab.datasets import anchored
 from ffzero_lab.device import InterlockBound
 from ffzero_lab.errors import InputError
@@ -39,6 +41,14 @@ class _RunTable(BaseModel):
     checkpoint_every: Duration = 30.0
 
 
+class _CalibrationTable(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    record: str | None = None
+    folder: Path = DEFAULT_FOLDER
+    accept_expired: bool = False
+
+
 class _DeviceTable(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -53,6 +63,7 @@ class _ConfigFile(BaseModel):
     device: _DeviceTable = _DeviceTable()
     train: TrainSettings = TrainSettings()
     run: _RunTable = _RunTable()
+    calibration: _CalibrationTable = _CalibrationTable()
     interlocks: dict[str, InterlockBound] = {}
 
 
@@ -66,16 +77,18 @@ class Request:
     run_dir: Path
     name: str | None
     checkpoint_every_s: float
+    calibration: Choice
 
 
 @dataclass
 class Tables:
-    """The tables ``[device]``, ``[train]``, ``[run]`` and ``[interlocks]`` while they are being filled."""
+    """The tables of a configuration file while they are being filled."""
 
     device: dict[str, Any] = field(default_factory=dict[str, Any])
     train: dict[str, Any] = field(default_factory=dict[str, Any])
     run: dict[str, Any] = field(default_factory=dict[str, Any])
     interlocks: dict[str, Any] = field(default_factory=dict[str, Any])
+    calibration: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 def read_request(config: Path | None, flags: Tables, assignments: Sequence[str]) -> Request:
@@ -84,7 +97,12 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     Raises InputError that names the file or the flag, the key with its near match, and what is allowed.
     """
     tables = Tables() if config is None else _tables_of(config)
-    for given, table in ((flags.device, tables.device), (flags.train, tables.train), (flags.run, tables.run)):
+    for given, table in (
+        (flags.device, tables.device),
+        (flags.train, tables.train),
+        (flags.run, tables.run),
+        (flags.calibration, tables.calibration),
+    ):
         table.update({key: value for key, value in given.items() if value is not None})
     for assignment in assignments:
         _assign(tables, assignment)
@@ -95,7 +113,9 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     interlocks = {
         channel: _checked(InterlockBound, bound, "interlocks", channel) for channel, bound in tables.interlocks.items()
     }
-    return Request(chosen, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every)
+    calibration = _checked(_CalibrationTable, tables.calibration, "calibration")
+    choice = Choice(calibration.record, calibration.folder, calibration.accept_expired, settings.uncalibrated)
+    return Request(chosen, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every, choice)
 
 
 def _checked(model: type[Model], table: Any, *above: str) -> Model:
@@ -158,18 +178,18 @@ def _tables_of(config: Path) -> Tables:
         _ConfigFile.model_validate(content)
     except ValidationError as error:
         raise InputError(explain_validation(error, _ConfigFile, str(config))) from None
-    return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run", "interlocks")))
+    return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run", "interlocks", "calibration")))
 
 
 def _assign(tables: Tables, assignment: str) -> None:
-    """Carry out one ``--set KEY=VALUE``; ``device.KEY``, ``interlocks.CHANNEL.KEY`` and ``run.KEY`` go to theirs."""
+    """Carry out one ``--set KEY=VALUE``; ``device.KEY``, ``run.KEY`` and other tables' go there."""
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
     value = _toml_value(text)
     table: dict[str, Any] = tables.train
     path = key.strip().split(".")
-    if path[0] in {"device", "interlocks", "run"}:
+    if path[0] in {"calibration", "device", "interlocks", "run"}:
         table, path = getattr(tables, path[0]), path[1:]
     for part in path[:-1]:
         inner: Any = table.get(part, {})

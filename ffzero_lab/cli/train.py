@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from ffzero_lab.applying import Applied, apply_chosen, apply_kept
 from ffzero_lab.bench_file import change_since
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
@@ -36,7 +37,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
     name = request.name or default_name(settings.dataset, f"seed{settings.seed}")
     path = new_folder(request.run_dir, name)
     if dry_run:
-        with _prepared(path, request, dataset, start_from) as session:
+        with _prepared(path, request, dataset, start_from) as (session, _):
             _show_dry_run(session, as_json)
         return
     summary = train_in(path, name, request, dataset, signals, start_from=start_from, as_json=as_json)
@@ -55,29 +56,34 @@ def train_in(
     as_json: bool,
 ) -> dict[str, Any]:
     """Carry out a request in a new run folder *path*; returns the summary."""
-    with _prepared(path, request, dataset, start_from) as session:
+    with _prepared(path, request, dataset, start_from) as (session, calibration):
         manifest = describe_run(
             session,
             name=name,
             device=request.chosen,
             interlocks=request.interlocks,
             checkpoint_every_s=request.checkpoint_every_s,
+            calibration=None if calibration is None else calibration.as_json(),
         )
         if start_from is not None:
             manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
-        with RunWriter.create(path, manifest) as run:
-            return _conduct(session, run, signals, as_json=as_json)
+        record, notes = (None, ()) if calibration is None else (calibration.content, calibration.notes)
+        with RunWriter.create(path, manifest, record) as run:
+            return _conduct(session, run, signals, as_json=as_json, notes=notes)
 
 
 @contextmanager
-def _prepared(path: Path, request: Request, dataset: Dataset, start_from: Path | None) -> Generator[Session]:
+def _prepared(
+    path: Path, request: Request, dataset: Dataset, start_from: Path | None
+) -> Generator[tuple[Session, Applied | None]]:
     """Open the device of a new run and check everything that can be checked before it is touched."""
     start = None if start_from is None else network_of(RunReader(start_from))
-    with _told_how_to_go_on(path), open_chosen(request.chosen, run=path) as device:
+    with _told_how_to_go_on(path), open_chosen(request.chosen, run=path) as opened:
+        device, calibration = apply_chosen(opened, request.calibration)
         session = Session(device, dataset, request.settings, start)
         interlocks_for(device.description, request.interlocks)
-        yield session
+        yield session, calibration
 
 
 def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
@@ -94,10 +100,11 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     start = None if started_from is None or checkpoint is not None else network_of(RunReader(Path(started_from)))
     with (
         _told_how_to_go_on(path),
-        open_configured(manifest["device"]["name"], manifest["device"]["options"], run=path) as device,
+        open_configured(manifest["device"]["name"], manifest["device"]["options"], run=path) as opened,
     ):
+        _check_bench(opened.description.serial_number, manifest, path)
+        device, about_calibration = apply_kept(opened, path, manifest["calibration"])
         session = Session(device, dataset, settings, start)
-        _check_bench(device.description.serial_number, manifest, path)
         was, now = (
             manifest["versions"] if checkpoint is None else checkpoint.versions,
             versions_of(device.description, settings),
@@ -114,7 +121,7 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         with RunWriter.reopen(path, {**manifest, "versions": now}, metrics_bytes) as run:
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
             changed = change_since(manifest["device"])
-            notes += () if changed is None else (changed,)
+            notes += (*(() if changed is None else (changed,)), *about_calibration)
             summary = _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
     if as_json:
         print_json({"run": str(path), **summary})

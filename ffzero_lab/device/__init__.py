@@ -1,5 +1,6 @@
 """The device port: what a driver implements, and the guard that stands around it."""
 
+from ffzero_lab.device.calibrated import Calibrated, Protected
 from ffzero_lab.device.clock import Clock, VirtualClock, WallClock
 from ffzero_lab.device.counts import PURPOSES, Counts, Ledger, Purpose
 from ffzero_lab.device.description import (
@@ -55,6 +56,7 @@ __all__ = [
     "PURPOSES",
     "Adjoint",
     "BadReply",
+    "Calibrated",
     "CalibrationExpired",
     "CalibrationMissing",
     "Clock",
@@ -85,6 +87,7 @@ __all__ = [
     "ParameterGroup",
     "Patterns",
     "PowerLaw",
+    "Protected",
     "Purpose",
     "Reach",
     "Resumable",

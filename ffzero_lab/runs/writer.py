@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.atomic import failures_named, sync_folder, write_atomically, write_briefly
 from ffzero_lab.runs.checkpoint import Checkpoint, set_refused_aside
-from ffzero_lab.runs.layout import CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
+from ffzero_lab.runs.layout import CALIBRATION, CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
 
 
 class RunWriter:
@@ -35,8 +35,8 @@ class RunWriter:
             raise InputError(f"another process is writing the run {path}; stop it first") from None
 
     @classmethod
-    def create(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
-        """Make the folder; raises InputError when it exists already or cannot be made."""
+    def create(cls, path: Path, manifest: Mapping[str, Any], calibration: bytes | None = None) -> Self:
+        """Make the folder, with the *calibration* record in it; raises InputError when it exists or cannot be made."""
         try:
             path.mkdir(parents=True)
             (path / CONTROL).mkdir()
@@ -44,6 +44,8 @@ class RunWriter:
             raise InputError(f"the run folder {path} exists already; choose another --name or --run-dir") from None
         except OSError as error:
             raise InputError(f"the run folder {path} cannot be made: {error.strerror}") from error
+        if calibration is not None:
+            write_atomically(path / CALIBRATION, calibration)
         write_atomically(path / MANIFEST, as_json(manifest))
         sync_folder(path.parent)
         return cls(path, manifest)

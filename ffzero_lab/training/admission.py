@@ -7,12 +7,14 @@ import numpy as np
 from ffzero_lab.datasets import Dataset, Task
 from ffzero_lab.device import (
     Adjoint,
+    Calibrated,
+    CalibrationMissing,
     Device,
     DeviceDescription,
-    Guarded,
     LayerDescription,
     LimitViolation,
     Modelled,
+    Protected,
 )
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.directions import DirectionKind
@@ -37,8 +39,11 @@ LOSSES: dict[Task, tuple[LossName, ...]] = {
 """Losses that go with a task, the default first."""
 
 
-def admit(device: Guarded, description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
-    """Raise InputError, naming what does not fit and what would; *description* is the *device* as the rule sees it."""
+def admit(device: Protected, description: DeviceDescription, dataset: Dataset, settings: TrainSettings) -> None:
+    """Raise InputError, naming what does not fit and what would; *description* is the *device* as the rule sees it.
+
+    Raises CalibrationMissing for a device in raw units.
+    """
     _admit_rule(device, settings)
     fitting = LOSSES[dataset.task]
     if settings.loss is not None and settings.loss not in fitting:
@@ -68,7 +73,7 @@ def admit(device: Guarded, description: DeviceDescription, dataset: Dataset, set
     if settings.feed == "input":
         _admit_feeding_again(device.description)
     if description.raw_units and not settings.uncalibrated:
-        raise InputError(
+        raise CalibrationMissing(
             f"{description.name} is driven in raw units ({description.layers[0].groups[0].unit}) and no calibration "
             "record fits it; calibrate it first, or set uncalibrated (--uncalibrated) to train it as it is"
         )
@@ -93,9 +98,13 @@ def admit(device: Guarded, description: DeviceDescription, dataset: Dataset, set
         _admit_carrying(device.description)
 
 
-def _admit_rule(device: Guarded, settings: TrainSettings) -> None:
+def _admit_rule(device: Protected, settings: TrainSettings) -> None:
     """Raise InputError when the rule, or the diagnosis, needs what this device or this installation does not have."""
     name, rule, driver = device.description.name, settings.rule, device.driver
+    if settings.modelled and isinstance(device, Calibrated):
+        raise InputError(
+            f"rule {rule!r} computes with ideal physics, which knows no calibration record; use a twin driven in phases"
+        )
     if settings.modelled and not isinstance(driver, Modelled):
         raise InputError(f"rule {rule!r} needs a twin's ideal physics, {name} has none; allowed here: ffzero, bp-dd")
     if settings.modelled and find_spec("jax") is None:
@@ -131,7 +140,7 @@ def _admit_feeding_again(description: DeviceDescription) -> None:
         raise InputError(f"feed 'input': the layers of {description.name} take {[first, *others]} inputs, not the same")
 
 
-def check_power(device: Guarded, seen_as: Device, network: Network) -> None:
+def check_power(device: Protected, seen_as: Device, network: Network) -> None:
     """Raise InputError when the guard would refuse the parameters that training starts from; writes nothing."""
     starts = [layer.parameters for layer in network.layers]
     if isinstance(seen_as, WholeNetwork):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.datasets import Dataset
-from ffzero_lab.device import Counts, DarkBatch, Guarded, Patterns
+from ffzero_lab.device import Counts, DarkBatch, Patterns, Protected
 from ffzero_lab.training.admission import admit, check_power, check_room_along_axes
 from ffzero_lab.training.aim import aim_of
 from ffzero_lab.training.events import Checked, Event, LayerDone, Problem, StepDone, TapPower
@@ -35,12 +35,12 @@ class Session:
     same data set, settings and device that is given it goes on from there. *start* hands on the parameters and
     prototypes of a trained network.
 
-    Raises InputError at construction when data set, settings, device and start do not fit together; the device has
-    then not been touched.
+    Raises InputError at construction when data set, settings, device and start do not fit together, CalibrationMissing
+    for a device in raw units; the device has then not been touched.
     """
 
     def __init__(
-        self, device: Guarded, dataset: Dataset, settings: TrainSettings, start: Network | None = None
+        self, device: Protected, dataset: Dataset, settings: TrainSettings, start: Network | None = None
     ) -> None:
         self.device, self.dataset, self.settings = device, dataset, settings
         self.trained_as = trained_as(settings, device)
@@ -291,7 +291,7 @@ def _messages(events: Iterable[Event]) -> tuple[str, ...]:
     return tuple(event.message for event in events if isinstance(event, Problem))
 
 
-def _told_saturation(device: Guarded) -> str:
+def _told_saturation(device: Protected) -> str:
     where = sorted(device.saturated_at)
     more = f" and {len(where) - NAMED_SATURATED} others" if len(where) > NAMED_SATURATED else ""
     named = f" ({'; '.join(where[:NAMED_SATURATED])}{more})" if where else ""

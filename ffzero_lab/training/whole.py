@@ -79,7 +79,10 @@ def trained_as(settings: TrainSettings, device: Device) -> Device:
 
 
 def driver_behind(device: Device) -> Device:
-    """Return the driver behind the guard, and behind the view of all layers as one."""
+    """Return the driver behind the guard, and behind the view of all layers as one.
+
+    A calibrated device stands for its own: what the driver knows is in raw units.
+    """
     guarded = device.device if isinstance(device, WholeNetwork) else device
     return guarded.driver if isinstance(guarded, Guarded) else guarded
 

@@ -128,7 +128,7 @@ def test_one_message_and_exit_code_two(cli: Command, tmp_path: Path, arguments: 
         ("[train]\nlearning_rat = 0.1\n", ["unknown key 'train.learning_rat'", "did you mean 'learning_rate'"]),
         (
             "[tran]\nsteps = 1\n",
-            ["unknown key 'tran'", "did you mean 'train'", "allowed: device, interlocks, run, train"],
+            ["unknown key 'tran'", "did you mean 'train'", "allowed: calibration, device, interlocks, run, train"],
         ),
         ("train = 3\n", ["train is 3: must be a table of keys and values"]),
         ("interlocks = [1]\n", ["interlocks is [1]: must be a table of keys and values"]),
