@@ -22,17 +22,6 @@ Ask = Callable[..., tuple[int, str, str]]
 CHIP = ("--set", "device.ports=8", "--set", "device.drive=volts")
 LOGGED = ("--set", "log_every=1", "--set", "run.checkpoint_every=1e-9")
 TRAIN = ("train", "--dataset", "iris", *CHIP, "--steps", 6, *LOGGED)
-    "train",
-    "--dataset",
-    "iris",
-    *CHIP,
-    "--steps",
-    6,
-    "--set",
-    "log_every=1",
-    "--set",
-    "run.checkpoint_every=1e-9",
-)
 
 
 @pytest.fixture
