@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,9 @@ def compare(earlier: CalibrationRecord, later: CalibrationRecord) -> Comparison:
         if name in after.quantities and before.quantities[name].axis in AXES
     ]
     known = [_differences(before, after) for _, _, before, after in pairs]
-    sigmas = allowed_sigmas(sum(int(np.count_nonzero(np.isfinite(ratio))) for _, _, ratio in known))
+    sigmas = allowed_sigmas(
+        int(np.count_nonzero(np.isfinite(np.concatenate([ratio for *_, ratio in known])))) if known else 0
+    )
     compared = [
         _judged(layer, name, before.unit, *differences, sigmas)
         for (layer, name, before, _), differences in zip(pairs, known, strict=True)
@@ -71,10 +74,8 @@ def compare(earlier: CalibrationRecord, later: CalibrationRecord) -> Comparison:
 
 def allowed_sigmas(values: int) -> float:
     """Return how many standard deviations the largest of so many normal values stays within, but for false alarms."""
-    from scipy.special import ndtri
-
     each = 1.0 - (1.0 - FALSE_ALARMS) ** (1.0 / max(1, values))
-    return -float(ndtri(each / 2.0))
+    return -NormalDist().inv_cdf(each / 2.0)
 
 
 def _differences(

@@ -17,12 +17,15 @@ from ffzero_lab.errors import InputError
 from ffzero_lab.runs.atomic import write_atomically
 
 REQUEST = "request.json"
+STATE = "state.npz"
 FORMAT = 1
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class Journal:
-    """Parts of a calibration in a folder, ``00017-<key>.npz``, each with the state of the device behind it.
+    """Parts of a calibration in a folder, ``00017-<key>.npz``, and in ``state.npz`` what the device is behind the newest.
+
+    ``state.npz`` is written first and holds the newest part as well, so that both always belong together.
 
     Parameters
     ----------
@@ -46,6 +49,7 @@ class Journal:
         if folder is not None:
             for path in sorted(folder.glob("[0-9]*.npz")):
                 self._take(path)
+            self._take_state(folder / STATE)
 
     @classmethod
     def create(cls, folder: Path, request: Mapping[str, Any]) -> "Journal":
@@ -61,13 +65,11 @@ class Journal:
 
     def keep(self, key: str, sweep: Sweep, state: Arrays) -> None:
         """Keep the raw arrays of a part, and the *state* of the device behind it; raises OSError."""
-        self._number += 1
         self._parts[key] = sweep
         if self.folder is not None:
-            kept = {f"sweep/{name}": values for name, values in sweep.items()}
-            kept |= {f"state/{name}": values for name, values in state.items()}
-            name = f"{self._number:05d}-{re.sub(r'[^A-Za-z0-9.-]+', '-', key)}.npz"
-            write_atomically(self.folder / name, _packed({"key": np.array(key), **kept}))
+            part = _under_name("sweep", sweep) | {"key": np.array(key)}
+            write_atomically(self.folder / STATE, _packed(part | _under_name("state", state)))
+            self._keep(key, part)
 
     def sweeps(self) -> dict[str, NDArray[Any]]:
         """Return the raw arrays of all parts by ``layer/procedure/part/array``, as they go to the sidecar."""
@@ -75,23 +77,42 @@ class Journal:
 
     def sidecar(self) -> bytes:
         """Return the sidecar file (npz)."""
-        return _packed(self.sweeps())
+        return _packed(self.sweeps(), compressed=True)
 
     def discard(self) -> None:
         """Take the folder away: the calibration is complete, and its record and sidecar are saved."""
         if self.folder is not None:
             shutil.rmtree(self.folder)
 
+    def _keep(self, key: str, part: Arrays) -> None:
+        if self.folder is not None:
+            self._number += 1
+            name = f"{self._number:05d}-{re.sub(r'[^A-Za-z0-9.-]+', '-', key)}.npz"
+            write_atomically(self.folder / name, _packed(part))
+
     def _take(self, path: Path) -> None:
         self._number = max(self._number, int(path.name.partition("-")[0]))
+        part = self._unpacked(path)
+        if part is not None:
+            self._parts[str(part["key"])] = _within("sweep", part)
+
+    def _take_state(self, path: Path) -> None:
+        newest = self._unpacked(path) if path.exists() else None
+        if newest is None:
+            return
+        self.state = _within("state", newest)
+        key = str(newest["key"])
+        if key not in self._parts:
+            self._parts[key] = _within("sweep", newest)
+            self._keep(key, {name: values for name, values in newest.items() if not name.startswith("state/")})
+
+    def _unpacked(self, path: Path) -> dict[str, NDArray[Any]] | None:
         try:
             arrays = unpack_archive(path.read_bytes(), path)[0]
-            key = str(arrays.pop("key"))
-        except (InputError, KeyError, OSError) as error:
-            self.refused.append(f"{path.name} is measured again: {error}")
-            return
-        self._parts[key] = _under("sweep/", arrays)
-        self.state = _under("state/", arrays)
+        except (InputError, OSError) as error:
+            self.refused.append(f"{path.name} is not used, what it held is measured again: {error}")
+            return None
+        return arrays
 
 
 def request_of(folder: Path) -> dict[str, Any]:
@@ -108,11 +129,17 @@ def request_of(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", request)
 
 
-def _under(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+def _under_name(name: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    return {f"{name}/{inner}": values for inner, values in arrays.items()}
 
 
-def _packed(arrays: Arrays) -> bytes:
+def _within(name: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    prefix = f"{name}/"
+    return {inner.removeprefix(prefix): values for inner, values in arrays.items() if inner.startswith(prefix)}
+
+
+def _packed(arrays: Arrays, *, compressed: bool = False) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **dict(arrays))
+    pack = np.savez_compressed if compressed else np.savez
+    pack(file, allow_pickle=False, **dict(arrays))
     return file.getvalue()

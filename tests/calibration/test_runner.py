@@ -1,6 +1,7 @@
 """A calibration survives interruption, damage and implausible readings; the command line keeps, checks and shows."""
 
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,7 +111,11 @@ def test_what_was_interrupted_after_any_part_goes_on_to_the_identical_result(tmp
 def test_a_part_that_was_damaged_is_measured_again_and_the_others_are_kept(tmp_path: Path) -> None:
     with chip() as device:
         runner(device, Journal.create(tmp_path / "a", {})).run()
-    damaged = sorted((tmp_path / "a").glob("*setting-2.npz"))[0]
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    newest = max((tmp_path / "b").glob("0*.npz"))  # written last: what it held stands in the state as well
+    newest.unlink()
+    assert Journal(tmp_path / "b").sweeps().keys() == Journal(tmp_path / "a").sweeps().keys()
+    damaged = sorted((tmp_path / "a").glob("*levels-setting-2.npz"))[0]
     damaged.write_bytes(damaged.read_bytes()[:-40])
     journal = Journal(tmp_path / "a")
     assert len(journal.refused) == 1
