@@ -23,7 +23,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Journal:
-    """Parts of a calibration in a folder, ``00017-<key>.npz``, and in ``state.npz`` what the device is behind the newest.
+    """Parts of a calibration in a folder, ``00017-<key>.npz``, and the state of the device behind the newest.
 
     ``state.npz`` is written first and holds the newest part as well, so that both always belong together.
 

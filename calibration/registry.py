@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from calibration.photonic.detectors import Detectors
+from calibration.photonic.electrical import Electrical
+from calibration.photonic.fringes import Fringes
 from calibration.procedure import Procedure
 from ffzero_lab.errors import InputError, not_one_of
 
 
 def procedures() -> tuple[Procedure, ...]:
     """Return one of each."""
-    return ()
+    return (Detectors(), Electrical(), Fringes())
 
 
 def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Procedure, ...]:

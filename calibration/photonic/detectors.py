@@ -160,7 +160,7 @@ def _dark(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> _Da
 def _least_squares(basis: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     across, along = np.linalg.qr(basis)
     inside: FloatArray = across.T @ values
-    found: FloatArray = np.linalg.solve(along, inside)
+    found = np.asarray(np.linalg.solve(along, inside), dtype=np.float64)
     return found, values - across @ inside
 
 
