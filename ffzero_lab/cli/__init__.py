@@ -110,7 +110,8 @@ def train(
     epsilon: Annotated[
         str | None,
         typer.Option(
-            show_default="0.01 typical changes (rad)", help="RMS amplitude of the perturbation, on the trained scale."
+            show_default="0.01 typical changes (rad)",
+            help="RMS amplitude of the perturbation, on the trained scale; auto: measured.",
         ),
     ] = None,
     steps: Annotated[str | None, typer.Option(show_default="6000", help="Steps of each layer.")] = None,
