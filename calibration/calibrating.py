@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 
-from calibration.runner import Planned, Runner
+from calibration.runner import Planned, Runner, spent_by
 from ffzero_lab._version import __version__
 from ffzero_lab.device import Counts, interlocks_for, interlocks_on
-from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Spent
+from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.signals import Signals
 
@@ -83,14 +83,9 @@ def record_of(
         conditions=dict(measured.conditions),
         layers=measured.layers,
         findings=measured.findings,
-        planned=spent_by(expected, expected.seconds(description.timing)),
+        planned=spent_by(expected, sum(each.seconds(description.timing) for each in planned)),
         spent=spent_by(counts, runner.device_seconds),
     )
-
-
-def spent_by(counts: Counts, seconds: float) -> Spent:
-    """Return counts and device seconds as a record states them."""
-    return Spent(writes=counts.writes, readings=counts.readings, shots=counts.shots, seconds=seconds)
 
 
 def refuse_nothing_to_do(planned: Sequence[Planned]) -> None:

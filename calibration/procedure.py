@@ -61,12 +61,20 @@ class Outcome:
 
 
 class Procedure(Protocol):
-    """One measurement of the bench, alone in its file, with its physics in the docstring."""
+    """One measurement of the bench, alone in its file, with its physics in the docstring.
 
-    name: str
-    """As in ``--only NAME`` and in the names of its quantities."""
-    needs: tuple[str, ...]
-    """Procedures whose quantities it reads, if there are any; without them it works with what the description says."""
+    One that waits between readings says so in an attribute ``waits_s``, seconds beside what its counts take.
+    """
+
+    @property
+    def name(self) -> str:
+        """As in ``--only NAME`` and in the names of its quantities."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Procedures whose quantities it reads, if there are any; else it works with what the description says."""
+        ...
 
     def suits(self, bench: Bench) -> str:
         """Return why this procedure says nothing about this layer; empty: it does."""

@@ -2,16 +2,32 @@
 
 from collections.abc import Sequence
 
+from calibration.general.drift import Drift
+from calibration.general.latency import Latency
+from calibration.general.noise import Noise
+from calibration.general.settling import Settling
+from calibration.general.step_size import StepSize
 from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
+from calibration.photonic.modulators import Modulators
 from calibration.procedure import Procedure
 from ffzero_lab.errors import InputError, not_one_of
 
 
 def procedures() -> tuple[Procedure, ...]:
     """Return one of each."""
-    return (Detectors(), Electrical(), Fringes())
+    return (
+        Detectors(),
+        Modulators(),
+        Electrical(),
+        Fringes(),
+        Settling(),
+        Latency(),
+        Noise(),
+        Drift(),
+        StepSize(),
+    )
 
 
 def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Procedure, ...]:

@@ -8,8 +8,8 @@ import numpy as np
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import Counts, Guarded
-from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Transfer
+from ffzero_lab.device import Counts, Guarded, Timing
+from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
 
@@ -22,6 +22,12 @@ class Planned:
     procedure: str
     counts: Counts
     why_not: str = ""
+    waits_s: float = 0.0
+    """Device time that passes without measuring, beside what the counts take."""
+
+    def seconds(self, timing: Timing) -> float:
+        """Return the predicted device time, seconds."""
+        return self.counts.seconds(timing) + self.waits_s
 
 
 @dataclass
@@ -75,7 +81,7 @@ class Runner:
     tell: Callable[[str], None]
     before: CalibrationRecord | None = None
     sampled: Mapping[str, int] = field(default_factory=dict[str, int])
-    spent: dict[tuple[int, str], Counts] = field(default_factory=dict[tuple[int, str], Counts])
+    spent: dict[tuple[int, str], Spent] = field(default_factory=dict[tuple[int, str], Spent])
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
@@ -102,7 +108,8 @@ class Runner:
                 bench = self._bench(layer, procedure.name, found)
                 why_not = procedure.suits(bench)
                 counts = Counts() if why_not else procedure.predicted(bench)
-                planned.append(Planned(layer, procedure.name, counts, why_not))
+                waits_s = 0.0 if why_not else float(getattr(procedure, "waits_s", 0.0))
+                planned.append(Planned(layer, procedure.name, counts, why_not, waits_s))
         return planned
 
     def run(self) -> tuple[tuple[LayerRecord, ...], tuple[Finding, ...]]:
@@ -134,9 +141,10 @@ class Runner:
         if why_not:
             self.tell(f"layer {layer}  {procedure.name}: left out, {why_not}")
             return None
-        before = self.device.ledger.by_purpose["calibration"]
+        before, began_s = self.device.ledger.by_purpose["calibration"], self.device_seconds
         outcome = procedure.run(bench)
-        self.spent[layer, procedure.name] = self.device.ledger.by_purpose["calibration"] - before
+        counts = self.device.ledger.by_purpose["calibration"] - before
+        self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
         return outcome
 
     def _start(self, layer: int) -> _Found:
@@ -193,3 +201,8 @@ class Runner:
         if exact:
             self.device.restore(exact)
         self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()
+
+
+def spent_by(counts: Counts, seconds: float) -> Spent:
+    """Return counts and device seconds as a record states them."""
+    return Spent(writes=counts.writes, readings=counts.readings, shots=counts.shots, seconds=seconds)

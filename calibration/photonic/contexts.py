@@ -10,6 +10,8 @@ FloatArray = NDArray[np.float64]
 BUDGET_SHARE = 0.85
 """Share of the power budget that a background may take; the rest is for the heater that is swept."""
 _SLEW_SHARE = 0.9
+HEED_EVERY_S = 0.25
+"""Longest wait without a look at signals and interlocks."""
 
 
 def why_not_heaters(bench: Bench) -> str:
@@ -132,3 +134,13 @@ def _start_range(group: ParameterGroup) -> tuple[float, float]:
     if group.start is not None:
         return group.start
     return group.lower, group.upper if group.period is None else min(group.upper, group.lower + group.period)
+
+
+def wait(bench: Bench, seconds: float) -> None:
+    """Let device time pass while outputs stand; signals and interlocks are heeded meanwhile."""
+    device = bench.device
+    until_s = device.clock.now_s() + seconds
+    while (left_s := until_s - device.clock.now_s()) > 0.0:
+        if device.before_exchange is not None:
+            device.before_exchange()
+        device.clock.sleep_s(min(left_s, HEED_EVERY_S))

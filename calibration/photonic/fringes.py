@@ -202,8 +202,8 @@ def _judged(sweeps: Sequence[Sweep], fringes: Sequence[Fringe]) -> _Heater:
     off = ((kappas / kappa - 1.0) ** 2 * weights).sum()
     scatter = (BENT_WORTH + off) / (BENT_WORTH + len(seen) - 1)
     share = float(np.sqrt(scatter / weights.sum() + ALONG**2))
-    last = seen[-1][0]
-    offset, amplitude, phase = components(last, kappa)
+    whole = seen[0][0]  # its points cover the whole range
+    offset, amplitude, phase = components(whole, kappa)
     strongest = int(np.argmax(amplitude))
     residual = float(np.sqrt(np.mean([fringe.residual**2 for _, fringe in seen])))
     return _Heater(
@@ -226,7 +226,7 @@ def _outcome(bench: Bench, found: dict[int, _Heater]) -> Outcome:
     quantities = {
         "pi_setting": Quantity.of(unit, "parameter", pi_setting, spread, "Δs that turns the phase by π"),
         "visibility": Quantity.of("1", "parameter", visibility, np.nan, "amplitude over mean, strongest output"),
-        "phase": Quantity.of("rad", "parameter", phase, np.nan, "fringe phase at s = 0, last background"),
+        "phase": Quantity.of("rad", "parameter", phase, np.nan, "fringe phase at s = 0, first background"),
         "residual": Quantity.of("1", "parameter", residual, np.nan, "RMS of what the fit leaves, over the noise"),
     }
     power = _pi_power(bench, pi_setting, spread)

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.comparison import Comparison
-from calibration.runner import Planned, Runner
+from calibration.runner import Planned, Runner, spent_by
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device import Counts
-from ffzero_lab.device.record import CalibrationRecord, Finding
+from ffzero_lab.device.record import CalibrationRecord, Finding, Spent
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -26,17 +26,17 @@ def show_findings(findings: Sequence[Finding]) -> None:
 def show_plan(runner: Runner, planned: Sequence[Planned], *, as_json: bool) -> None:
     """Print what a calibration will about take, or why a procedure says nothing."""
     timing = runner.device.description.timing
-    total = sum((each.counts for each in planned), Counts())
+    total, seconds = sum((each.counts for each in planned), Counts()), sum(each.seconds(timing) for each in planned)
     if as_json:
-        rows = [{**asdict(each), "seconds": each.counts.seconds(timing)} for each in planned]
-        print_json({"procedures": rows, "total": {**asdict(total), "seconds": total.seconds(timing)}})
+        rows = [{**asdict(each), "seconds": each.seconds(timing)} for each in planned]
+        print_json({"procedures": rows, "total": {**asdict(total), "seconds": seconds}})
         return
     table = _cost_table(("writes", "readings", "shots", "device time"))
     for each in planned:
-        cells = ["", "", "", each.why_not] if each.why_not else _cells(each.counts, each.counts.seconds(timing))
+        cells = ["", "", "", each.why_not] if each.why_not else _cells(each.counts, each.seconds(timing))
         table.add_row(str(each.layer), each.procedure, *cells, style="dim" if each.why_not else None)
     table.add_section()
-    table.add_row("", "all", *_cells(total, total.seconds(timing)))
+    table.add_row("", "all", *_cells(total, seconds))
     description = runner.device.description
     typer.echo(f"{description.name} ({description.serial_number}), about to measure:")
     Console().print(table)
@@ -49,14 +49,10 @@ def show_spent(runner: Runner, planned: Sequence[Planned], record: CalibrationRe
     for each in planned:
         spent = runner.spent.get((each.layer, each.procedure))
         if spent is not None:
-            pairs = zip(
-                _cells(spent, spent.seconds(timing)), _cells(each.counts, each.counts.seconds(timing)), strict=True
-            )
-            cells = [cell for place, pair in enumerate(pairs) if place != 1 for cell in pair]
-            table.add_row(str(each.layer), each.procedure, *cells)
+            expected = spent_by(each.counts, each.seconds(timing))
+            table.add_row(str(each.layer), each.procedure, *_side_by_side(spent, expected))
     table.add_section()
-    both = ((f"{r.writes:,}", f"{r.shots:,}", spell_duration(r.seconds)) for r in (record.spent, record.planned))
-    table.add_row("", "all", *(cell for pair in zip(*both, strict=True) for cell in pair))
+    table.add_row("", "all", *_side_by_side(record.spent, record.planned))
     Console().print(table)
 
 
@@ -67,6 +63,11 @@ def _cost_table(headings: Sequence[str]) -> Table:
     for heading in headings:
         table.add_column(heading, justify="right")
     return table
+
+
+def _side_by_side(spent: Spent, planned: Spent) -> list[str]:
+    both = ((f"{each.writes:,}", f"{each.shots:,}", spell_duration(each.seconds)) for each in (spent, planned))
+    return [cell for pair in zip(*both, strict=True) for cell in pair]
 
 
 def _cells(counts: Counts, seconds: float) -> list[str]:

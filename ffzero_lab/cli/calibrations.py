@@ -114,7 +114,8 @@ def _row(path: Path, record: CalibrationRecord) -> dict[str, Any]:
 def _quantities(quantities: dict[str, Quantity]) -> Table:
     table = Table(box=None)
     for heading in ("quantity", "unit", "values", "lowest", "median", "highest", "uncertainty"):
-        table.add_column(heading, justify="left" if heading in {"quantity", "unit"} else "right")
+        words = heading in {"quantity", "unit"}
+        table.add_column(heading, justify="left" if words else "right", no_wrap=words, overflow="fold")
     for name, quantity in quantities.items():
         known = quantity.array[np.isfinite(quantity.array)]
         spread = quantity.spread[np.isfinite(quantity.spread)]

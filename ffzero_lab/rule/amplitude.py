@@ -75,15 +75,17 @@ def best_amplitude(multiples: FloatArray, slopes: FloatArray, *, odd: bool, step
     """
     count, repeats = slopes.shape[:2]
     flat = slopes.reshape(count, repeats, -1)
-    noise = float(np.mean(flat.var(axis=1, ddof=1) * np.square(multiples)[:, np.newaxis]))
-    mean, powers = flat.mean(axis=1), (2.0 if odd else 1.0)
+    variance: FloatArray = flat.var(axis=1, ddof=1)
+    noise = float(np.mean(variance * np.square(multiples)[:, np.newaxis]))
+    mean: FloatArray = flat.mean(axis=1)
+    powers = 2.0 if odd else 1.0
     kept = count
     moments, misfit = _moments(multiples, mean, noise / repeats, powers)
     while kept > FEWEST and misfit > MISFIT:
         kept -= 1
         moments, misfit = _moments(multiples[:kept], mean[:kept], noise / repeats, powers)
     top = float(multiples[kept - 1])
-    fine = np.geomspace(multiples[0], top, FINE)
+    fine = ladder(float(multiples[0]), top, FINE)
     terms = _terms(fine / top, powers)
     measured = np.einsum("ft,tu,fu->f", terms, moments, terms)
     blurred = (noise + moments[0, 0] * step**2 / 24.0) / np.square(fine)
