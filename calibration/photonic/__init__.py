@@ -1,1 +1,1 @@
-"""Procedures for interferometer meshes."""
+"""Procedures for interferometer meshes: detectors, heaters, fringes."""

@@ -97,6 +97,10 @@ class Chip:
         slopes_in_squares = self._heating.slopes_in_squares(slopes_in_phases, now_s)
         return slopes_in_squares * self._drive.slopes_in_squares(requested)
 
+    def drawn(self, now_s: float) -> tuple[FloatArray, FloatArray]:
+        """Return the volts (P,) and amperes (P,) of the heaters."""
+        return self._heating.drawn(now_s, self._drive.most_a)
+
     def heat_w(self, now_s: float) -> float:
         """Return the heat on the chip."""
         return self._heating.power_w(now_s)

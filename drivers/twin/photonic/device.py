@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.random import SFC64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from drivers.twin.latency import Latency
@@ -46,6 +47,7 @@ class PhotonicTwin(Device):
         ]
         self._staged: dict[int, FloatArray | ComplexArray] = {}
         self._readings = 0
+        self._meterings = 0
         self._identity = config.model_dump_json(exclude={"kernel", "timing", "realtime"})
         """Everything that decides which chips these are; kept, because a snapshot is taken at every step."""
         self._latency = Latency(clock, config.seed, exchange_s=config.timing.exchange_s, jitter=config.timing.jitter)
@@ -88,6 +90,14 @@ class PhotonicTwin(Device):
         """Return what (P,) the drive's registers hold, in the unit that is written."""
         return self._chips[layer].setpoints
 
+    def read_actuators(self, layer: int) -> tuple[FloatArray, FloatArray]:
+        """Return measured volts (P,) and amperes (P,) of one mesh's heaters."""
+        volts, amperes = self._chips[layer].drawn(self._time.now_s())
+        self._meterings += 1
+        key = SeedSequence(self._config.seed, spawn_key=(5, layer, self._meterings))
+        off = 1.0 + self._config.heaters.metering_noise * Generator(SFC64(key)).standard_normal((2, len(volts)))
+        return volts * off[0], amperes * off[1]
+
     def read_health(self) -> Mapping[str, float]:
         """Return the heat on each chip in watts and the laser's power relative to the nominal one."""
         now_s = self._time.now_s()
@@ -112,6 +122,7 @@ class PhotonicTwin(Device):
             "identity": np.array(self._identity),
             **{name: np.stack([state[name] for state in chips]) for name in chips[0]},
             "readings": np.array(self._readings),
+            "meterings": np.array(self._meterings),
             "exchanges": np.array(self._latency.exchanges),
             "time_s": np.array(self._time.now_s()),
         }
@@ -124,6 +135,7 @@ class PhotonicTwin(Device):
         for layer, chip in enumerate(self._chips):
             chip.restore({name: state[name][layer] for name in chip.state()})
         self._readings = int(state["readings"])
+        self._meterings = int(state["meterings"])
         self._latency.exchanges = int(state["exchanges"])
         self._time.restore(float(state["time_s"]))
 

@@ -47,6 +47,11 @@ class Drive:
         return self._upper_v if self.kind == "volts" else self._upper_v**2 * self._per_v2
 
     @property
+    def most_a(self) -> float:
+        """Most current that a source gives: twice what the data sheet's heater draws at its limit."""
+        return 2.0 * self._upper_v / self.heaters.resistance_ohm
+
+    @property
     def resolution(self) -> float:
         """The largest step over the range: what goes with V² is steepest at the top."""
         if self.heaters.drive_bits == 0:

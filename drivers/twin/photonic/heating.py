@@ -12,6 +12,9 @@ from drivers.twin.photonic.truth import ChipTruth
 FloatArray = NDArray[np.float64]
 Spread = Callable[[FloatArray], FloatArray]
 
+SHORT_OF_R = 1e-3
+"""Resistance of a short at the pads, as a share of the heater's."""
+
 
 class Heating:
     """The heaters of one chip, with their own R and Pπ, crosstalk, settling and faults.
@@ -84,6 +87,22 @@ class Heating:
     def power_w(self, now_s: float) -> float:
         """Return the heat on the chip."""
         return float(self._powers(self.volts**2, now_s).sum())
+
+    def drawn(self, now_s: float, most_a: float) -> tuple[FloatArray, FloatArray]:
+        """Return the volts (P,) at the pads and the amperes (P,) that flow; a source gives *most_a* at most."""
+        volts, resistance = self.volts.copy(), 1.0 / self._conductance
+        for parameter, fault in self._faults:
+            if fault.from_s > now_s:
+                break
+            if isinstance(fault, StuckHeater):
+                volts[parameter] = fault.volts
+            elif isinstance(fault, OpenHeater):
+                resistance[parameter] = np.inf
+            elif isinstance(fault, ShortedHeater):
+                resistance[parameter] *= SHORT_OF_R
+        wanted = volts / resistance
+        amperes = np.minimum(wanted, most_a)
+        return np.where(wanted > most_a, amperes * np.where(np.isinf(resistance), 0.0, resistance), volts), amperes
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return everything that decides later phases."""

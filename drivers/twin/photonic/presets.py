@@ -17,6 +17,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "drive_bits": 16,
             "crosstalk": 0.005,
             "settling_s": 50e-6,
+            "metering_noise": 0.002,
         },
         "modulators": {"leak": 1e-3, "gain_error": 0.02},
         "detectors": {
@@ -43,6 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "crosstalk": 0.02,
             "crosstalk_decay_pitches": 2.0,
             "settling_s": 100e-6,
+            "metering_noise": 0.01,
         },
         "modulators": {"leak": 1e-2, "gain_error": 0.05, "chirp_rad": 0.1},
         "detectors": {

@@ -54,6 +54,8 @@ class Heaters(Table):
     """Distance, in heater pitches, over which crosstalk falls to 1/e."""
     settling_s: Seconds = 0.0
     """Thermal time constant of a heater: 10–100 µs (Jacques et al. 2019, Opt. Express 27, 10456)."""
+    metering_noise: Share = 0.0
+    """Standard deviation of the drive's own readings of volts and amperes, as a fraction of them."""
 
     @model_validator(mode="after")
     def _every_phase_can_be_driven(self) -> Self:

@@ -1,0 +1,134 @@
+"""In what company a heater is looked at: coherent patterns, random backgrounds within the budget, slewed writes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.procedure import Bench, standing_at
+from ffzero_lab.device import LayerDescription, ParameterGroup
+
+FloatArray = NDArray[np.float64]
+BUDGET_SHARE = 0.85
+"""Share of the power budget that a background may take; the rest is for the heater that is swept."""
+_SLEW_SHARE = 0.9
+
+
+def why_not_heaters(bench: Bench) -> str:
+    """Return why the layer's parameters are no heaters whose effect is linear in s; empty: they are."""
+    if bench.device.description.kind != "photonic":
+        return f"the device is {bench.device.description.kind}, not photonic"
+    if any(group.scale == "log" for group in bench.described.groups):
+        return "its parameters act by their logarithm"
+    return ""
+
+
+def to_s(described: LayerDescription, setpoints: FloatArray) -> FloatArray:
+    """Return s (…, P) of setpoints (…, P): V² in volts, else the setpoint itself."""
+    return np.where(_squares(described), setpoints**2, setpoints)
+
+
+def from_s(described: LayerDescription, s: FloatArray) -> FloatArray:
+    """Return setpoints (…, P) of s (…, P), never above the limits by rounding."""
+    return np.minimum(np.where(_squares(described), np.sqrt(np.abs(s)), s), described.per_parameter("upper"))
+
+
+def data_sheet_pi(described: LayerDescription) -> FloatArray:
+    """Return the Δs (P,) that turns a phase by π by the data sheet: π times what does about as much as a radian."""
+    return np.pi * described.per_parameter("typical_change")
+
+
+def coherent_patterns(bench: Bench, rows: int) -> FloatArray:
+    """Return random patterns (rows, n_in) that light every port at once.
+
+    γ heaters and the first column's φ show no fringe with a single lit port.
+    """
+    described = bench.described
+    rng = bench.rng(1_000_000)
+    patterns = rng.uniform(max(described.input_lower, -1.0), described.input_upper, (rows, described.n_inputs))
+    return patterns * (described.input_upper / np.abs(patterns).max(axis=1, keepdims=True))
+
+
+def load(bench: Bench, patterns: FloatArray) -> None:
+    """Stage *patterns* where the light of the layer comes from: at the first layer of a cascade, else at its own."""
+    cascaded = bench.device.description.topology == "cascaded"
+    bench.device.load_inputs(0 if cascaded else bench.layer, patterns)
+
+
+def background(bench: Bench, number: int) -> FloatArray:
+    """Return random setpoints (P,), uniform in s over each group's start range, dead ones as parking leaves them.
+
+    Where the budget does not allow them, all are drawn together towards where they are parked.
+    """
+    described = bench.described
+    bounds = np.array([_start_range(group) for group in described.groups])
+    sizes = [group.size for group in described.groups]
+    lowest, highest = (to_s(described, np.repeat(ends, sizes)) for ends in bounds.T)
+    s = bench.rng(number).uniform(lowest, highest)
+    parked = to_s(described, standing_at(described))
+    idle = [*bench.dead, *described.dead]
+    s[idle] = parked[idle]
+    return within_budget(bench, s)
+
+
+def within_budget(bench: Bench, s: FloatArray, share: float = BUDGET_SHARE) -> FloatArray:
+    """Return setpoints (P,) for s (P,), drawn towards the parked ones until they take *share* of the budget."""
+    described = bench.described
+    budgets = (described.power_budget_w, bench.device.description.power_budget_w)
+    budget_w = min((given for given in budgets if given is not None), default=np.inf)
+    parked = to_s(described, standing_at(described))
+    scale = 1.0
+    while True:
+        setpoints = from_s(described, parked + scale * (s - parked))
+        if drawn_w(described, setpoints) <= share * budget_w or scale < 1e-3:
+            return setpoints
+        scale *= 0.95
+
+
+def drawn_w(described: LayerDescription, setpoints: FloatArray) -> float:
+    """Return the power that *setpoints* (P,) take by the data sheet, watts."""
+    ends = np.cumsum([0, *(group.size for group in described.groups)])
+    return sum(
+        float(group.power.total_w(setpoints[start:stop]))
+        for group, start, stop in zip(described.groups, ends, ends[1:], strict=False)
+        if group.power is not None
+    )
+
+
+def probe(bench: Bench, settings: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+    """Measure *settings* (K, P) in order; on the way between them no actuator is moved faster than it may be."""
+    device = bench.device
+    if not _is_slewed(bench):
+        return device.probe(bench.layer, settings, rows)
+    readings: list[FloatArray] = []
+    for wanted in settings:
+        write_slowly(bench, wanted)
+        readings.append(device.read_outputs(bench.layer, rows))
+    return np.stack(readings)
+
+
+def write_slowly(bench: Bench, setpoints: FloatArray) -> None:
+    """Write *setpoints* (P,), in as many steps as the slew limits ask for."""
+    device, described = bench.device, bench.described
+    if _is_slewed(bench):
+        most = _SLEW_SHARE * described.per_parameter("slew_per_s") * device.description.timing.write_s
+        standing = device.read_parameters(bench.layer)
+        if standing is None:
+            device.park()
+            standing = standing_at(described)
+        steps = max(1, int(np.ceil((np.abs(setpoints - standing) / most).max())))
+        for step in range(1, steps):
+            device.write_parameters(bench.layer, standing + (setpoints - standing) * (step / steps))
+    device.write_parameters(bench.layer, setpoints)
+
+
+def _is_slewed(bench: Bench) -> bool:
+    return bool(np.isfinite(bench.described.per_parameter("slew_per_s")).any())
+
+
+def _squares(described: LayerDescription) -> NDArray[np.bool_]:
+    return np.repeat([group.scale == "square" for group in described.groups], [g.size for g in described.groups])
+
+
+def _start_range(group: ParameterGroup) -> tuple[float, float]:
+    if group.start is not None:
+        return group.start
+    return group.lower, group.upper if group.period is None else min(group.upper, group.lower + group.period)

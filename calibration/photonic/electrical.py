@@ -1,0 +1,142 @@
+"""Each heater electrically: its resistance from measured volts and amperes, and whether it is open, shorted or stuck.
+
+All heaters are ramped together through a few levels within the power budget, each having a meter of its own. R is the
+slope of volts over amperes through the origin, Σ V·I / Σ I².
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
+from calibration.procedure import Bench, Outcome, Sweep, standing_at
+from ffzero_lab.device import BadReply, Counts, Metered
+from ffzero_lab.device.record import Finding, Quantity
+
+FloatArray = NDArray[np.float64]
+LEVELS = (0.2, 0.4, 0.7, 1.0)
+"""Shares of the highest s that the budget allows for all heaters at once."""
+LOOKS = 8
+"""Times that the meters are read at each level."""
+BAND = 0.3
+"""A resistance that differs more from the layer's median is implausible: five times the spread of a poor chip."""
+FOLLOWS = 0.1
+"""A drive whose volts change by less than this share of what the others' do is stuck."""
+NEGLIGIBLE = 0.02
+"""Conductance, and resistance, relative to the median, under which a heater is open, or shorted."""
+
+
+class Electrical:
+    """Resistances and electrical health."""
+
+    name = "electrical"
+    needs: tuple[str, ...] = ()
+
+    def suits(self, bench: Bench) -> str:
+        """Return why nothing is measured: no heaters, or nobody meters them."""
+        if not isinstance(bench.device.driver, Metered):
+            return "its drive does not measure volts and amperes"
+        return why_not_heaters(bench)
+
+    def predicted(self, bench: Bench) -> Counts:
+        """Return the writes of the levels; meters are no optical readings."""
+        del bench
+        return Counts(writes=len(LEVELS) + 1)
+
+    def run(self, bench: Bench) -> Outcome:
+        """Ramp, meter and judge; raises BadReply for meters that cannot be believed."""
+        metered = bench.kept("ramp", lambda: _ramp(bench))
+        volts, amperes = (np.asarray(metered[name], dtype=np.float64) for name in ("volts", "amperes"))
+        _check_believable(bench, volts, amperes)
+        dead = _faults(volts, amperes)
+        resistance, spread = _resistances(volts, amperes)
+        resistance[list(dead)] = np.nan
+        return Outcome(
+            quantities={
+                "resistance": Quantity.of(
+                    "ohm", "parameter", resistance, spread, "slope of volts over amperes through the origin"
+                )
+            },
+            findings=(*_dead_findings(bench, dead), *_band_findings(bench, resistance)),
+            dead=dead,
+        )
+
+
+def _ramp(bench: Bench) -> Sweep:
+    """Measure volts and amperes (L, K, P) at L levels, K times each."""
+    driver, described = bench.device.driver, bench.described
+    assert isinstance(driver, Metered)  # noqa: S101 - suits said so
+    parked = to_s(described, standing_at(described))
+    highest = to_s(described, within_budget(bench, to_s(described, described.per_parameter("upper"))))
+    looks: list[FloatArray] = []
+    for level in LEVELS:
+        write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
+        looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
+    write_slowly(bench, standing_at(described))
+    measured = np.stack(looks)
+    return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+
+
+def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
+    where = f"{bench.device.description.name}, layer {bench.layer}"
+    expected = (len(LEVELS), LOOKS, bench.described.n_parameters)
+    if volts.shape != expected or amperes.shape != expected:
+        raise BadReply(f"{where}: the meters gave shapes {volts.shape} and {amperes.shape} instead of {expected}")
+    for what, values in (("volts", volts), ("amperes", amperes)):
+        if not np.isfinite(values).all():
+            channel = bench.described.name_of(int(np.argwhere(~np.isfinite(values))[0][-1]))
+            raise BadReply(f"{where}, {channel}: the meter's {what} are no finite number")
+    silent = np.count_nonzero(amperes[-1].mean(axis=0) <= 0.0)
+    if silent > 0.5 * volts.shape[-1]:
+        raise BadReply(
+            f"{where}: {silent} of {volts.shape[-1]} heaters draw no current at {volts[-1].max():.3g} V; check the "
+            "supply of the drive and the connector of the chip"
+        )
+
+
+def _resistances(volts: FloatArray, amperes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return R (P,) and its standard uncertainty (P,) from the scatter around the slope."""
+    flowing = (amperes**2).sum(axis=(0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        resistance = (volts * amperes).sum(axis=(0, 1)) / flowing
+        spread = np.sqrt(((volts - resistance * amperes) ** 2 * amperes**2).sum(axis=(0, 1))) / flowing
+    return resistance, spread
+
+
+def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:
+    """Return what is wrong with which heater, judged against the median of its layer."""
+    v, i = volts.mean(axis=1), amperes.mean(axis=1)
+    at_top = (v[-1] > 0.0) & (i[-1] > 0.0)
+    median = float(np.median(v[-1][at_top] / i[-1][at_top]))
+    follows = v[-1] - v[0]
+    sluggish = np.abs(follows) < FOLLOWS * float(np.median(follows))
+    shorted = (i[-1] > 0.0) & (v[-1] < NEGLIGIBLE * median * i[-1])
+    broken = (v[-1] > 0.0) & (i[-1] * median < NEGLIGIBLE * v[-1])
+    words = {"short": shorted, "stuck": sluggish & ~shorted, "open": broken & ~sluggish & ~shorted}
+    return {int(index): word for word, those in words.items() for index in np.flatnonzero(those)}
+
+
+def _dead_findings(bench: Bench, dead: Mapping[int, str]) -> list[Finding]:
+    told = {
+        "open": "open: volts but no current",
+        "short": "shorted: its volts collapse under the current",
+        "stuck": "stuck: its volts do not follow what is written",
+    }
+    return [
+        Finding(severity="fault", where=f"layer {bench.layer}, {bench.described.name_of(index)}", what=told[word])
+        for index, word in sorted(dead.items())
+    ]
+
+
+def _band_findings(bench: Bench, resistance: FloatArray) -> list[Finding]:
+    median = float(np.nanmedian(resistance))
+    out = np.flatnonzero(np.abs(resistance / median - 1.0) > BAND)
+    return [
+        Finding(
+            severity="warning",
+            where=f"layer {bench.layer}, {bench.described.name_of(int(index))}",
+            what=f"{resistance[index]:.4g} ohm, while the layer's median is {median:.4g} ohm",
+        )
+        for index in out
+    ]
