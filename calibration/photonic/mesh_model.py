@@ -75,6 +75,14 @@ def _splitter(beta: FloatArray) -> ComplexArray:
     return np.moveaxis(np.array([[cosine, sine], [sine, cosine]]), 2, 0)
 
 
+def mzi_matrix(theta: FloatArray, phi: FloatArray, first: float = 0.0, second: float = 0.0) -> ComplexArray:
+    """Return B(second)·diag(e^{iθ}, 1)·B(first)·diag(e^{iφ}, 1) (S, 2, 2) for phases (S,), all in rad."""
+    early, late = _splitter(np.array([first, second]))
+    inner = early * np.exp(1j * np.stack([phi, np.zeros_like(phi)], axis=-1))[:, np.newaxis, :]
+    inner[:, 0] *= np.exp(1j * theta)[:, np.newaxis]
+    return late @ inner
+
+
 def transfer(layout: Layout, phases: FloatArray, first: FloatArray, second: FloatArray, bypass: float) -> ComplexArray:
     """Return the transfer matrices (S, N, N) for phases (S, P), rad, splitters (M,), rad, and ln of the bypass."""
     return _walk(layout, phases, first, second, bypass)[0]

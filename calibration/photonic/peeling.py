@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic.gauge import wrapped
-from calibration.photonic.mesh_model import Layout
+from calibration.photonic.mesh_model import Layout, mzi_matrix
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -52,8 +52,7 @@ def peeled(layout: Layout, unitary: ComplexArray, signs: FloatArray) -> tuple[Fl
 
 
 def _mzi(theta: float, phi: float) -> ComplexArray:
-    s, c, f = np.sin(theta / 2), np.cos(theta / 2), np.exp(1j * phi)
-    return 1j * np.exp(0.5j * theta) * np.array([[s * f, c], [c * f, -s]])
+    return mzi_matrix(np.array([theta]), np.array([phi]))[0]
 
 
 def first_offsets(layout: Layout, unitaries: ComplexArray, driven: FloatArray) -> FloatArray:
