@@ -108,7 +108,7 @@ def _path_of(device: Guarded, choice: Choice) -> Path:
     if choice.record is not None and choice.record != NEWEST:
         return Path(choice.record)
     try:
-        return newest_for(device.description, choice.folder)
+        return newest_for(device.description, choice.folder, to_apply=True)
     except CalibrationMissing as missing:
         if choice.record is not None or not device.description.raw_units:
             raise

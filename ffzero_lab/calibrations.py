@@ -21,7 +21,7 @@ def save(record: CalibrationRecord, folder: Path, sweeps: bytes | None) -> Path:
 
     The sidecar is written first, and nothing that is there is ever overwritten. Raises OSError.
     """
-    own = folder / _folder_name(record.serial_number)
+    own = folder_of(folder, record.serial_number)
     own.mkdir(parents=True, exist_ok=True)
     path = _free_name(own, record.ended.strftime("%Y%m%d-%H%M%S"))
     sidecar = {"sweeps": "", "sweeps_sha256": ""}
@@ -61,17 +61,33 @@ def load(path: Path) -> CalibrationRecord:
         raise InputError(f"the calibration record {path} is damaged at {where}: {first['msg']}{more}") from None
 
 
-def records_in(folder: Path) -> list[tuple[Path, CalibrationRecord]]:
-    """Return the records of all devices below *folder*, oldest first; raises InputError for a damaged one."""
-    found = [(path, load(path)) for path in sorted(folder.glob("*/*.json"))]
-    return sorted(found, key=lambda each: each[1].ended)
+def records_in(folder: Path) -> tuple[list[tuple[Path, CalibrationRecord]], list[str]]:
+    """Return the records of all devices below *folder*, oldest first, and why damaged ones are not among them."""
+    found: list[tuple[Path, CalibrationRecord]] = []
+    damaged: list[str] = []
+    for path in sorted(folder.glob("*/*.json")):
+        try:
+            found.append((path, load(path)))
+        except InputError as error:
+            damaged.append(str(error))
+    return sorted(found, key=lambda each: each[1].ended), damaged
 
 
-def newest_for(description: DeviceDescription, folder: Path = DEFAULT_FOLDER) -> Path:
-    """Return the newest record of the device below *folder*; raises CalibrationMissing when there is none."""
-    own = folder / _folder_name(description.serial_number)
+def folder_of(folder: Path, serial_number: str) -> Path:
+    """Return where the records of a device are below *folder*: a serial number may hold anything, a path must not."""
+    return folder / (re.sub(r"[^A-Za-z0-9._-]", "_", serial_number).lstrip(".") or "_")
+
+
+def newest_for(description: DeviceDescription, folder: Path = DEFAULT_FOLDER, *, to_apply: bool = False) -> Path:
+    """Return the newest record of the device below *folder*, of those that can be applied if one is wanted *to_apply*.
+
+    A record of single procedures may not say what the actuators do. Raises CalibrationMissing when there is none.
+    """
+    own = folder_of(folder, description.serial_number)
     of_device = [(path, load(path)) for path in sorted(own.glob("*.json"))]
     fitting = [each for each in of_device if each[1].serial_number == description.serial_number]
+    if to_apply:
+        fitting = [each for each in fitting if all(layer.transfer is not None for layer in each[1].layers)]
     if not fitting:
         raise CalibrationMissing(
             f"{folder} holds no calibration record of {description.name}, serial number {description.serial_number}; "
@@ -83,11 +99,6 @@ def newest_for(description: DeviceDescription, folder: Path = DEFAULT_FOLDER) ->
 def digest(path: Path) -> str:
     """Return the SHA-256 of a record's file, in hexadecimal; raises OSError."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _folder_name(serial_number: str) -> str:
-    """Return a serial number as a folder's name: it may hold anything, a path must not."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", serial_number).lstrip(".") or "_"
 
 
 def _free_name(folder: Path, stem: str) -> Path:

@@ -38,6 +38,7 @@ def summarise(session: Session, wall_seconds: float) -> dict[str, Any]:
                 "wrapped": done.wrapped,
                 "projected": done.projected,
                 "dark": done.dark,
+                "epsilon": done.epsilon,
             }
             for (done, counts), own_score in zip(progress.layers, own, strict=True)
         ],

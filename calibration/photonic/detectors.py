@@ -159,14 +159,16 @@ def _dark(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> _Da
 
 def _least_squares(basis: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     across, along = np.linalg.qr(basis)
-    return np.linalg.solve(along, across.T @ values), values - across @ (across.T @ values)
+    inside: FloatArray = across.T @ values
+    found = np.asarray(np.linalg.solve(along, inside), dtype=np.float64)
+    return found, values - across @ inside
 
 
 def _gains(
     readings: FloatArray, noise: FloatArray, living: NDArray[np.intp], *, complete: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Return gains (n,) relative to their mean, with uncertainties; NaN when an output is missing from the balance."""
-    unknown = np.full(readings.shape[-1], np.nan)
+    unknown = np.full(len(noise), np.nan)
     if not complete or readings.shape[1] == 0:
         return unknown, unknown
     varying = (readings - readings.mean(axis=0)).reshape(-1, len(living))
@@ -180,8 +182,10 @@ def _gains(
     # What is out of balance beyond noise is light lost unevenly, at the edges; it does not average out.
     unbalanced = max(float(values[0]) - noise_in_balance, 0.0) * (weights @ weights)
     spread = np.sqrt(by_noise + unbalanced * kept_apart / len(living))
-    gain = 1.0 / weights
-    return gain / gain.mean(), spread * gain**2 / gain.mean()
+    gain: FloatArray = 1.0 / weights
+    mean = float(gain.mean())
+    own: FloatArray = spread * gain**2
+    return gain / mean, own / mean
 
 
 def _shot(repeated: FloatArray, living: NDArray[np.intp], full_scale: float) -> tuple[float, float]:
@@ -205,9 +209,8 @@ def _findings(bench: Bench, dead: dict[int, str], looked_at: list[FloatArray]) -
         )
         for output in dead
     ]
-    saturated = sum(
-        (readings >= described.output_upper).reshape(-1, described.n_outputs).sum(0) for readings in looked_at
-    )
+    flat = np.concatenate([readings.reshape(-1, described.n_outputs) for readings in looked_at])
+    saturated = np.count_nonzero(flat >= described.output_upper, axis=0)
     found += [
         Finding(
             severity="note",

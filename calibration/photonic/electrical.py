@@ -48,6 +48,9 @@ class Electrical:
         """Ramp, meter and judge; raises BadReply for meters that cannot be believed."""
         metered = bench.kept("ramp", lambda: _ramp(bench))
         volts, amperes = (np.asarray(metered[name], dtype=np.float64) for name in ("volts", "amperes"))
+        if volts.size == 0:
+            unmetered = "not every source measures volts and amperes: open and shorted heaters can only show as dark"
+            return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
         dead = _faults(volts, amperes)
         resistance, spread = _resistances(volts, amperes)
@@ -64,9 +67,11 @@ class Electrical:
 
 
 def _ramp(bench: Bench) -> Sweep:
-    """Measure volts and amperes (L, K, P) at L levels, K times each."""
+    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters."""
     driver, described = bench.device.driver, bench.described
     assert isinstance(driver, Metered)  # noqa: S101 - suits said so
+    if driver.read_actuators(bench.layer) is None:
+        return {"volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     highest = to_s(described, within_budget(bench, to_s(described, described.per_parameter("upper"))))
     looks: list[FloatArray] = []

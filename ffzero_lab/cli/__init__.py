@@ -28,6 +28,8 @@ bench_app = typer.Typer(help="Check bench files.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 devices_app = typer.Typer(help="List what can be reached, and look over a bench.", no_args_is_help=True)
 app.add_typer(devices_app, name="devices")
+calibrations_app = typer.Typer(help="List, show and compare calibration records.", no_args_is_help=True)
+app.add_typer(calibrations_app, name="calibrations")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _DEVICES = "twin, twin:photonic, an installed driver, module:Class, or a bench file (.toml)."
@@ -108,7 +110,8 @@ def train(
     epsilon: Annotated[
         str | None,
         typer.Option(
-            show_default="0.01 typical changes (rad)", help="RMS amplitude of the perturbation, on the trained scale."
+            show_default="0.01 typical changes (rad)",
+            help="RMS amplitude of the perturbation, on the trained scale; auto: measured.",
         ),
     ] = None,
     steps: Annotated[str | None, typer.Option(show_default="6000", help="Steps of each layer.")] = None,
@@ -231,6 +234,119 @@ def compare(
         flags = Tables(device={"name": device, "preset": preset}, train=trained, run={"run_dir": run_dir, "name": name})
         with outcome(as_json=json_):
             compare_command(read_request(config, flags, set_ or []), rules, seeds, as_json=json_)
+
+
+@app.command()
+def calibrate(
+    context: typer.Context,
+    device: Annotated[str, typer.Option(help=_DEVICES)] = "twin",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Option of the device. Repeatable.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(show_default="all", help="Procedures to carry out, with commas: fringes,offsets.")
+    ] = None,
+    skip: Annotated[str | None, typer.Option(show_default="none", help="Procedures to leave out.")] = None,
+    calibration_dir: Annotated[
+        Path | None, typer.Option(show_default="calibrations", help="Folder that holds the records.")
+    ] = None,
+    valid_for: Annotated[str, typer.Option(help="Age up to which training accepts the record: 90m, 12h, 7d.")] = "24h",
+    seed: Annotated[int, typer.Option(help="Seed of the settings that are drawn.")] = 0,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no page beside the record.")] = False,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this interrupted calibration.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Measure a sample again and compare: 0 when it agrees, else 1.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(show_default="the newest", help="With --check: the record to compare with.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be measured and what it costs, and end.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Measure what a device's actuators, detectors and inputs do, and keep a record with uncertainties."""
+    from ffzero_lab.signals import Signals
+
+    with Signals() as signals:
+        from ffzero_lab.cli.calibrate import calibrate as calibrate_device
+        from ffzero_lab.cli.calibrate import resume as resume_calibration
+        from ffzero_lab.cli.calibrate import wanted_from
+        from ffzero_lab.cli.calibration_check import check as check_record
+        from ffzero_lab.cli.outcome import Exit, outcome
+        from ffzero_lab.cli.request import check_beside_resume
+        from ffzero_lab.errors import InputError
+
+        agrees = True
+        with outcome(as_json=json_):
+            check_beside_resume(context, allowed=["json_"], only=[])
+            if against is not None and not check:
+                raise InputError("--against: only with --check")
+            if resume is not None:
+                resume_calibration(resume, signals, as_json=json_)
+                return
+            wanted = wanted_from(
+                device,
+                set_ or [],
+                only=only,
+                skip=skip,
+                folder=calibration_dir,
+                valid_for=valid_for,
+                seed=seed,
+                report=not no_report,
+            )
+            if check:
+                agrees = check_record(wanted, against, signals, dry_run=dry_run, as_json=json_)
+            else:
+                calibrate_device(wanted, signals, dry_run=dry_run, as_json=json_)
+        if not agrees:
+            raise typer.Exit(Exit.FAILED)
+
+
+@calibrations_app.command("list")
+def calibrations_list(
+    calibration_dir: Annotated[Path, typer.Option(help="Folder that holds the records.")] = Path("calibrations"),
+    json_: Json = False,
+) -> None:
+    """List the records of all devices, oldest first, with age, validity and faults."""
+    from ffzero_lab.cli.calibrations import list_command
+
+    list_command(calibration_dir, as_json=json_)
+
+
+RecordFile = Annotated[Path, typer.Argument(help="A calibration record (.json).")]
+
+
+@calibrations_app.command("show")
+def calibrations_show(record: RecordFile, json_: Json = False) -> None:
+    """Show what a record says: findings, every quantity, what it took."""
+    from ffzero_lab.cli.calibrations import show_command
+
+    show_command(record, as_json=json_)
+
+
+@calibrations_app.command("diff")
+def calibrations_diff(
+    earlier: RecordFile,
+    later: RecordFile,
+    json_: Json = False,
+) -> None:
+    """Compare two records of one device within their uncertainties."""
+    from ffzero_lab.cli.calibrations import diff_command
+
+    diff_command(earlier, later, as_json=json_)
+
+
+@calibrations_app.command("report")
+def calibrations_report(
+    record: RecordFile,
+    output: Annotated[Path | None, typer.Option(show_default="beside the record", help="The page to write.")] = None,
+    json_: Json = False,
+) -> None:
+    """Draw the report of a record again, as one page with its figures."""
+    from ffzero_lab.cli.calibrations import report_command
+
+    report_command(record, output, as_json=json_)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ffzero_lab.device import Counts
-from ffzero_lab.training import Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
+from ffzero_lab.training import AmplitudeChosen, Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
 from ffzero_lab.training.aim import Measure
 
 MEASURES: Mapping[Measure, str] = {"accuracy": "accuracy", "r2": "R²"}
@@ -55,6 +55,10 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
                 f"layer {event.layer} done ({event.stopped_by}): training part {tell(measure, event.train_score)} "
                 f"alone, {tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
             )
+        case AmplitudeChosen():
+            seen = "without noise" if event.signal_to_noise is None else f"signal to noise {event.signal_to_noise:.2g}"
+            values = ", ".join(f"{name} {value:.3g}" for name, value in event.epsilon.items())
+            return f"layer {event.layer}  step {event.step}  epsilon measured: {values} ({seen})"
         case TapPower():
             seen = "under the detection floor" if event.mean is None else f"{event.mean:.3g} {event.unit}"
             return f"tap {event.layer}: mean reading {seen} (floor {event.detection_floor:.3g})"

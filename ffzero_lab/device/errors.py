@@ -39,3 +39,7 @@ class CalibrationMissing(DeviceError):
 
 class CalibrationExpired(CalibrationMissing):
     """The calibration record is older than its validity."""
+
+
+class ImplausibleReading(BadReply):
+    """A reading that physics does not allow, such as light that grows with the source off: something is broken."""

@@ -13,6 +13,7 @@ class For(IntEnum):
     BATCH = 3
     DIRECTIONS = 4
     VALIDATION = 5
+    AMPLITUDE = 6
 
 
 def generator(seed: int, purpose: For, layer: int = 0, step: int = 0, part: int = 0) -> Generator:

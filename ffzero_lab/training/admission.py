@@ -19,15 +19,13 @@ from ffzero_lab.device import (
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.directions import DirectionKind
 from ffzero_lab.rule.losses import LossName
+from ffzero_lab.training.amplitude import multiples_for
 from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import features_of
-from ffzero_lab.training.scale import TrainedScale
+from ffzero_lab.training.scale import LARGEST_COMPONENT, TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.subspace import Coordinates, coordinates_of, weights_of
 from ffzero_lab.training.whole import WholeNetwork
-
-LARGEST_COMPONENT = 6.0
-"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
 
 GROUPED: tuple[DirectionKind, ...] = ("rademacher", "gaussian")
 """Directions that are independent of each other, each of mean zero."""
@@ -109,6 +107,8 @@ def _admit_rule(device: Protected, settings: TrainSettings) -> None:
         raise InputError(f"rule {rule!r} needs a twin's ideal physics, {name} has none; allowed here: ffzero, bp-dd")
     if settings.modelled and find_spec("jax") is None:
         raise InputError(f"rule {rule!r} needs JAX, which is not installed: pip install 'ffzero-lab[reference]'")
+    if settings.modelled and settings.epsilon == "auto":
+        raise InputError(f"epsilon 'auto': rule {rule!r} perturbs nothing; leave it out")
     if settings.modelled and settings.max_readings is not None:
         raise InputError(f"max_readings: rule {rule!r} takes no readings for training; set steps instead")
     if settings.whole_network and settings.feed == "input":
@@ -159,6 +159,8 @@ def _admit_amplitude(where: str, layer: LayerDescription, settings: TrainSetting
     scale = TrainedScale(layer)
     scale.learning_rate(settings)
     scale.start(settings.start)
+    if settings.epsilon == "auto":
+        multiples_for(where, layer)
     epsilon, half_step = scale.amplitude(settings), 0.5 * scale.resolution
     if np.any(epsilon < half_step):
         index = int(np.argmax(half_step / epsilon))

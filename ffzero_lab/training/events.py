@@ -43,6 +43,8 @@ class LayerDone:
     wrapped: int
     projected: int
     dark: int
+    epsilon: dict[str, float] | None = None
+    """The amplitude at the end, by parameter group, where it was measured."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,24 @@ class Problem:
     message: str
 
 
-Event = StepDone | Checked | LayerDone | TapPower | Problem
+@dataclass(frozen=True)
+class AmplitudeChosen:
+    """The perturbation that ``epsilon = "auto"`` measured to be the best from here on."""
+
+    layer: int
+    step: int
+    """Steps done in this layer before it was measured."""
+    epsilon: dict[str, float]
+    """RMS amplitude on the trained scale, by parameter group."""
+    multiple: float
+    """The same in typical changes."""
+    signal_to_noise: float | None
+    """RMS slope over the noise of one slope; None without noise."""
+    correlation: float
+    """Between measured and true slopes, as the model has it."""
+
+
+Event = StepDone | Checked | LayerDone | TapPower | Problem | AmplitudeChosen
 
 _NAMES: dict[type, str] = {
     StepDone: "step",
@@ -70,6 +89,7 @@ _NAMES: dict[type, str] = {
     LayerDone: "layer",
     TapPower: "tap",
     Problem: "problem",
+    AmplitudeChosen: "epsilon",
 }
 
 

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from ffzero_lab.device import LayerDescription
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
+from ffzero_lab.training.amplitude import amplitude_looks, calibration_draw, chosen, measure_curve, multiples_for
 from ffzero_lab.training.comparison import LayerTask
+from ffzero_lab.training.events import AmplitudeChosen
 from ffzero_lab.training.judgement import refuse_darkness
+from ffzero_lab.training.probing import ProbedSlopes
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import Range, TrainSettings
 from ffzero_lab.training.slopes import SlopeSource
@@ -22,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 StopReason = Literal["steps", "budget", "patience"]
 
-COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected")
+COUNTERS = ("step", "loss", "stopped_by", "dark", "wrapped", "projected", "multiple", "amplitude_looks")
 
 
 ExactGradient = Callable[[FloatArray, NDArray[np.intp]], FloatArray]
@@ -62,7 +65,7 @@ class LayerTrainer:
         slopes: SlopeSource,
     ) -> None:
         self.layer, self.task, self.settings, self.steps = layer, task, settings, steps
-        self._scale = TrainedScale(described)
+        self._described, self._scale = described, TrainedScale(described)
         self.parameters = self._scale.coordinates(parameters)
         self.optimizer = optimizer
         self.watch = Watch()
@@ -72,6 +75,10 @@ class LayerTrainer:
         self.dark = 0
         self.wrapped = 0
         self.projected = 0
+        self.multiple: float | None = None
+        """The amplitude in typical changes, where it was measured."""
+        self.amplitude_looks = 0
+        """How often it was."""
         self._rate = self._scale.learning_rate(settings)[coordinates.stands_for]
         self._coordinates, self._slopes = coordinates, slopes
 
@@ -115,7 +122,52 @@ class LayerTrainer:
         prefix = "optimizer."
         self.optimizer.restore({k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)})
         for name in COUNTERS:
-            setattr(self, name, plain[name])
+            setattr(self, name, plain.get(name, getattr(self, name)))
+        if self.multiple is not None:
+            self.prober.take(self.multiple)
+
+    @property
+    def amplitude_is_due(self) -> bool:
+        """Whether the amplitude is to be measured before the next step."""
+        looks = amplitude_looks(self.steps) if self.settings.epsilon == "auto" else ()
+        return self.amplitude_looks < len(looks) and self.step >= looks[self.amplitude_looks]
+
+    def choose_amplitude(self) -> AmplitudeChosen:
+        """Measure slopes against amplitude at the present parameters, and perturb by the best amplitude from here on.
+
+        The parameters stay as they are. Raises DarkBatch, and whatever the device raises.
+        """
+        prober, described, coordinates = self.prober, self._described, self._coordinates
+        groups, n_coordinates = coordinates.groups, len(coordinates.stands_for)
+        draw = calibration_draw(self.settings, groups, n_coordinates, self.layer, self.step)
+        rows = self.task.rows[self._batch()]
+        multiples = multiples_for(self.task.where, described)
+        curve = measure_curve(prober, described, multiples, draw, self.parameters, rows)
+        best = chosen(curve, described, self.settings)
+        prober.take(best.multiple)
+        self.multiple = best.multiple
+        self.amplitude_looks += 1
+        noisy = np.isfinite(best.signal_to_noise)
+        return AmplitudeChosen(
+            layer=self.layer,
+            step=self.step,
+            epsilon=self.epsilon or {},
+            multiple=best.multiple,
+            signal_to_noise=best.signal_to_noise if noisy else None,
+            correlation=best.correlation,
+        )
+
+    @property
+    def epsilon(self) -> dict[str, float] | None:
+        """The measured amplitude on the trained scale, by parameter group; None where it was not measured."""
+        return None if self.multiple is None else self._scale.by_group(self._scale.multiple(self.multiple))
+
+    @property
+    def prober(self) -> ProbedSlopes:
+        """What measures the slopes; raises TypeError where a model tells them."""
+        if not isinstance(self._slopes, ProbedSlopes):
+            raise TypeError(f"{self.task.where}: a model's slopes have no amplitude")
+        return self._slopes
 
     def _batch(self) -> NDArray[np.intp]:
         """Return positions among the training rows, drawn without replacement."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from ffzero_lab.device import Counts, DeviceDescription, Purpose
 from ffzero_lab.errors import InputError
+from ffzero_lab.training.amplitude import EVALUATED, amplitude_looks
+from ffzero_lab.training.comparison import SIGNS
 from ffzero_lab.training.settings import TrainSettings
 
 TAP_PATTERNS = 64
@@ -52,6 +54,9 @@ def plan_run(
     n_trained = settings.trained_in_turn(len(description.layers))
     batch = min(settings.batch, n_train - n_validation)
     fixed = _besides_training(settings, description, n_train, n_test)
+    if settings.epsilon == "auto":
+        cost = amplitude_cost(settings, settings.steps)
+        fixed["calibration"] = evaluation(settings, description, batch).times(n_trained * cost)
     fixed_seconds = sum(spent.seconds(description.timing) for spent in fixed.values())
     step = evaluation(settings, description, batch).times(settings.evaluations_per_step)
     look = evaluation(settings, description, n_validation) if n_validation else Counts()
@@ -72,6 +77,10 @@ def plan_run(
                 f"{RESERVE * fixed_seconds + n_trained * step_seconds:.4g} s of device time; allow at least that"
             )
         steps = min(steps, int(layer_seconds / step_seconds)) if step_seconds > 0.0 else steps
+    if settings.epsilon == "auto":
+        fixed |= {
+            "calibration": evaluation(settings, description, batch).times(n_trained * amplitude_cost(settings, steps))
+        }
     looks = steps // settings.check_every
     counts: dict[Purpose, Counts] = {**fixed, "training": step.times(n_trained * steps)}
     counts["evaluation"] += look.times(n_trained * looks)
@@ -91,6 +100,11 @@ def _besides_training(
         "evaluation": test_once + taps if description.topology == "cascaded" else test_once,
         "baseline": test_once if settings.baselines else Counts(),
     }
+
+
+def amplitude_cost(settings: TrainSettings, steps: int) -> int:
+    """Return the evaluations of the loss that choosing the amplitude takes in one layer of so many steps."""
+    return len(amplitude_looks(steps)) * EVALUATED * len(SIGNS[settings.readings])
 
 
 def evaluation(settings: TrainSettings, description: DeviceDescription, n_patterns: int) -> Counts:

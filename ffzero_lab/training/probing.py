@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ffzero_lab.device import Device
 from ffzero_lab.rule.directions import DirectionDraw
 from ffzero_lab.rule.slopes import attributed_estimate, total_estimate
-from ffzero_lab.training.comparison import SIGNS, LayerTask, compare
+from ffzero_lab.training.comparison import SIGNS, Compared, LayerTask, compare
+from ffzero_lab.training.judgement import refuse_darkness
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.slopes import Estimate, Look
@@ -30,10 +31,25 @@ class ProbedSlopes:
         self._task = replace(task, reach=narrowed(task.reach, coordinates))
         self._scale = TrainedScale(device.description.layers[layer])
         self._directions = DirectionDraw(settings.directions, coordinates.groups, len(own), settings.seed, layer)
-        amplitude = self._scale.amplitude(settings)
-        self._amplitude = amplitude[own]
-        self._slope_unit = 2.0 * self._scale.in_typical_changes(amplitude)
+        self._own = own
+        self.take(None)
         self._signs = np.array(SIGNS[settings.readings])
+
+    def take(self, multiple: float | None) -> None:
+        """Perturb by *multiple* typical changes from now on; None: as the settings say."""
+        amplitude = self._scale.amplitude(self._settings) if multiple is None else self._scale.multiple(multiple)
+        self._amplitude = amplitude[self._own]
+        self._slope_unit = 2.0 * self._scale.in_typical_changes(amplitude)
+
+    def moves(self, directions: FloatArray, multiple: float) -> FloatArray:
+        """Return the moves (K, P) of directions (K, Q) at *multiple* typical changes RMS, on the trained scale."""
+        return self._coordinates.spread(directions * self._scale.multiple(multiple)[self._own])
+
+    def slopes_along(self, directions: FloatArray, multiple: float, parameters: FloatArray, rows: Rows) -> FloatArray:
+        """Measure slopes (K,) or (K, Q) along *directions* (K, Q), loss per typical change."""
+        compared = self._compare(self.moves(directions, multiple), parameters, rows)
+        refuse_darkness(compared.dark, len(rows), self._task.where, self._task.judge.floor)
+        return compared.differences / (2.0 * multiple)
 
     def at(self, step: int) -> Look:
         """Draw the directions of one step."""
@@ -42,10 +58,7 @@ class ProbedSlopes:
         return Look(np.abs(moves).max(axis=0), partial(self._measure, directions, moves))
 
     def _measure(self, directions: FloatArray, moves: FloatArray, parameters: FloatArray, rows: Rows) -> Estimate:
-        settings = self._scale.values(parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
-        outputs = self._device.probe(self._layer, settings.reshape(-1, len(parameters)), rows)
-        readings = outputs.reshape(len(directions), len(self._signs), len(rows), -1)
-        compared = compare(self._task, self._settings.readings, readings, rows)
+        compared = self._compare(moves, parameters, rows)
         differences = compared.differences
         combine = total_estimate if differences.ndim == 1 else attributed_estimate
         return Estimate(
@@ -55,3 +68,9 @@ class ProbedSlopes:
             compared.dark,
             float(np.sqrt(np.mean(differences**2))) / self._slope_unit,
         )
+
+    def _compare(self, moves: FloatArray, parameters: FloatArray, rows: Rows) -> Compared:
+        settings = self._scale.values(parameters + moves[:, np.newaxis] * self._signs[:, np.newaxis])
+        outputs = self._device.probe(self._layer, settings.reshape(-1, len(parameters)), rows)
+        readings = outputs.reshape(len(moves), len(self._signs), len(rows), -1)
+        return compare(self._task, self._settings.readings, readings, rows)

@@ -13,6 +13,12 @@ from ffzero_lab.training.settings import DEFAULT_EPSILON, DEFAULT_LEARNING_RATE,
 
 FloatArray = NDArray[np.float64]
 
+LARGEST_COMPONENT = 6.0
+"""Components of a random direction of RMS 1 stay below this, but for one in 10⁹ of the Gaussian ones."""
+MOST_MULTIPLE = 0.5
+"""Largest amplitude that is tried, in typical changes."""
+ROOM_LEFT = 0.98
+"""Share of the room that the largest amplitude may take."""
 OF_LAYER = "layer"
 """Beginning of the names of groups where all layers are seen as one: ``layer0.theta``."""
 
@@ -54,8 +60,39 @@ class TrainedScale:
         return values
 
     def amplitude(self, settings: TrainSettings) -> FloatArray:
-        """Return the RMS amplitude ε (P,) on the trained scale; raises InputError for an unknown group."""
+        """Return the RMS amplitude ε (P,) on the trained scale; raises InputError for an unknown group.
+
+        Of one that is to be measured, this is the largest that is tried: whatever has room for it has room for the
+        chosen one.
+        """
+        if settings.epsilon == "auto":
+            return self.multiple(min(MOST_MULTIPLE, self.most_room))
         return self._amounts("epsilon", settings.epsilon, DEFAULT_EPSILON * self._typical_change)
+
+    def multiple(self, multiple: float) -> FloatArray:
+        """Return an amplitude (P,) of so many typical changes, on the trained scale; never under half a resolution."""
+        return np.maximum(multiple * self._typical_change, 0.5 * self.resolution)
+
+    def by_group(self, amounts: FloatArray) -> dict[str, float]:
+        """Return *amounts* (P,) that are the same within every group, by group."""
+        return {group.name: float(amounts[own.start]) for group, own in self._groups}
+
+    @property
+    def coarsest_step(self) -> float:
+        """Half of the coarsest resolution, as a multiple of the typical change."""
+        return float(np.max(0.5 * self.resolution / self._typical_change))
+
+    @property
+    def rms_step(self) -> float:
+        """RMS resolution over the parameters, as a multiple of the typical change."""
+        return self.in_typical_changes(self.resolution)
+
+    @property
+    def most_room(self) -> float:
+        """The RMS amplitude, as a multiple of the typical change, that every range has room for on both sides."""
+        least = np.where(np.isfinite(self.box.period), self.box.period, 0.0)
+        room = (self.box.upper - self.box.lower - least) / (2.0 * LARGEST_COMPONENT * self._typical_change)
+        return ROOM_LEFT * float(room.min())
 
     def learning_rate(self, settings: TrainSettings) -> FloatArray:
         """Return the learning rate (P,); raises InputError for an unknown group.

@@ -194,6 +194,11 @@ class Session:
     def _step(self, trainer: LayerTrainer, exact: ExactGradient | None) -> Generator[Event]:
         """Take one step and look whether a limit ends the layer; compare with *exact* where a row is written."""
         settings = self.settings
+        if trainer.amplitude_is_due:
+            began_s = self.device_seconds
+            with self.device.ledger.spending_on("calibration"):
+                yield trainer.choose_amplitude()
+            self._layer_began_s += self.device_seconds - began_s  # the plan has set this time aside
         number = trainer.step + 1
         step = trainer.advance(exact if number % settings.log_every == 0 or number == trainer.steps else None)
         yield StepDone(trainer.layer, number, trainer.steps, step.loss, step.score, step.slope_rms, step.cosine)
@@ -237,6 +242,7 @@ class Session:
             wrapped=trainer.wrapped,
             projected=trainer.projected,
             dark=trainer.dark,
+            epsilon=trainer.epsilon,
         )
         counts = device.ledger.by_purpose["training"] - self._counts_before
         self.progress = replace(

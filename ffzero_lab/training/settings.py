@@ -91,9 +91,10 @@ class TrainSettings(BaseModel):
     per parameter group. None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
-    epsilon: PerGroup | None = None
-    """RMS amplitude of the moved parameters on the trained scale; one number, or one per parameter group. None: 0.01 of
-    the typical change that the device states, which is 0.01 rad for phases."""
+    epsilon: PerGroup | Literal["auto"] | None = None
+    """RMS amplitude of the moved parameters on the trained scale; one number, one per parameter group, or ``auto``:
+    measured at each layer's start and in its middle. None: 0.01 of the typical change that the device states, which is
+    0.01 rad for phases."""
     start: dict[str, Range] | None = None
     """Range from which the first values of a parameter group are drawn, by group, in the unit that is written. None,
     and for groups left out: what the device names, else the period nearest to zero, or the whole range."""

@@ -50,6 +50,18 @@ class Look:
     estimate: Callable[[FloatArray, Rows], Estimate]
 
 
+class Prober(Protocol):
+    """Measures slopes along given directions at a given amplitude."""
+
+    def moves(self, directions: FloatArray, multiple: float) -> FloatArray:
+        """Return the moves (K, P) of directions (K, Q) at *multiple* typical changes RMS, on the trained scale."""
+        ...
+
+    def slopes_along(self, directions: FloatArray, multiple: float, parameters: FloatArray, rows: Rows) -> FloatArray:
+        """Measure slopes (K,) or (K, Q) along *directions* (K, Q), loss per typical change."""
+        ...
+
+
 class SlopeSource(Protocol):
     """Measures, or computes, the slope of one layer's loss."""
 

@@ -136,7 +136,7 @@ def test_the_setting_for_pi_is_found_within_its_uncertainty(seed: int) -> None:
     assert np.abs(off).max() < 0.0125
     assert (np.abs(off) < 0.01).mean() > 0.98
     assert 0.88 <= (np.abs(off) < 1.96 * setting.spread / setting.array).mean() <= 1.0
-    assert (setting.spread / setting.array).max() < 0.006
+    assert (setting.spread / setting.array).max() < 0.0075
     power = found.quantities["pi_power"].array / photonic_truth(bench.device, 0).pi_power_w - 1.0
     assert (np.abs(power) < 0.01).mean() > 0.98
     assert not found.dead

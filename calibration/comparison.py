@@ -1,0 +1,129 @@
+"""Compares two calibrations of one device, value by value, within their uncertainties."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity
+
+FALSE_ALARMS = 0.01
+"""Probability that a comparison in which nothing has changed finds a difference."""
+AXES = ("input", "output", "parameter", "mzi", "pair")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One quantity of one layer in both records."""
+
+    layer: int
+    name: str
+    unit: str
+    values: int
+    """Number of values that both records know, with uncertainties."""
+    beyond: int
+    """How many of them differ by more than *sigmas* times their joint standard uncertainty."""
+    worst: int
+    """Number, along the quantity's axis, of the value that differs most in this sense."""
+    difference: float
+    """Later minus earlier, there."""
+    uncertainty: float
+    """Joint standard uncertainty there."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All of it, and how many standard uncertainties were allowed."""
+
+    sigmas: float
+    quantities: tuple[Compared, ...]
+    changed: tuple[str, ...]
+    """What is dead in one record and alive in the other, in words."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs by more than chance explains."""
+        return not self.changed and not any(each.beyond for each in self.quantities)
+
+
+def compare(earlier: CalibrationRecord, later: CalibrationRecord) -> Comparison:
+    """Compare every value that both records know; phases are compared on the circle.
+
+    The bound is that of a normal distribution for as many values as there are (Šidák 1967, J. Am. Stat. Assoc. 62,
+    626), so that two sound calibrations of an unchanged device disagree in one of a hundred comparisons.
+    """
+    pairs = [
+        (layer, name, before.quantities[name], after.quantities[name])
+        for layer, (before, after) in enumerate(zip(earlier.layers, later.layers, strict=False))
+        for name in before.quantities
+        if name in after.quantities and before.quantities[name].axis in AXES
+    ]
+    known = [_differences(before, after) for _, _, before, after in pairs]
+    sigmas = allowed_sigmas(
+        int(np.count_nonzero(np.isfinite(np.concatenate([ratio for *_, ratio in known])))) if known else 0
+    )
+    compared = [
+        _judged(layer, name, before.unit, *differences, sigmas)
+        for (layer, name, before, _), differences in zip(pairs, known, strict=True)
+        if np.isfinite(differences[2]).any()
+    ]
+    return Comparison(sigmas, tuple(compared), tuple(_changed(earlier.layers, later.layers)))
+
+
+def allowed_sigmas(values: int) -> float:
+    """Return how many standard deviations the largest of so many normal values stays within, but for false alarms."""
+    each = 1.0 - (1.0 - FALSE_ALARMS) ** (1.0 / max(1, values))
+    return -NormalDist().inv_cdf(each / 2.0)
+
+
+def _differences(
+    before: Quantity, after: Quantity
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return differences, joint uncertainties and their ratio (n,), NaN where one of the records knows nothing."""
+    if len(before.values) != len(after.values) or before.unit != after.unit:
+        nothing = np.full(1, np.nan)
+        return nothing, nothing, nothing
+    difference = after.array - before.array
+    if before.unit == "rad" and before.axis == "parameter":
+        difference = np.mod(difference + np.pi, 2.0 * np.pi) - np.pi
+    joint = np.hypot(before.spread, after.spread)
+    ratio = np.divide(difference, joint, out=np.full_like(difference, np.nan), where=joint > 0.0)
+    return difference, joint, ratio
+
+
+def _judged(
+    layer: int,
+    name: str,
+    unit: str,
+    difference: NDArray[np.float64],
+    joint: NDArray[np.float64],
+    ratio: NDArray[np.float64],
+    sigmas: float,
+) -> Compared:
+    worst = int(np.nanargmax(np.abs(ratio)))
+    return Compared(
+        layer=layer,
+        name=name,
+        unit=unit,
+        values=int(np.count_nonzero(np.isfinite(ratio))),
+        beyond=int(np.count_nonzero(np.abs(ratio) > sigmas)),
+        worst=worst,
+        difference=float(difference[worst]),
+        uncertainty=float(joint[worst]),
+    )
+
+
+def _changed(earlier: Sequence[LayerRecord], later: Sequence[LayerRecord]) -> list[str]:
+    if len(earlier) != len(later):
+        return [f"{len(earlier)} layers before, {len(later)} now"]
+    told: list[str] = []
+    for layer, (before, after) in enumerate(zip(earlier, later, strict=True)):
+        for what, was, now in (
+            ("parameter", before.dead, after.dead),
+            ("output", before.dead_outputs, after.dead_outputs),
+        ):
+            told += [f"layer {layer}, {what} {i}: {now[i]}, alive before" for i in sorted(now.keys() - was.keys())]
+            told += [f"layer {layer}, {what} {i}: alive, {was[i]} before" for i in sorted(was.keys() - now.keys())]
+    return told

@@ -1,0 +1,77 @@
+"""One layer of a device as a procedure gets it: each part is kept as soon as it is measured, and checked on the way."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+
+from calibration.journal import Arrays, Journal
+from calibration.plausibility import Darkness, check_darkness, check_resistances, darkness
+from calibration.procedure import Sweep
+from ffzero_lab.device import Guarded, LayerDescription
+from ffzero_lab.device.record import Quantity
+
+
+@dataclass
+class LayerBench:
+    """See `calibration.procedure.Bench`.
+
+    ``state`` returns what is to be kept of the device behind each part, ``told`` shows a message to a person.
+    """
+
+    device: Guarded
+    layer: int
+    procedure: str
+    seed: int
+    journal: Journal
+    state: Callable[[], Arrays]
+    told: Callable[[str], None]
+    known: Mapping[str, Quantity] = field(default_factory=dict[str, Quantity])
+    dead: Mapping[int, str] = field(default_factory=dict[int, str])
+    dead_outputs: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    @property
+    def described(self) -> LayerDescription:
+        """The layer's description."""
+        return self.device.description.layers[self.layer]
+
+    def kept(self, name: str, measure: Callable[[], Sweep]) -> Sweep:
+        """Return the arrays of a part; measured now, it is judged for plausibility before it counts.
+
+        Raises ImplausibleReading, and whatever *measure* raises: the part is then not kept.
+        """
+        key = f"{self.layer}/{self.procedure}/{name}"
+        part = self.journal.part(key)
+        if part is None:
+            before = self._darkness_before()
+            with self.device.ledger.spending_on("calibration"):
+                part = {array: np.asarray(values) for array, values in measure().items()}
+                check_resistances(self.device, self.layer, self.known)
+                if before is not None:
+                    check_darkness(self.device, self.layer, before)
+            self.journal.keep(key, part, self.state())
+            self.tell(name)
+        return part
+
+    def rng(self, purpose: int) -> Generator:
+        """Return a generator keyed by the seed, the procedure, the layer and *purpose*."""
+        return np.random.default_rng([self.seed, zlib.crc32(self.procedure.encode()), self.layer, purpose])
+
+    def tell(self, message: str) -> None:
+        """Show a message with where it comes from."""
+        self.told(f"layer {self.layer}  {self.procedure}  {message}")
+
+    def _darkness_before(self) -> Darkness | None:
+        """Return the light at no drive as it was before the first part of this layer; None where there is none."""
+        if self.device.description.kind != "photonic":
+            return None
+        key = f"{self.layer}/plausibility/darkness"
+        part = self.journal.part(key)
+        if part is None:
+            with self.device.ledger.spending_on("calibration"):
+                part = {"sum": darkness(self.device, self.layer).as_array()}
+            self.journal.keep(key, part, self.state())
+        total, uncertainty = part["sum"].tolist()
+        return Darkness(total, uncertainty)

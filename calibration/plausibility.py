@@ -1,0 +1,89 @@
+"""What no reading of a sound bench can be: light that grows with the source off, resistances that change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ffzero_lab.device import DarkBatch, FloatArray, Guarded, ImplausibleReading, Metered
+from ffzero_lab.device.record import Quantity
+
+LOOKS = 16
+"""Readings without drive that are averaged."""
+SIGMAS = 8.0
+GROWS = 0.02
+"""Share of full scale by which the light at no drive may grow in all; drifting dark readings stay far below it."""
+BAND = 0.5
+"""Volts and those that the current brings over the known resistance may differ by this share of the larger."""
+TELLING = 0.1
+"""Share of the layer's highest volts over which a heater is looked at."""
+
+
+@dataclass(frozen=True)
+class Darkness:
+    """Sum over the outputs at no drive, and its standard uncertainty, in the unit of the outputs."""
+
+    total: float
+    uncertainty: float
+
+    def as_array(self) -> FloatArray:
+        """Return both (2,), as a part keeps them."""
+        return np.array([self.total, self.uncertainty])
+
+
+def darkness(device: Guarded, layer: int) -> Darkness:
+    """Measure what a photonic layer's outputs sum up to with the inputs at the drive nearest to none.
+
+    Takes one staged pattern and LOOKS shots at the parameters as they stand.
+    """
+    source = 0 if device.description.topology == "cascaded" else layer
+    entering = device.description.layers[source]
+    drive = min(max(0.0, entering.input_lower), entering.input_upper)
+    device.load_inputs(source, np.full((1, entering.n_inputs), drive))
+    described = device.description.layers[layer]
+    try:
+        readings = device.read_outputs(layer, np.zeros(LOOKS, dtype=np.intp))
+    except DarkBatch:  # nothing but noise, as it should be
+        return Darkness(0.0, described.detection_floor * float(np.sqrt(described.n_outputs / LOOKS)))
+    totals = readings.sum(axis=1)
+    return Darkness(float(totals.mean()), float(totals.std(ddof=1) / np.sqrt(LOOKS)))
+
+
+def check_darkness(device: Guarded, layer: int, before: Darkness) -> None:
+    """Raise ImplausibleReading when light came up with the inputs off.
+
+    A mesh is passive: whatever leaks through the modulators may move from output to output, and its sum never grows.
+    """
+    now = darkness(device, layer)
+    described = device.description.layers[layer]
+    allowed = SIGMAS * float(np.hypot(now.uncertainty, before.uncertainty)) + GROWS * described.output_upper
+    if now.total - before.total > allowed:
+        raise ImplausibleReading(
+            f"{device.description.name}, layer {layer}: with the inputs off the outputs sum up to {now.total:.3g} "
+            f"{described.output_unit}, {before.total:.3g} at the beginning; light that nobody sends cannot grow "
+            f"(allowed: {allowed:.2g} more). Look for stray light, a source that does not follow, or a detector that "
+            "drifts"
+        )
+
+
+def check_resistances(device: Guarded, layer: int, known: Mapping[str, Quantity]) -> None:
+    """Raise ImplausibleReading when a heater under drive is no more what it was electrically."""
+    measured = known.get("electrical.resistance")
+    if measured is None or not isinstance(device.driver, Metered):
+        return
+    metered = device.driver.read_actuators(layer)
+    if metered is None:
+        return
+    volts, amperes = metered
+    described = device.description.layers[layer]
+    expected = amperes * measured.array  # volts, were the resistance what it was; opens and shorts differ as well
+    level = np.maximum(np.abs(volts), np.abs(expected))
+    driven = level > TELLING * np.nanmax(level, initial=0.0)
+    wrong = np.abs(volts - expected) > BAND * level
+    if (driven & wrong).any():
+        worst = int(np.nanargmax(np.where(driven & wrong, np.abs(volts - expected) / level, 0.0)))
+        raise ImplausibleReading(
+            f"{device.description.name}, layer {layer}, {described.name_of(worst)}: it takes {volts[worst]:.4g} V and "
+            f"{amperes[worst]:.4g} A, and had {measured.array[worst]:.4g} ohm when it was measured before "
+            f"(allowed: {BAND:.0%} of change). Look at this heater and its wiring before it is driven again"
+        )

@@ -1,0 +1,27 @@
+"""All procedures, in the order in which a calibration carries them out (each builds on those before it)."""
+
+from collections.abc import Sequence
+
+from calibration.photonic.detectors import Detectors
+from calibration.photonic.electrical import Electrical
+from calibration.photonic.fringes import Fringes
+from calibration.procedure import Procedure
+from ffzero_lab.errors import InputError, not_one_of
+
+
+def procedures() -> tuple[Procedure, ...]:
+    """Return one of each."""
+    return (Detectors(), Electrical(), Fringes())
+
+
+def chosen(only: Sequence[str], skip: Sequence[str]) -> tuple[Procedure, ...]:
+    """Return *only* those, or all but those to *skip*, in their order; raises InputError for a name that is none."""
+    every = procedures()
+    names = [procedure.name for procedure in every]
+    for name in (*only, *skip):
+        if name not in names:
+            raise not_one_of("procedure", name, names)
+    wanted = [each for each in every if (not only or each.name in only) and each.name not in skip]
+    if not wanted:
+        raise InputError("no procedure is left to carry out; --only and --skip exclude each other")
+    return tuple(wanted)

@@ -1,0 +1,195 @@
+"""Carries out procedures layer by layer, each building on what those before it found."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from calibration.journal import Arrays, Journal
+from calibration.layer_bench import LayerBench
+from calibration.procedure import Outcome, Procedure
+from ffzero_lab.device import Counts, Guarded
+from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Transfer
+
+_RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One procedure on one layer: what it will about take, or why it says nothing there."""
+
+    layer: int
+    procedure: str
+    counts: Counts
+    why_not: str = ""
+
+
+@dataclass
+class _Found:
+    """What is known of a layer so far."""
+
+    quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    dead: dict[int, str] = field(default_factory=dict[int, str])
+    dead_outputs: dict[int, str] = field(default_factory=dict[int, str])
+    transfer: Transfer | None = None
+
+    def take(self, procedure: str, outcome: Outcome) -> None:
+        self.quantities |= {f"{procedure}.{name}": quantity for name, quantity in outcome.quantities.items()}
+        self.findings += outcome.findings
+        self.dead = {**outcome.dead, **self.dead}
+        self.dead_outputs = {**outcome.dead_outputs, **self.dead_outputs}
+        self.transfer = outcome.transfer or self.transfer
+
+    def as_record(self) -> LayerRecord:
+        return LayerRecord(
+            quantities=self.quantities,
+            dead=dict(sorted(self.dead.items())),
+            dead_outputs=dict(sorted(self.dead_outputs.items())),
+            transfer=self.transfer,
+        )
+
+
+@dataclass
+class Runner:
+    """Carries out *procedures* on every layer of a device; layers that share hardware are measured once.
+
+    Attributes
+    ----------
+    device
+        In raw units; it is not parked here.
+    journal
+        What was measured already, and where the rest goes.
+    tell
+        Shows a person what is going on.
+    before
+        An earlier record of the device: what single procedures build on when those before them are left out.
+    sampled
+        Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
+    """
+
+    device: Guarded
+    procedures: Sequence[Procedure]
+    journal: Journal
+    seed: int
+    tell: Callable[[str], None]
+    before: CalibrationRecord | None = None
+    sampled: Mapping[str, int] = field(default_factory=dict[str, int])
+    spent: dict[tuple[int, str], Counts] = field(default_factory=dict[tuple[int, str], Counts])
+    """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
+    _earlier_s: float = field(default=0.0, init=False)
+    _began_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._began_s = self.device.clock.now_s()
+
+    @property
+    def device_seconds(self) -> float:
+        """Device time that the calibration took so far, earlier parts of a resumed one included."""
+        return self._earlier_s + self.device.clock.now_s() - self._began_s
+
+    @property
+    def layers(self) -> range:
+        """The layers that are measured."""
+        return range(1 if self.device.description.shared_hardware else len(self.device.description.layers))
+
+    def plan(self) -> list[Planned]:
+        """Return what every procedure will about take; touches nothing."""
+        planned: list[Planned] = []
+        for layer in self.layers:
+            found = self._start(layer)
+            for procedure in self.procedures:
+                bench = self._bench(layer, procedure.name, found)
+                why_not = procedure.suits(bench)
+                counts = Counts() if why_not else procedure.predicted(bench)
+                planned.append(Planned(layer, procedure.name, counts, why_not))
+        return planned
+
+    def run(self) -> tuple[tuple[LayerRecord, ...], tuple[Finding, ...]]:
+        """Return what was found by layer, and the findings, the worst first.
+
+        Raises the errors of the device port; what was measured until then is in the journal.
+        """
+        self._go_on_from(self.journal.state)
+        records: list[LayerRecord] = []
+        findings: list[Finding] = []
+        for layer in self.layers:
+            found = self._start(layer)
+            measured = _Found(dead=dict(found.dead))
+            for procedure in self.procedures:
+                outcome = self._carry_out(layer, procedure, found)
+                if outcome is not None:
+                    measured.take(procedure.name, outcome)
+                    if procedure.name not in self.sampled:
+                        found.take(procedure.name, outcome)
+            records.append(measured.as_record())
+            findings += measured.findings
+        if len(records) < len(self.device.description.layers):
+            records = records[:1] * len(self.device.description.layers)
+        return tuple(records), tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
+
+    def _carry_out(self, layer: int, procedure: Procedure, found: _Found) -> Outcome | None:
+        bench = self._bench(layer, procedure.name, found)
+        why_not = procedure.suits(bench)
+        if why_not:
+            self.tell(f"layer {layer}  {procedure.name}: left out, {why_not}")
+            return None
+        before = self.device.ledger.by_purpose["calibration"]
+        outcome = procedure.run(bench)
+        self.spent[layer, procedure.name] = self.device.ledger.by_purpose["calibration"] - before
+        return outcome
+
+    def _start(self, layer: int) -> _Found:
+        dead = dict.fromkeys(self.device.description.layers[layer].dead, "by the description")
+        if self.before is None:
+            return _Found(dead=dead)
+        earlier = self.before.layers[layer]
+        return _Found(
+            quantities=dict(earlier.quantities),
+            dead={**earlier.dead, **dead},
+            dead_outputs=dict(earlier.dead_outputs),
+        )
+
+    def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:
+        dead: dict[int, str] = dict(found.dead)
+        size = self.sampled.get(procedure)
+        if size is not None:
+            dead = {**self._left_out(layer, size, found), **dead}
+        return LayerBench(
+            device=self.device,
+            layer=layer,
+            procedure=procedure,
+            seed=self.seed,
+            journal=self.journal,
+            state=self._state,
+            told=self.tell,
+            known=dict(found.quantities),
+            dead=dead,
+            dead_outputs=dict(found.dead_outputs),
+        )
+
+    def _left_out(self, layer: int, size: int, found: _Found) -> dict[int, str]:
+        """Return the parameters that a sample of *size* leaves out."""
+        alive = np.setdiff1d(self.device.description.layers[layer].alive, sorted(found.dead))
+        rng = np.random.default_rng([self.seed, layer])
+        left_out = rng.permutation(alive)[size:]
+        return {int(index): "not in the sample" for index in left_out}
+
+    def _state(self) -> Arrays:
+        """Return what is kept behind each part: the counts, and of a twin all that decides what it answers next."""
+        counts = self.device.ledger.by_purpose["calibration"]
+        exact = self.device.snapshot() or {}
+        return {
+            "counts": np.array([counts.writes, counts.readings, counts.shots]),
+            "seconds": np.array(self.device_seconds),
+            **{f"device/{name}": values for name, values in exact.items()},
+        }
+
+    def _go_on_from(self, state: Arrays) -> None:
+        if not state:
+            return
+        self.device.ledger.by_purpose["calibration"] = Counts(*state["counts"].tolist())
+        exact = {name.removeprefix("device/"): values for name, values in state.items() if name.startswith("device/")}
+        if exact:
+            self.device.restore(exact)
+        self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()

@@ -1,0 +1,97 @@
+"""What a calibration shows in a terminal: what it takes, what it took, what was found, what differs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calibration.comparison import Comparison
+from calibration.runner import Planned, Runner
+from ffzero_lab.cli.outcome import print_json
+from ffzero_lab.cli.wording import spell_duration
+from ffzero_lab.device import Counts
+from ffzero_lab.device.record import CalibrationRecord, Finding
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print what a person should know, the worst first."""
+    for finding in findings:
+        typer.echo(f"{finding.severity}: {finding.where}: {finding.what}")
+    if not findings:
+        typer.echo("nothing is out of family")
+
+
+def show_plan(runner: Runner, planned: Sequence[Planned], *, as_json: bool) -> None:
+    """Print what a calibration will about take, or why a procedure says nothing."""
+    timing = runner.device.description.timing
+    total = sum((each.counts for each in planned), Counts())
+    if as_json:
+        rows = [{**asdict(each), "seconds": each.counts.seconds(timing)} for each in planned]
+        print_json({"procedures": rows, "total": {**asdict(total), "seconds": total.seconds(timing)}})
+        return
+    table = _cost_table(("writes", "readings", "shots", "device time"))
+    for each in planned:
+        cells = ["", "", "", each.why_not] if each.why_not else _cells(each.counts, each.counts.seconds(timing))
+        table.add_row(str(each.layer), each.procedure, *cells, style="dim" if each.why_not else None)
+    table.add_section()
+    table.add_row("", "all", *_cells(total, total.seconds(timing)))
+    description = runner.device.description
+    typer.echo(f"{description.name} ({description.serial_number}), about to measure:")
+    Console().print(table)
+
+
+def show_spent(runner: Runner, planned: Sequence[Planned], record: CalibrationRecord) -> None:
+    """Print what a calibration took beside what was planned."""
+    timing = runner.device.description.timing
+    table = _cost_table(("writes", "planned", "shots", "planned", "device time", "planned"))
+    for each in planned:
+        spent = runner.spent.get((each.layer, each.procedure))
+        if spent is not None:
+            pairs = zip(
+                _cells(spent, spent.seconds(timing)), _cells(each.counts, each.counts.seconds(timing)), strict=True
+            )
+            cells = [cell for place, pair in enumerate(pairs) if place != 1 for cell in pair]
+            table.add_row(str(each.layer), each.procedure, *cells)
+    table.add_section()
+    both = ((f"{r.writes:,}", f"{r.shots:,}", spell_duration(r.seconds)) for r in (record.spent, record.planned))
+    table.add_row("", "all", *(cell for pair in zip(*both, strict=True) for cell in pair))
+    Console().print(table)
+
+
+def _cost_table(headings: Sequence[str]) -> Table:
+    table = Table(box=None)
+    table.add_column("layer", justify="right")
+    table.add_column("procedure")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _cells(counts: Counts, seconds: float) -> list[str]:
+    return [f"{counts.writes:,}", f"{counts.readings:,}", f"{counts.shots:,}", spell_duration(seconds)]
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print what differs first, and what does not in numbers."""
+    table = Table(box=None)
+    for heading in ("layer", "quantity", "values", "beyond", "worst", "difference", "uncertainty", "unit"):
+        table.add_column(heading, justify="left" if heading in {"quantity", "unit"} else "right")
+    for each in sorted(comparison.quantities, key=lambda one: -abs(one.difference) / one.uncertainty):
+        table.add_row(
+            str(each.layer),
+            each.name,
+            str(each.values),
+            str(each.beyond),
+            str(each.worst),
+            f"{each.difference:+.3g}",
+            f"{each.uncertainty:.2g}",
+            each.unit,
+            style="bold red" if each.beyond else None,
+        )
+    Console().print(table)
+    for changed in comparison.changed:
+        typer.echo(f"changed: {changed}")
+    verdict = "agrees" if comparison.agrees else "does NOT agree"
+    typer.echo(f"{verdict} within {comparison.sigmas:.2g} joint standard uncertainties")

@@ -1,0 +1,125 @@
+"""``ffzero-lab calibrations``: lists, shows, compares and draws calibration records."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from calibration.comparison import compare
+from ffzero_lab.archives import unpack_archive
+from ffzero_lab.calibrations import load, records_in
+from ffzero_lab.cli.bench import table_of
+from ffzero_lab.cli.calibration_tables import show_comparison, show_findings
+from ffzero_lab.cli.outcome import outcome, print_json
+from ffzero_lab.cli.wording import spell_duration
+from ffzero_lab.device.record import CalibrationRecord, Quantity
+from ffzero_lab.errors import InputError
+
+
+def list_command(folder: Path, *, as_json: bool) -> None:
+    """List the records below *folder*, oldest first; a damaged one is told, and the others are listed all the same."""
+    with outcome(as_json=as_json):
+        found, damaged = records_in(folder)
+        rows = [_row(path, record) for path, record in found]
+        if as_json:
+            print_json({"records": rows, "damaged": damaged})
+            return
+        if rows:
+            told = [{**row, "age": spell_duration(row["age"])} for row in rows]
+            Console().print(table_of(told))
+        else:
+            typer.echo(f"no calibration records in {folder}")
+        for message in damaged:
+            typer.echo(f"problem: {message}")
+
+
+def show_command(path: Path, *, as_json: bool) -> None:
+    """Show a record: findings first, then every quantity in numbers."""
+    with outcome(as_json=as_json):
+        record = load(path)
+        if as_json:
+            print_json(record.model_dump(mode="json"))
+            return
+        typer.echo(
+            f"{record.device} ({record.serial_number}), {record.ended.isoformat(timespec='seconds')}, "
+            f"ffzero-lab {record.software}"
+        )
+        for name, value in record.conditions.items():
+            typer.echo(f"condition {name}: {value:g}")
+        show_findings(record.findings)
+        for number, layer in enumerate(record.layers):
+            dead = [f"parameter {index} {why}" for index, why in layer.dead.items()]
+            dead += [f"output {index} {why}" for index, why in layer.dead_outputs.items()]
+            typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
+            Console().print(_quantities(layer.quantities))
+        spent, planned = record.spent, record.planned
+        typer.echo(
+            f"took {spent.writes:,} writes, {spent.shots:,} shots, {spell_duration(spent.seconds)} of device time "
+            f"(planned: {planned.writes:,}, {planned.shots:,}, {spell_duration(planned.seconds)})"
+        )
+
+
+def diff_command(earlier: Path, later: Path, *, as_json: bool) -> None:
+    """Compare two records of one device."""
+    with outcome(as_json=as_json):
+        before, after = load(earlier), load(later)
+        if before.serial_number != after.serial_number:
+            raise InputError(
+                f"{earlier} is of a device with the serial number {before.serial_number}, {later} of one with "
+                f"{after.serial_number}: they are not compared"
+            )
+        comparison = compare(before, after)
+        if as_json:
+            print_json({"agrees": comparison.agrees, **asdict(comparison)})
+        else:
+            show_comparison(comparison)
+
+
+def report_command(path: Path, output: Path | None, *, as_json: bool) -> None:
+    """Draw a record's report."""
+    with outcome(as_json=as_json):
+        from calibration.report import write_report
+
+        record = load(path)
+        sweeps: dict[str, Any] = {}
+        if record.sweeps:
+            beside = path.with_name(record.sweeps)
+            sweeps = unpack_archive(beside.read_bytes(), beside)[0]
+        page = path.with_suffix(".html") if output is None else output
+        write_report(record, sweeps, page)
+        if as_json:
+            print_json({"record": str(path), "report": str(page)})
+        else:
+            typer.echo(f"report: {page}")
+
+
+def _row(path: Path, record: CalibrationRecord) -> dict[str, Any]:
+    age_s = (datetime.now(UTC) - record.ended).total_seconds()
+    return {
+        "record": str(path),
+        "device": record.device,
+        "serial_number": record.serial_number,
+        "age": age_s,
+        "valid": "yes" if age_s <= record.valid_for_s else "expired",
+        "applies": "yes" if all(layer.transfer is not None for layer in record.layers) else "no",
+        "faults": sum(finding.severity == "fault" for finding in record.findings),
+    }
+
+
+def _quantities(quantities: dict[str, Quantity]) -> Table:
+    table = Table(box=None)
+    for heading in ("quantity", "unit", "values", "lowest", "median", "highest", "uncertainty"):
+        table.add_column(heading, justify="left" if heading in {"quantity", "unit"} else "right")
+    for name, quantity in quantities.items():
+        known = quantity.array[np.isfinite(quantity.array)]
+        spread = quantity.spread[np.isfinite(quantity.spread)]
+        numbers = (known.min(), np.median(known), known.max()) if len(known) else ()
+        cells = [f"{number:.4g}" for number in numbers] or ["", "not measured", ""]
+        uncertainty = f"{np.median(spread):.2g}" if len(spread) else ""
+        table.add_row(name, quantity.unit, f"{len(known)}/{len(quantity.values)}", *cells, uncertainty)
+    return table
