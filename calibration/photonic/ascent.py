@@ -18,48 +18,58 @@ def ascended(
     driven: FloatArray,
     offsets: FloatArray,
     sweeps: int = 20,
-) -> tuple[FloatArray, float]:
-    """Return offsets (P,), rad, that fit the *rows* of K transfers better, and how well: 1 is perfect.
+) -> FloatArray:
+    """Return offsets (P,), rad, that fit the *rows* of K transfers better.
 
-    What is raised is the mean of |⟨u, t⟩|², which does not see the unknown phase of a row: u (K, n_out, N) are unit rows
-    of the outputs *seen*, t those of a mesh of 50:50 splitters with the phases offsets + driven (K, P). In one phase,
-    ⟨u, t⟩ = a + b·e^{iφ}, so that its best value with the others as they are is −arg Σ a*·b: no step is too long, and
-    shallow maxima are jumped over. Ports that meet no MZI in a column just pass.
+    What is raised is the mean of |⟨u, t⟩|², which does not see the unknown phase of a row: u (K, n_out, N) are unit
+    rows of the outputs *seen*, t those of a mesh of 50:50 splitters with the phases offsets + driven (K, P). In one
+    phase, ⟨u, t⟩ = a + b·e^{iφ}, so that its best value with the others as they are is −arg Σ a*·b: no step is too
+    long, and shallow maxima are jumped over.
     """
-    offsets, m = offsets.copy(), layout.n_mzi
-    fit = 0.0
+    offsets = offsets.copy()
     for _ in range(sweeps):
-        largest = 0.0
+        earlier = offsets.copy()
         before = _before(layout, offsets + driven)
         behind = np.tile(np.eye(layout.ports, dtype=np.complex128)[seen], (len(rows), 1, 1))
         for column in reversed(range(layout.ports)):
-            arriving = before[column] @ rows.conj().swapaxes(1, 2)
-            members = layout.of_column(column)
-            blocks = {k: _block(layout, offsets + driven, k) for k in members.tolist()}
-            total = np.zeros(rows.shape[:2], dtype=np.complex128)
-            for k, block in blocks.items():
-                p = int(layout.port[k])
-                total += _overlap(behind[..., p : p + 2] @ block, arriving[:, p : p + 2])
-            for port in layout.bypassed(column):
-                total += behind[..., port] * arriving[:, port]
-            for k in members.tolist():
-                p = int(layout.port[k])
-                leaving, entering = behind[..., p : p + 2], arriving[:, p : p + 2].copy()
-                phi = np.exp(1j * (offsets + driven)[:, m + k])
-                by_theta = _overlap(leaving @ _UPPER, _turned(entering, phi))
-                by_theta *= np.exp(1j * (offsets + driven)[:, k])[:, np.newaxis]
-                turn, total = _best(total, by_theta)
-                offsets[k] += turn
-                block = _block(layout, offsets + driven, k)
-                by_phi = (leaving @ block)[..., 0] * entering[:, 0]
-                turn_phi, total = _best(total, by_phi)
-                offsets[m + k] += turn_phi
-                largest = max(largest, abs(turn), abs(turn_phi))
-                behind[..., p : p + 2] = leaving @ _block(layout, offsets + driven, k)
-        fit = float((np.abs(total) ** 2).mean())
-        if largest < ENOUGH:
+            behind = _turn_column(layout, column, behind, before[column] @ rows.conj().swapaxes(1, 2), driven, offsets)
+        if np.abs(offsets - earlier).max() < ENOUGH:
             break
-    return offsets, fit
+    return offsets
+
+
+def _turn_column(
+    layout: Layout,
+    column: int,
+    behind: ComplexArray,
+    arriving: ComplexArray,
+    driven: FloatArray,
+    offsets: FloatArray,
+) -> ComplexArray:
+    """Turn the *offsets* of one column in place, θ and φ of each MZI, and return what is *behind* the one before it.
+
+    *behind* (K, n_out, N) is what light on each port behind the column does at the outputs; *arriving* (K, N, n_out) is
+    what stands in front of the column, times the u* of each output.
+    """
+    members = layout.of_column(column).tolist()
+    total = (behind[..., layout.bypassed(column)] * arriving[:, layout.bypassed(column)].swapaxes(1, 2)).sum(axis=-1)
+    for k in members:
+        p = int(layout.port[k])
+        total = total + _overlap(behind[..., p : p + 2] @ _block(layout, offsets + driven, k), arriving[:, p : p + 2])
+    in_front = behind.copy()
+    for k in members:
+        p, phi = int(layout.port[k]), layout.n_mzi + k
+        leaving, entering = behind[..., p : p + 2], arriving[:, p : p + 2]
+        turned = entering.copy()
+        turned[:, 0] *= np.exp(1j * (offsets + driven)[:, phi])[:, np.newaxis]
+        by_theta = _overlap(leaving @ _UPPER, turned) * np.exp(1j * (offsets + driven)[:, k])[:, np.newaxis]
+        turn, total = _best(total, by_theta)
+        offsets[k] += turn
+        by_phi = (leaving @ _block(layout, offsets + driven, k))[..., 0] * entering[:, 0]
+        turn, total = _best(total, by_phi)
+        offsets[phi] += turn
+        in_front[..., p : p + 2] = leaving @ _block(layout, offsets + driven, k)
+    return in_front
 
 
 def _block(layout: Layout, phases: FloatArray, mzi: int) -> ComplexArray:
@@ -68,7 +78,9 @@ def _block(layout: Layout, phases: FloatArray, mzi: int) -> ComplexArray:
 
 def _before(layout: Layout, phases: FloatArray) -> list[ComplexArray]:
     """Return what stands in front of each column (K, N, N)."""
-    light = np.eye(layout.ports) * np.exp(1j * phases[:, np.newaxis, 2 * layout.n_mzi :])
+    light: ComplexArray = np.eye(layout.ports, dtype=np.complex128) * np.exp(
+        1j * phases[:, np.newaxis, 2 * layout.n_mzi :]
+    )
     before: list[ComplexArray] = []
     for column in range(layout.ports):
         before.append(light.copy())
@@ -81,12 +93,6 @@ def _before(layout: Layout, phases: FloatArray) -> list[ComplexArray]:
 def _overlap(leaving: ComplexArray, entering: ComplexArray) -> ComplexArray:
     """Return Σ_q leaving (K, n_out, 2)·entering (K, 2, n_out), output by output."""
     return np.asarray(np.einsum("kiq,kqi->ki", leaving, entering), dtype=np.complex128)
-
-
-def _turned(entering: ComplexArray, phi: ComplexArray) -> ComplexArray:
-    turned = entering.copy()
-    turned[:, 0] *= phi[:, np.newaxis]
-    return turned
 
 
 def _best(total: ComplexArray, moving: ComplexArray) -> tuple[float, ComplexArray]:

@@ -1,11 +1,15 @@
 """The constants of a mesh with its bench, the readings that they bring, and how these change with each constant."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic.mesh_model import ComplexArray, FloatArray, Layout, slopes, transfer
+
+SCALARS = ("nearest", "decay", "bypass", "leak")
+"""Constants that the whole mesh shares."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +89,10 @@ class Constants:
 
     def from_row(self, row: FloatArray) -> "Constants":
         """Return other constants of the same shapes from their row (n,)."""
-        parts = {name: row[place] for name, place in self.places().items()}
-        return Constants(
-            **{
-                name: float(part[0]) if np.ndim(getattr(self, name)) == 0 else part.copy()
-                for name, part in parts.items()
-            }
-        )
+        parts: dict[str, Any] = {name: row[place].copy() for name, place in self.places().items()}
+        for name in SCALARS:
+            parts[name] = float(parts[name][0])
+        return Constants(**parts)
 
 
 def crosstalk(layout: Layout, constants: Constants) -> FloatArray:

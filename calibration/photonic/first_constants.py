@@ -34,7 +34,7 @@ def first_constants(layout: Layout, readings: Readings, turns: int, rates: Float
         (n_out,) readings without light.
     """
     n, m = layout.ports, layout.n_mzi
-    entering = readings.patterns + (1.0 - readings.patterns) * LEAK
+    entering = (readings.patterns + (1.0 - readings.patterns) * LEAK).astype(np.complex128)
     rows: list[NDArray[np.complex128]] = []
     for start in range(0, len(readings.settings), turns):
         part = readings.part(slice(start, start + turns))
@@ -45,7 +45,7 @@ def first_constants(layout: Layout, readings: Readings, turns: int, rates: Float
     driven[:, 2 * m :] = 0.0
     unitaries = np.array([completed(found, readings.seen) for found in rows])
     offsets = first_offsets(layout, unitaries, driven)
-    offsets, _ = ascended(layout, unitaries[:, readings.seen], readings.seen, driven, offsets)
+    offsets = ascended(layout, unitaries[:, readings.seen], readings.seen, driven, offsets)
     gain = float((readings.outputs - darks).mean() / (np.abs(entering) ** 2).mean())
     return Constants(
         offsets=offsets,

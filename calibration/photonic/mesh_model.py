@@ -97,7 +97,7 @@ def _walk(
     early[..., 0, :] *= np.exp(1j * phases[:, :m]).T[..., np.newaxis]
     blocks = _splitter(second)[:, np.newaxis] @ early
     blocks[..., :, 0] *= np.exp(1j * phases[:, m : 2 * m]).T[..., np.newaxis]
-    light = np.eye(n) * np.exp(1j * phases[:, np.newaxis, 2 * m :])
+    light: ComplexArray = np.eye(n, dtype=np.complex128) * np.exp(1j * phases[:, np.newaxis, 2 * m :])
     before: list[ComplexArray] = []
     for column in range(n):
         before.append(light)

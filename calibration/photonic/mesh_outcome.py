@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.photonic.constants import Constants, crosstalk
+from calibration.photonic.constants import SCALARS, Constants, crosstalk
 from calibration.photonic.gauge import canonical, wrapped
 from calibration.photonic.joint_fit import Fit
 from calibration.photonic.mesh_model import FloatArray, Layout
@@ -14,7 +14,7 @@ from ffzero_lab.device.record import Quantity, Transfer
 
 TAIL = 0.02
 """Where crosstalk has fallen to this share of the nearest neighbour's, nobody knows whether it goes on falling alike:
-what arrives from farther is an uncertainty of the offsets."""
+what arrives from farther bounds an error of the offsets, evenly distributed (GUM 4.3.7)."""
 LISTED = 1e-5
 """Crosstalk under this share is left out of the transfer."""
 
@@ -76,9 +76,7 @@ class Solved:
         unit = {"V": "V²"}.get(described.groups[0].unit, described.groups[0].unit)
         output_gain, output_spread = self._relative("outputs")
         input_gain, input_spread = self._relative("inputs")
-        device_wide = ("nearest", "decay", "leak", "bypass")
-        nearest, decay, leak, bypass = (float(getattr(found, name)) for name in device_wide)
-        spreads = {name: float(self.spread_of(name)[0]) for name in device_wide}
+        spreads = {name: float(self.spread_of(name)[0]) for name in SCALARS}
         return {
             "phase": Quantity.of(
                 "rad", "parameter", self.offsets(), self.offset_spread(), "phase at s = 0 in the canonical gauge"
@@ -99,7 +97,9 @@ class Solved:
             "input_gain": Quantity.of(
                 "1", "input", input_gain, input_spread, "amplitude at full drive relative to the mean"
             ),
-            "leak": Quantity.of("1", "layer", leak, spreads["leak"], "amplitude at zero drive over that at full drive"),
+            "leak": Quantity.of(
+                "1", "layer", found.leak, spreads["leak"], "amplitude at zero drive over that at full drive"
+            ),
             "output_gain": Quantity.of(
                 "1",
                 "output",
@@ -115,16 +115,16 @@ class Solved:
                 "reading without light",
             ),
             "crosstalk": Quantity.of(
-                "1", "layer", nearest, spreads["nearest"], "share of a heater's heat that acts one pitch away"
+                "1", "layer", found.nearest, spreads["nearest"], "share of a heater's heat that acts one pitch away"
             ),
             "crosstalk_decay": Quantity.of(
-                "1/pitch", "layer", decay, spreads["decay"], "share at d pitches: crosstalk·exp(−(d − 1)·decay)"
+                "1/pitch", "layer", found.decay, spreads["decay"], "share at d pitches: crosstalk·exp(−(d − 1)·decay)"
             ),
             "bypass": Quantity.of(
                 "1",
                 "layer",
-                np.exp(bypass),
-                np.exp(bypass) * spreads["bypass"],
+                np.exp(found.bypass),
+                np.exp(found.bypass) * spreads["bypass"],
                 "amplitude that a waveguide beside the MZIs lets through, relative to an MZI",
             ),
             "residual": Quantity.of("1", "layer", self.fit.chi2, np.nan, "reduced χ² of the joint fit"),
@@ -161,7 +161,7 @@ class Solved:
         tail = np.where(shares < TAIL * abs(self.constants.nearest), arriving, 0.0).sum(axis=1)
         by_heat = np.sqrt(((arriving * self.heat.spread) ** 2).sum(axis=1))
         own = self.heat.spread * arriving.sum(axis=1)
-        return np.sqrt(tail**2 + by_heat**2 + own**2)
+        return np.sqrt(tail**2 / 3.0 + by_heat**2 + own**2)
 
     def _relative(self, name: str) -> tuple[FloatArray, FloatArray]:
         """Return gains (n,) relative to their mean from their logarithms, with uncertainties."""

@@ -1,4 +1,4 @@
-"""The phases of a mesh from its transfer matrix, peeled off column by column, and first offsets from several settings."""
+"""The phases of a mesh from its transfer matrix, peeled off MZI by MZI, and first offsets from many settings."""
 
 import numpy as np
 from numpy.typing import NDArray

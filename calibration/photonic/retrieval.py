@@ -62,5 +62,5 @@ def completed(rows: ComplexArray, seen: NDArray[np.intp]) -> ComplexArray:
     left, _, right = np.linalg.svd(balanced, full_matrices=True)
     unitary = np.empty((n, n), dtype=np.complex128)
     unitary[seen] = left @ right[: len(seen)]
-    unitary[np.setdiff1d(np.arange(n), seen)] = right[len(seen) :]
+    unitary[[output for output in range(n) if output not in seen]] = right[len(seen) :]
     return unitary
