@@ -1,5 +1,8 @@
 """Reveals what a twin hides. For tests and benchmarks only; an import contract keeps everything else away."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drivers.twin.crossbar.device import CrossbarTruth, CrossbarTwin
 from drivers.twin.mechanical.device import MechanicalTwin
 from drivers.twin.mechanical.truth import LatticeTruth
@@ -14,6 +17,19 @@ def photonic_truth(device: Device, layer: int) -> ChipTruth:
     if not isinstance(driver, PhotonicTwin):
         raise TypeError(f"{driver.description.name} is not a photonic twin")
     return driver.reveal(layer)
+
+
+def photonic_phases(device: Device, layer: int, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Return the phases (P,) of one mesh, rad, that *values* (P,) would settle at now, drift and crosstalk included.
+
+    At zero drive by default. Nothing changes by looking. Raises TypeError for another device.
+    """
+    driver = device.driver if isinstance(device, Guarded) else device
+    if not isinstance(driver, PhotonicTwin):
+        raise TypeError(f"{driver.description.name} is not a photonic twin")
+    return driver.reveal_phases(
+        layer, np.zeros(driver.description.layers[layer].n_parameters) if values is None else values
+    )
 
 
 def crossbar_truth(device: Device, layer: int) -> CrossbarTruth:

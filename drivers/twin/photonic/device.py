@@ -170,6 +170,15 @@ class PhotonicTwin(Device):
         """Return the hidden truth of one mesh, for `drivers.twin.truth` alone."""
         return self._chips[layer].truth
 
+    def reveal_phases(self, layer: int, values: FloatArray) -> FloatArray:
+        """Return the phases (P,), rad, that *values* (P,) would settle at now, for `drivers.twin.truth` alone."""
+        chip = self._chips[layer]
+        before = chip.state()
+        try:
+            return chip.phases_at(values, self._time.now_s())
+        finally:
+            chip.restore(before)  # a look at the drift moves it on
+
     def _patterns(self, layer: int) -> FloatArray | ComplexArray:
         if layer not in self._staged:
             raise StagingLost(f"{self.description.name}, layer {layer}: no patterns are staged")
