@@ -1,4 +1,4 @@
-"""All procedures, in the order in which a calibration carries them out (each builds on those before it)."""
+"""All procedures, in the order of a calibration: each builds on those before it, and phases are measured last."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
 from calibration.photonic.modulators import Modulators
+from calibration.photonic.offsets import Offsets
 from calibration.procedure import Procedure
 from ffzero_lab.errors import InputError, not_one_of
 
@@ -26,6 +27,7 @@ def procedures() -> tuple[Procedure, ...]:
         Latency(),
         Noise(),
         Drift(),
+        Offsets(),
         StepSize(),
     )
 

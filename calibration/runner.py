@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
@@ -85,6 +86,7 @@ class Runner:
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
+    _phases_at_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._began_s = self.device.clock.now_s()
@@ -129,6 +131,7 @@ class Runner:
                     measured.take(procedure.name, outcome)
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
+            measured.quantities = aged(measured.quantities, self.device_seconds - self._phases_at_s)
             records.append(measured.as_record())
             findings += measured.findings
         if len(records) < len(self.device.description.layers):
@@ -145,6 +148,8 @@ class Runner:
         outcome = procedure.run(bench)
         counts = self.device.ledger.by_purpose["calibration"] - before
         self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
+        if PHASES in {f"{procedure.name}.{name}" for name in outcome.quantities}:
+            self._phases_at_s = self.device_seconds
         return outcome
 
     def _start(self, layer: int) -> _Found:
