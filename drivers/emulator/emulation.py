@@ -15,6 +15,7 @@ from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
 from drivers.emulator.line import SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
+from drivers.emulator.qontrol_rack import QontrolRack, QontrolRackSpec
 from drivers.emulator.server import TcpServer
 from drivers.emulator.station import Station
 from drivers.emulator.troubles import Troubles
@@ -22,7 +23,9 @@ from drivers.emulator.voltage_source import VoltageSource, VoltageSourceSpec
 from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 
-AnyInstrumentSpec = Annotated[VoltageSourceSpec | ModulatorSpec | PowerMeterSpec, Field(discriminator="kind")]
+AnyInstrumentSpec = Annotated[
+    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | QontrolRackSpec, Field(discriminator="kind")
+]
 DRIVER_GROUP = "ffzero_lab.drivers"
 
 
@@ -36,7 +39,7 @@ class EmulationSpec(BaseModel):
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
-    """The instruments, each with a ``kind`` of its own: voltage-source, modulator or power-meter."""
+    """The instruments, each with a ``kind`` of its own: voltage-source, modulator, power-meter or qontrol-rack."""
     faults: FaultPlan = FaultPlan()
     """What goes wrong."""
     witness: Path | None = None
@@ -135,6 +138,8 @@ class Emulation:
                 return Modulator(spec, self._apparatus, troubles, self._witness)
             case PowerMeterSpec():
                 return PowerMeter(spec, self._apparatus, troubles)
+            case QontrolRackSpec():
+                return QontrolRack(spec, self._apparatus, troubles, self._witness)
 
 
 def _listening(station: Station, spec: SocketSpec) -> TcpServer:
