@@ -33,8 +33,8 @@ RESTARTS = frozenset({31, 90})
 """The module has begun anew: its outputs and limits are not what was written."""
 TRIPS = frozenset({OVER_VOLTAGE, OVER_CURRENT, 3, 5, 20})
 """Said without being asked, they tell that a channel protects itself."""
-ANSWERS = frozenset({0, OVER_VOLTAGE, OVER_CURRENT, 10, 11, 12, 13, 14, GARBLED, 16})
-"""What a message can be answered with; all the others come at any time and answer nothing."""
+UNASKED = frozenset({3, 4, 5, 17, 18, 19, 20, 30, 31, 90})
+"""What comes at any time and answers nothing; every other number can be the answer to a message."""
 _LINE = re.compile(r"[A-Za-z]{1,3}(\d{1,2}):(\d{1,5})", re.ASCII)
 
 

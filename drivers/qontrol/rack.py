@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -11,10 +11,10 @@ import numpy as np
 from drivers.bench.roles import LinkTable
 from drivers.links import Link, LinkFault, LogFile, Patience, WrongInstrument
 from drivers.qontrol.commands import PER_MODULE, Form, Quantity, Question, batches
-from drivers.qontrol.errors import ANSWERS, ErrorLine, Interrupted, RackComplaint, refusal
+from drivers.qontrol.errors import UNASKED, ErrorLine, Interrupted, RackComplaint, refusal
 from drivers.qontrol.finding import transport_to
 from drivers.qontrol.link_config import RackLinkConfig
-from drivers.qontrol.replies import Answered, Answers, Unasked, Words, errors_in, modules_of
+from drivers.qontrol.replies import Answers, Unasked, Words, errors_in, modules_of
 from ffzero_lab.device import Clock, FloatArray
 
 BITS_PER_BYTE = 10
@@ -29,7 +29,7 @@ class Rack:
 
     def __init__(self, table: LinkTable, clock: Clock) -> None:
         config = RackLinkConfig.model_validate(dict(table.settings))
-        self._config = config
+        self._config, self._clock = config, clock
         self.form: Form = config.form
         self.modules: tuple[str, ...] = ()
         self.full: dict[Quantity, float] = {}
@@ -108,16 +108,29 @@ class Rack:
         Raises OverLimit, GarbledCommand or RackComplaint for an error line, Interrupted where the rack has reported
         something by itself before everything was sent, else the faults of the link.
         """
-        return self._exchanged(questions, self.link.exchange)
+        values: list[FloatArray] = []
+        for batch in batches(questions, self._config.buffer_bytes):
+            message = b"".join(question.message for question in batch)
+            try:
+                answered = self.link.exchange(message, Answers(batch, self._hear), self._deadline_s(batch))
+            except LinkFault as fault:
+                self._hear_all(fault.received)
+                raise
+            if answered.errors:
+                raise refusal([*answered.errors], self.link.resource, message, b"")
+            values.append(answered.values)
+        return np.concatenate(values)
 
     def ask(self, questions: Sequence[Question]) -> FloatArray:
         """Return the numbers (n,) that answer *questions*, which change nothing; asked again when the link fails."""
         for pause_s in self.link.patience.pauses():
             try:
-                return self._exchanged(questions, self.link.query)
-            except Interrupted:
-                if pause_s is None:
+                return self.tell(questions)
+            except (LinkFault, Interrupted) as fault:
+                is_final = isinstance(fault, LinkFault) and fault.is_final
+                if pause_s is None or is_final or self._recovering:  # a link is not recovered while it is being
                     raise
+            self._clock.sleep_s(pause_s)
         raise AssertionError("unreachable: the last attempt raises")
 
     def tell_blindly(self, questions: Sequence[Question]) -> None:
@@ -153,20 +166,6 @@ class Rack:
                     if self._skipped:
                         self._skipped = False
                         self.link.distrust()
-
-    def _exchanged(self, questions: Sequence[Question], exchange: Callable[..., Answered]) -> FloatArray:
-        values: list[FloatArray] = []
-        for batch in batches(questions, self._config.buffer_bytes):
-            message = b"".join(question.message for question in batch)
-            try:
-                answered = exchange(message, Answers(batch, self._hear), self._deadline_s(batch))
-            except LinkFault as fault:
-                self._hear_all(fault.received)
-                raise
-            if answered.errors:
-                raise refusal([*answered.errors], self.link.resource, message, b"")
-            values.append(answered.values)
-        return np.concatenate(values)
 
     def _deadline_s(self, questions: Sequence[Question]) -> float:
         """Return the longest time for *questions*: the deadline, and the time of all bytes on the wire."""
@@ -220,7 +219,7 @@ class Rack:
     def _hear_all(self, received: bytes) -> None:
         """Hear what can only have been said unasked among what is thrown away."""
         for error in errors_in(received):
-            if error.code not in ANSWERS:
+            if error.code in UNASKED:
                 self._hear(error)
 
     def _hear_unasked(self, error: ErrorLine) -> None:

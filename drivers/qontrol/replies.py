@@ -8,7 +8,7 @@ import numpy as np
 
 from drivers.links import printable, quantity
 from drivers.qontrol.commands import Question
-from drivers.qontrol.errors import ANSWERS, ErrorLine, error_line
+from drivers.qontrol.errors import UNASKED, ErrorLine, error_line
 from ffzero_lab.device import FloatArray
 
 LONGEST_LINE = 80
@@ -52,7 +52,7 @@ class Answers:
             if error is None:
                 _check(text, self.questions[question].answers[answered])
                 answered += 1
-            elif error.code in ANSWERS:
+            elif error.code not in UNASKED:
                 answered = len(self.questions[question].answers)
             if answered == len(self.questions[question].answers):
                 question, answered = question + 1, 0
@@ -69,7 +69,7 @@ class Answers:
             if error is None:
                 if text != "OK":
                     values.append(quantity(text, text[text.index(" ") :]))
-            elif error.code in ANSWERS:
+            elif error.code not in UNASKED:
                 errors.append(error)
             else:
                 self.heard(error)
@@ -93,7 +93,7 @@ class Words:
         while (newline := received.find(b"\n", place)) >= 0:
             text, place = printable(received[place:newline]), newline + 1
             error = error_line(text)
-            if error is not None and error.code in ANSWERS:
+            if error is not None and error.code not in UNASKED:
                 raise ValueError(f"the answer is {error}")
             if error is None and self.is_last(text):
                 return place
