@@ -222,9 +222,9 @@ class QontrolRack(Instrument):
 
     def _drive(self, channels: NDArray[np.intp], values: FloatArray, volts: FloatArray) -> None:
         """Drive *volts* (n,) at *channels* (n,): all of them, or none and Refused."""
-        step_v = self._spec.full_scale_v / FULL_WORD / 2.0
-        too_much_v = ~((volts >= 0.0) & (volts <= self._vmax[channels] + step_v))
-        too_much_i = volts / self._spec.load_ohm * 1e3 > self._imax[channels] + step_v
+        step_v, step_ma = self._spec.full_scale_v / FULL_WORD, self._spec.full_scale_ma / FULL_WORD
+        too_much_v = ~((volts >= 0.0) & (volts <= self._vmax[channels] + step_v / 2.0))
+        too_much_i = volts / self._spec.load_ohm * 1e3 > self._imax[channels] + step_ma
         for refused in np.flatnonzero(too_much_v | too_much_i).tolist():
             self._witness.refused(self._spec.name, int(channels[refused]), float(values[refused]))
         for wrong, code in ((too_much_v, OVER_VOLTAGE), (too_much_i, OVER_CURRENT)):
