@@ -84,6 +84,7 @@ class QontrolRack(Instrument):
         heats = spec.wires or not spec.input_wires
         self._heated = apparatus.plug_parameters(spec.name, count, spec.wires) if heats else ()
         self._lit = apparatus.plug_inputs(spec.name, count, spec.input_wires) if spec.input_wires else ()
+        self._heats, self._lights = _leading(self._heated, count), _leading(self._lit, count)
         self._volts, self._seen = np.zeros((2, count))
         self._vmax, self._imax = np.full(count, spec.full_scale_v), np.full(count, spec.full_scale_ma)
         self._dead, self._stuck = np.zeros((2, count), dtype=np.bool_)
@@ -239,9 +240,9 @@ class QontrolRack(Instrument):
     def _energise(self, changed: NDArray[np.intp]) -> None:
         levels = np.where(self._dead, 0.0, self._volts)
         self._witness.output(self._spec.name, changed.tolist(), levels[changed].tolist(), on=True)
-        if _leads_from(self._heated, changed):
+        if self._heats[changed].any():
             self._apparatus.drive_parameters(self._heated, levels, ~self._dead)
-        if _leads_from(self._lit, changed):
+        if self._lights[changed].any():
             self._apparatus.drive_inputs(self._lit, levels / self._spec.volts_per_unit, levels > 0.0)
 
     def _measured_v(self) -> FloatArray:
@@ -261,8 +262,12 @@ class QontrolRack(Instrument):
         return [_quantity(value, unit) for value in miscounted(values.tolist(), self._troubles)]
 
 
-def _leads_from(plugs: tuple[Plug, ...], channels: NDArray[np.intp]) -> bool:
-    return any(np.isin(plug.channels, channels).any() for plug in plugs)
+def _leading(plugs: tuple[Plug, ...], n_channels: int) -> NDArray[np.bool_]:
+    """Return which channels (n_channels,) lead anywhere."""
+    leads = np.zeros(n_channels, dtype=np.bool_)
+    for plug in plugs:
+        leads[plug.channels] = True
+    return leads
 
 
 def _stepped(values: FloatArray, full: float) -> FloatArray:
