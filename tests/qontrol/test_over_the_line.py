@@ -58,7 +58,13 @@ def start(tmp_path: Path, file: Any) -> Generator[Callable[..., OverTheLine]]:
 
         def started(*faults: Fault, form: str = "ascii", **keys: Any) -> OverTheLine:
             content = file(**keys)
-            content["links"]["rack"] |= {"baud": BAUD, "form": form, "quiet_s": 0.08, "pause_s": 0.01, "deadline_s": 0.3}
+            content["links"]["rack"] |= {
+                "baud": BAUD,
+                "form": form,
+                "quiet_s": 0.08,
+                "pause_s": 0.01,
+                "deadline_s": 0.3,
+            }
             content["timing"] = {"write_s": 1.0, "park_s": 1.0}
             return OverTheLine(content, faults, tmp_path / "witness.jsonl", stack)
 
