@@ -53,8 +53,8 @@ def show_command(path: Path, *, as_json: bool) -> None:
             typer.echo(f"condition {name}: {value:g}")
         show_findings(record.findings)
         for number, layer in enumerate(record.layers):
-            dead = [f"parameter {index} {why}" for index, why in layer.dead.items()]
-            dead += [f"output {index} {why}" for index, why in layer.dead_outputs.items()]
+            dead = [f"{layer.name_of(index)} {why}" for index, why in layer.dead.items()]
+            dead += [f"{layer.output_name(index)} {why}" for index, why in layer.dead_outputs.items()]
             typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
             Console().print(_quantities(layer.quantities))
         spent, planned = record.spent, record.planned
