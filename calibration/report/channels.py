@@ -4,7 +4,9 @@
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import prod
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -130,7 +132,7 @@ def _groups(layer: LayerRecord, quantity: Quantity) -> tuple[list[NDArray[np.int
     count = len(quantity.values)
     if quantity.axis == "parameter" and sum(prod(shape) for shape in layer.groups.values()) == count:
         ends = np.cumsum([0, *(prod(shape) for shape in layer.groups.values())])
-        return [np.arange(a, b) for a, b in zip(ends, ends[1:], strict=False)], list(layer.groups)
+        return [np.arange(a, b) for a, b in pairwise(ends.tolist())], list(layer.groups)
     return [np.arange(count)], [NAMES.get(quantity.axis, "number")]
 
 
@@ -141,6 +143,4 @@ def _needs_strip(quantity: Quantity) -> bool:
 
 
 def _wrapped(title: str, narrow: bool) -> str:
-    from textwrap import fill
-
     return fill(title, 52 if narrow else 130)

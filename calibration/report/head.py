@@ -24,7 +24,8 @@ def facts(record: CalibrationRecord) -> tuple[tuple[str, str], ...]:
         ("measured", f"{record.begun:%Y-%m-%d %H:%M:%S} to {record.ended:%Y-%m-%d %H:%M:%S} {record.ended:%Z}"),
         (
             "took",
-            f"{spelled(wall_s)} on the wall, {spelled(record.spent.seconds)} of device time (planned: {spelled(record.planned.seconds)})",
+            f"{spelled(wall_s)} on the wall, {spelled(record.spent.seconds)} of device time (planned: "
+            f"{spelled(record.planned.seconds)})",
         ),
         ("spent", spent_and_planned(record)),
         ("valid until", f"{record.ended + timedelta(seconds=record.valid_for_s):%Y-%m-%d %H:%M} {record.ended:%Z}"),

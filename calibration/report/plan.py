@@ -83,7 +83,7 @@ def _mesh(layout: Layout) -> Plan:
         f"{symbol}{k}" for symbol, count in (("θ", layout.n_mzi), ("φ", layout.n_mzi), ("γ", n)) for k in range(count)
     ]
     return Plan(
-        about="Light runs from left to right. θ sits between the two splitters of an MZI, φ before them, γ at the inputs.",
+        about="Light runs from left to right. θ sits between the splitters of an MZI, φ before them, γ at the inputs.",
         cells=np.concatenate([theta, phi, gamma]),
         short=tuple(short),
         lines=tuple(_waveguide(layout, p, end) for p in range(n)),
@@ -108,7 +108,7 @@ def _waveguide(layout: Layout, port: int, end: float) -> FloatArray:
 
 
 def _sides(couplings: int, nodes: int) -> tuple[int, int] | None:
-    """Return nx and ny, the longer first, of a lattice with so many springs: nx·ny nodes, 2·nx·ny − nx − ny couplings."""
+    """Return nx and ny, the longer first, of a lattice of nx·ny nodes with 2·nx·ny − nx − ny couplings."""
     perimeter = 2 * nodes - couplings
     root = perimeter**2 - 4 * nodes
     if root < 0 or isqrt(root) ** 2 != root or (perimeter + isqrt(root)) % 2:

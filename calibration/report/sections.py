@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from calibration.report import curves
-from calibration.report.channels import over_channels
+from calibration.report.channels import NAMES, over_channels
 from calibration.report.fringe_choice import shown_of, swept_of
 from calibration.report.fringes import collapse, gallery
 from calibration.report.health import Health
@@ -38,6 +38,10 @@ TITLES: Mapping[str, str] = {
 MAPPED = ("fringes.pi_power", "fringes.pi_setting", "fringes.visibility")
 MAPPED_AT_MOST = 4
 CHANNELS: tuple[Axis, ...] = ("parameter", "mzi", "output", "input", "pair")
+BARS = (
+    "Bars: one standard uncertainty; u: uncertainties too small for bars. Dashed: the median. Red crosses: dead. Red "
+    "rings: out of family."
+)
 NOT_OVER_CHANNELS = {"fringes.phase"}
 """A fringe's phase depends on all other heaters: it says nothing about its own."""
 
@@ -104,15 +108,10 @@ class LayerSections:
                     name.partition(".")[2]: q for name, q in over.items() if len(q.values) == length and _is_known(q)
                 }
                 if same:
-                    title = (
-                        "Parameter by parameter"
-                        if axis == "parameter"
-                        else f"{axis.upper() if axis == 'mzi' else axis.capitalize()} by {axis.upper() if axis == 'mzi' else axis}"
-                    )
-                    caption = "Bars: one standard uncertainty; u: uncertainties too small for bars. Dashed: the median. Red crosses: dead. Red rings: out of family."
+                    word = NAMES[axis]
                     name = f"{procedure}-{axis}" + ("" if len(over) == len(same) else f"-{length}")
                     blocks.append(
-                        self._picture(name, title, caption, partial(over_channels, self.layer, same, self.health))
+                        self._picture(name, f"By {word}", BARS, partial(over_channels, self.layer, same, self.health))
                     )
         table = single_values(own)
         if table is not None:
@@ -134,8 +133,8 @@ class LayerSections:
                 ("noise.allan_time", "noise.allan_deviation"),
                 "allan",
                 "Allan deviation",
-                "Averaging helps as long as the points follow the dashed line; where they leave it, drift has overtaken "
-                "noise. Pooled over the outputs, with standard uncertainties.",
+                "Averaging helps as long as the points follow the dashed line; where they leave it, drift has "
+                "overtaken noise. Pooled over the outputs, with standard uncertainties.",
                 lambda: curves.allan(known["noise.allan_time"], known["noise.allan_deviation"]),
             ),
             "epsilon": lambda: self._if(
@@ -166,8 +165,8 @@ class LayerSections:
         unit, output_unit = self._unit("fringes.pi_setting"), self._unit("detectors.dark") or "reading"
         caption = (
             f"{which} The output with the strongest fringe before the first background (blue) and its fit (orange), "
-            "before later ones in grey; below, what the fits leave, in standard deviations of a reading. V is the visibility. Crosstalk "
-            "turns the neighbours along and bends fringes: some residual beyond noise is its work."
+            "before later ones in grey; below, what the fits leave, in standard deviations of a reading. V: visibility. "
+            "Crosstalk turns the neighbours along and bends fringes: some residual beyond noise is its work."
         )
         yield self._picture("fringes", "Gallery", caption, lambda: gallery(shown, unit, output_unit))
         seen = [each for each in swept if np.isfinite(each.kappa)]

@@ -176,8 +176,8 @@ def _listed(problems: Iterable[Problem]) -> str:
 
 def _tiles(tiles: Iterable[Tile]) -> str:
     cells = "".join(
-        f"<div{' class=alarming' if tile.alarming else ''}><small>{escape(tile.label)}</small><b>{escape(tile.value)}</b>"
-        f"<small>{escape(tile.hint)}</small></div>"
+        f"<div{' class=alarming' if tile.alarming else ''}><small>{escape(tile.label)}</small>"
+        f"<b>{escape(tile.value)}</b><small>{escape(tile.hint)}</small></div>"
         for tile in tiles
     )
     return f'<div class="tiles">{cells}</div>' if cells else ""
