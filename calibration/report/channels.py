@@ -24,6 +24,8 @@ INVISIBLE = 0.01
 SHORT = 40
 """Values up to which several quantities stand side by side."""
 ACROSS = 3
+WRAPPED_AT = {True: 44, False: 130}
+"""Characters of a title, above narrow axes and above wide ones."""
 NAMES = {"parameter": "parameter", "mzi": "MZI", "output": "output", "input": "input", "pair": "pair"}
 
 
@@ -34,7 +36,8 @@ def over_channels(layer: LayerRecord, quantities: Mapping[str, Quantity], health
     marked, gone = _marked(first.axis, health)
     if len(first.values) <= SHORT and first.axis != "parameter":
         across = min(ACROSS, len(named))
-        figure = Figure(figsize=(3.75 * across, 2.35 * -(-len(named) // across)), layout="constrained")
+        width = 3.75 if across > 1 else 5.6
+        figure = Figure(figsize=(width * across, 2.35 * -(-len(named) // across)), layout="constrained")
         for place, (name, quantity) in enumerate(named):
             axes = figure.add_subplot(-(-len(named) // across), across, place + 1)
             _points(axes, name, quantity, [np.arange(len(quantity.values))], [NAMES.get(quantity.axis, "number")])
@@ -140,7 +143,3 @@ def _needs_strip(quantity: Quantity) -> bool:
     values, spread = quantity.array, quantity.spread
     known, bars = values[np.isfinite(values)], spread[np.isfinite(spread) & (spread > 0.0)]
     return bool(known.size > 1 and bars.size and np.median(bars) < INVISIBLE * np.ptp(known))
-
-
-def _wrapped(title: str, narrow: bool) -> str:
-    return fill(title, 52 if narrow else 130)

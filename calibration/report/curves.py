@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration.report.plan import parameters_of
 from calibration.report.wording import with_uncertainty
 from ffzero_lab.device.record import LayerRecord, Quantity
-from ffzero_lab.figures.palette import BLUE, GREY, INK, ORANGE, SKY, VALUES, VERMILLION
+from ffzero_lab.figures.palette import BLUE, GREY, ORANGE, SKY, VALUES, VERMILLION
 
 FloatArray = NDArray[np.float64]
 GAP = 4.0
@@ -41,8 +41,8 @@ def allan(time: Quantity, deviation: Quantity) -> Figure:
             capsize=2,
             label=label,
         )
-    white = values[0] * np.sqrt(times[0] / times)
-    axes.plot(times, white, "--", color=GREY, label="white noise: ∝ 1/√τ")
+        white = values[part[0]] * np.sqrt(times[part[0]] / times[part])
+        axes.plot(times[part], white, "--", color=GREY, zorder=1, label="white noise: ∝ 1/√τ" if number == 0 else None)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("averaging time τ / s")
@@ -145,20 +145,12 @@ def epsilon(layer: LayerRecord) -> Figure:
         )
         axes.axvline(at, color=VERMILLION, linewidth=0.9, linestyle="--")
         axes.plot(at, height, "o", color=VERMILLION, markersize=8, label="recommended")
-        axes.annotate(
-            _amplitudes(layer),
-            (at, height),
-            xytext=(12, -16),
-            textcoords="offset points",
-            va="top",
-            fontsize=8.5,
-            color=INK,
-        )
+        axes.text(0.985, 0.04, _amplitudes(layer), transform=axes.transAxes, ha="right", va="bottom", fontsize=8.5)
     axes.set_xscale("log")
     axes.set_xlabel("RMS amplitude ε / typical changes (about one radian of phase each)")
     axes.set_ylabel("correlation of measured and true slopes")
     axes.set_ylim(min(0.0, float(np.nanmin(correlations))), 1.05)
-    axes.legend(loc="lower center")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
@@ -169,7 +161,7 @@ def _amplitudes(layer: LayerRecord) -> str:
         for name, quantity in layer.quantities.items()
         if name.startswith(prefix)
     ]
-    return "on the trained scale\n" + "\n".join(lines) if lines else ""
+    return "recommended, on the trained scale\n" + "\n".join(lines) if lines else ""
 
 
 def _relative_gains(layer: LayerRecord) -> FloatArray | None:

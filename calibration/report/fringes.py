@@ -24,15 +24,16 @@ def gallery(swept: Sequence[Swept], unit: str, output_unit: str) -> Figure:
     width, height = max(4.0, 1.95 * across), 2.0 * down + 0.45
     figure = Figure(figsize=(width, height))  # placed by hand: to find room for all these axes takes seconds
     edges = {"left": 0.55 / width, "right": 1.0 - 0.08 / width, "bottom": 0.42 / height, "top": 1.0 - 0.22 / height}
-    grid = figure.add_gridspec(2 * down, across, height_ratios=[3.0, 1.1] * down, wspace=0.22, hspace=0.42, **edges)
+    heights = [*[3.0, 0.95, 0.95] * (down - 1), 3.0, 0.95]  # the third of each row is the space before the next
+    grid = figure.add_gridspec(len(heights), across, height_ratios=heights, wspace=0.24, hspace=0.1, **edges)
     for place, each in enumerate(swept):
         row, column = divmod(place, across)
-        above, below = figure.add_subplot(grid[2 * row, column]), figure.add_subplot(grid[2 * row + 1, column])
+        above, below = figure.add_subplot(grid[3 * row, column]), figure.add_subplot(grid[3 * row + 1, column])
         _fringe(above, each)
         _residuals(below, each)
         below.sharex(above)
-        for axes in (above, below):
-            axes.locator_params(nbins=4)
+        above.locator_params(nbins=4)
+        below.locator_params(axis="x", nbins=4)
         above.tick_params(labelbottom=False, labelsize=6.5, length=2, pad=1.5)
         below.tick_params(labelsize=6.5, length=2, pad=1.5)
         if place + across >= len(swept):
@@ -80,7 +81,9 @@ def _fringe(axes: Axes, each: Swept) -> None:
         axes.plot(part.s, part.readings, ".", color=colour if first else "#9AA5B1", markersize=5 if first else 2.5)
     told = "dark" if dark else f"V {each.visibility:.2f}"
     axes.set_title(f"{each.name}  {told}", fontsize=7.5, color=VERMILLION if dark else INK, pad=2)
-    seen = np.concatenate([part.readings for part in each.backgrounds])
+    first = each.backgrounds[0]
+    reach = [] if dark else [first.offset - first.amplitude, first.offset + first.amplitude]
+    seen = np.concatenate([*(part.readings for part in each.backgrounds), reach])
     room = 0.08 * float(np.ptp(seen)) or 1.0
     axes.set_ylim(min(0.0, float(seen.min())) - room, float(seen.max()) + room)
 
@@ -100,6 +103,7 @@ def _residuals(axes: Axes, each: Swept) -> None:
             markersize=4 if number == 0 else 2.5,
         )
     axes.set_ylim(-reach, reach)
+    axes.set_yticks([-LEAST_RESIDUAL, 0.0, LEAST_RESIDUAL])
     if not np.isfinite(each.kappa):
         axes.text(0.5, 0.5, "no fit", transform=axes.transAxes, ha="center", va="center", fontsize=7, color=GREY)
 

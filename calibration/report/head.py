@@ -21,7 +21,7 @@ def facts(record: CalibrationRecord) -> tuple[tuple[str, str], ...]:
     return (
         ("device", f"{record.device}, {record.kind}"),
         ("serial number", record.serial_number),
-        ("measured", f"{record.begun:%Y-%m-%d %H:%M:%S} to {record.ended:%Y-%m-%d %H:%M:%S} {record.ended:%Z}"),
+        ("measured", f"{record.begun:%Y-%m-%d %H:%M:%S} to {_end(record)}"),
         (
             "took",
             f"{spelled(wall_s)} on the wall, {spelled(record.spent.seconds)} of device time (planned: "
@@ -32,6 +32,11 @@ def facts(record: CalibrationRecord) -> tuple[tuple[str, str], ...]:
         ("conditions", conditions or "none were read"),
         ("procedures", ", ".join(record.procedures)),
     )
+
+
+def _end(record: CalibrationRecord) -> str:
+    same_day = record.begun.date() == record.ended.date()
+    return f"{record.ended:%H:%M:%S %Z}" if same_day else f"{record.ended:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def tiles(layer: LayerRecord) -> tuple[Tile, ...]:

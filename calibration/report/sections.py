@@ -165,7 +165,7 @@ class LayerSections:
         unit, output_unit = self._unit("fringes.pi_setting"), self._unit("detectors.dark") or "reading"
         caption = (
             f"{which} The output with the strongest fringe before the first background (blue) and its fit (orange), "
-            "before later ones in grey; below, what the fits leave, in standard deviations of a reading. V: visibility. "
+            "later ones in grey; below, what the fits leave, in standard deviations of a reading. V: visibility. "
             "Crosstalk turns the neighbours along and bends fringes: some residual beyond noise is its work."
         )
         yield self._picture("fringes", "Gallery", caption, lambda: gallery(shown, unit, output_unit))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ffzero_lab.figures.page import Picture
 from ffzero_lab.figures.palette import CYCLE, GREY, INK
 
-PNG_DPI = 150
+PNG_DPI = 130
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": GREY,
@@ -54,7 +54,7 @@ def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) ->
     with mpl.rc_context(STYLE):
         figure = draw()
         svg, png = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
         figure.set_layout_engine("none")  # all is in its place, and finding it takes longer than drawing
         figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     return Picture(name, title, caption, svg.getvalue(), png.getvalue())

@@ -25,13 +25,13 @@ h3 {{ font-size: 15px; margin: 22px 0 6px; }}
 .problems li.fault b {{ color: {VERMILLION}; }}
 .problems li.warning {{ border-color: {ORANGE}; background: #FDF6E3; }}
 .problems li.warning b {{ color: #8A5F00; }}
-.tiles {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(168px, 1fr)); gap: 10px; margin: 20px 0; }}
+.tiles {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(172px, 1fr)); gap: 10px; margin: 20px 0; }}
 .tiles > div {{ border: 1px solid #E4E7EB; border-radius: 6px; padding: 9px 13px; }}
-.tiles b {{ display: block; font-size: 20px; line-height: 1.3; font-variant-numeric: tabular-nums; }}
+.tiles b {{ display: block; font-size: 17px; line-height: 1.35; font-variant-numeric: tabular-nums; }}
 .tiles small {{ display: block; color: #52606D; font-size: 12.5px; }}
 .tiles .alarming {{ border-color: {VERMILLION}; background: #FDF0E8; }}
 .tiles .alarming b {{ color: {VERMILLION}; }}
-dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 4px 24px; margin: 16px 0; }}
+dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(440px, 1fr)); gap: 4px 24px; margin: 16px 0; }}
 dl div {{ display: flex; gap: 10px; border-bottom: 1px solid #F0F2F5; padding: 3px 0; }}
 dt {{ flex: 0 0 118px; color: #52606D; }}
 dd {{ margin: 0; overflow-wrap: anywhere; }}
