@@ -11,6 +11,7 @@ from textwrap import fill
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibration.report.health import Health
@@ -87,10 +88,9 @@ def _points(
     if known.size:
         axes.axhline(float(np.median(known)), color=GREY, linewidth=0.8, linestyle="--", zorder=1)
     axes.set_xlim(-0.7, len(values) - 0.3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_title(
-        _wrapped(f"{name}: {quantity.about}" if quantity.about else name, len(values) <= SHORT), fontsize=8.5
-    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    told = f"{name}: {quantity.about}" if quantity.about else name
+    axes.set_title(fill(told, WRAPPED_AT[len(values) <= SHORT]), fontsize=8)
     axes.set_ylabel(axis_label("value", unit), fontsize=8)
 
 

@@ -64,7 +64,7 @@ def shown_of(swept: Sequence[Swept]) -> tuple[list[Swept], str]:
         return ranked, f"All {len(ranked)} fringes that were swept, the least certain first."
     between = ranked[WORST:-BEST]
     places = np.linspace(0, len(between) - 1, SHOWN - WORST - BEST).round().astype(int)
-    chosen = [*ranked[:WORST], *(between[place] for place in places), *ranked[-BEST:]]
+    chosen = [*ranked[:WORST], *(between[place] for place in places.tolist()), *ranked[-BEST:]]
     return chosen, (
         f"{len(chosen)} of {len(ranked)} fringes: the {WORST} least certain first, then a sample, and the {BEST} most "
         "certain last."

@@ -75,7 +75,7 @@ def _fringe(axes: Axes, each: Swept) -> None:
         first = number == 0
         colour = VERMILLION if dark else BLUE
         if not dark:
-            s = np.linspace(part.s.min(), part.s.max(), 120)
+            s = np.linspace(float(part.s.min()), float(part.s.max()), 120)
             fit = part.offset + part.amplitude * np.cos(each.kappa * s + part.phase)
             axes.plot(s, fit, color=ORANGE if first else "#CBD2D9", linewidth=1.3 if first else 0.7)
         axes.plot(part.s, part.readings, ".", color=colour if first else "#9AA5B1", markersize=5 if first else 2.5)

@@ -76,7 +76,8 @@ def _mesh(layout: Layout) -> Plan:
     ones = np.ones(layout.n_mzi)
     theta = np.stack([column + 1.10, port + 0.24, 0.46 * ones, 0.36 * ones], axis=1)
     phi = np.stack([column + 0.29, port, 0.46 * ones, 0.36 * ones], axis=1)
-    gamma = np.stack([np.full(n, -0.62), np.arange(n), np.full(n, 0.46), np.full(n, 0.36)], axis=1)
+    ports = np.arange(n, dtype=np.float64)
+    gamma = np.stack([np.full(n, -0.62), ports, np.full(n, 0.46), np.full(n, 0.36)], axis=1)
     end = n * PITCH + 0.25
     words = [(-1.25, float(p), f"in {p}") for p in range(n)] + [(end + 0.55, float(p), f"out {p}") for p in range(n)]
     short = [
@@ -88,7 +89,7 @@ def _mesh(layout: Layout) -> Plan:
         short=tuple(short),
         lines=tuple(_waveguide(layout, p, end) for p in range(n)),
         words=tuple(words),
-        outputs=np.stack([np.full(n, end), np.arange(n)], axis=1),
+        outputs=np.stack([np.full(n, end), ports], axis=1),
     )
 
 
@@ -157,7 +158,7 @@ def _blocks(layer: LayerRecord, count: int) -> Plan:
     for group, shape in groups.items():
         size = prod(shape)
         across = shape[-1] if len(shape) > 1 else min(size, BLOCK_COLUMNS)
-        place = np.arange(size)
+        place = np.arange(size, dtype=np.float64)
         cells.append(np.stack([place % across, top + place // across, *np.full((2, size), 0.86)], axis=1))
         words.append((-1.0, top, group))
         short += [str(k) for k in range(size)]

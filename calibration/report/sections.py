@@ -181,7 +181,7 @@ class LayerSections:
         readings, seconds = self._sweep("drift/reference/readings"), self._sweep("drift/reference/seconds")
         if readings is None or seconds is None:
             return
-        alive = np.setdiff1d(np.arange(readings.shape[-1]), list(self.layer.dead_outputs))
+        alive = self._alive(readings.shape[-1])
         unit = self._unit("detectors.dark") or "reading"
         caption = "One unchanged setting, looked at again and again: the outputs' distance from the first look."
         yield self._picture(
@@ -192,7 +192,7 @@ class LayerSections:
         readings, seconds = self._sweep("settling/switches/readings"), self._sweep("settling/switches/seconds")
         if readings is None or seconds is None:
             return
-        alive = np.setdiff1d(np.arange(readings.shape[-1]), list(self.layer.dead_outputs))
+        alive = self._alive(readings.shape[-1])
         caption = "After jumps between two settings far apart. What is above the dashed line still moves."
         yield self._picture(
             "settling", "After a write", caption, lambda: curves.settling(readings[..., alive], float(seconds))
@@ -201,6 +201,9 @@ class LayerSections:
     def _sweep(self, name: str) -> NDArray[np.float64] | None:
         values = self.sweeps.get(f"{self.number}/{name}")
         return None if values is None else np.asarray(values, dtype=np.float64)
+
+    def _alive(self, outputs: int) -> list[int]:
+        return [output for output in range(outputs) if output not in self.layer.dead_outputs]
 
     def _unit(self, name: str) -> str:
         quantity = self.layer.quantities.get(name)

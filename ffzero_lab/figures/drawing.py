@@ -51,7 +51,7 @@ STYLE: dict[str, Any] = {
 
 def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) -> Picture:
     """Return what *draw* draws, in the common style, under a file *name* without suffix."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
         figure = draw()
         svg, png = io.BytesIO(), io.BytesIO()
         figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
