@@ -75,7 +75,7 @@ def settling(readings: FloatArray, seconds: float) -> Figure:
     centred = readings - end.mean(axis=1, keepdims=True)
     noise = float(np.sqrt((centred[:, -(shots // 3) :] ** 2).mean()))
     away = np.sqrt((centred**2).mean(axis=(0, 2))) / max(noise, 1e-300)
-    time_ms = np.linspace(0.0, 1e3 * seconds / switches, shots, endpoint=False)
+    time_ms = np.arange(int(shots), dtype=np.float64) * (1e3 * seconds / float(switches * shots))
     figure = Figure(figsize=(7.6, 2.9), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(time_ms, away, "o-", color=BLUE, markersize=3)

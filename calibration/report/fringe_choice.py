@@ -63,8 +63,9 @@ def shown_of(swept: Sequence[Swept]) -> tuple[list[Swept], str]:
     if len(ranked) <= SHOWN:
         return ranked, f"All {len(ranked)} fringes that were swept, the least certain first."
     between = ranked[WORST:-BEST]
-    places = np.linspace(0, len(between) - 1, SHOWN - WORST - BEST).round().astype(int)
-    chosen = [*ranked[:WORST], *(between[place] for place in places.tolist()), *ranked[-BEST:]]
+    places: NDArray[np.intp] = np.linspace(0, len(between) - 1, SHOWN - WORST - BEST).round().astype(np.intp)
+    sample = [between[int(place)] for place in places]
+    chosen = [*ranked[:WORST], *sample, *ranked[-BEST:]]
     return chosen, (
         f"{len(chosen)} of {len(ranked)} fringes: the {WORST} least certain first, then a sample, and the {BEST} most "
         "certain last."

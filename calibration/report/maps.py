@@ -25,6 +25,8 @@ LIVE, WARNED, UNKNOWN = SKY, YELLOW, "#FFFFFF"
 NAMED_CELLS = 160
 """Cells up to which their names and values stand in them."""
 NAMED_FAULTS = 24
+TALLEST = 7.0
+"""Inches."""
 ROBUST = 4.0
 """Robust standard deviations around the median that the colours span: a single outlier may not wash out all others."""
 
@@ -103,8 +105,8 @@ def _canvas(plan: Plan) -> tuple[Figure, Axes]:
     places = [(x, y) for x, y, _ in plan.words] + [tuple(place) for place in plan.outputs]
     xs, ys = [left, right] + [x for x, _ in places], [top, bottom] + [y for _, y in places]
     width, height = max(xs) - min(xs) + 1.2, max(ys) - min(ys) + 1.0
-    across = float(np.clip(0.75 * width, 7.5, 11.5))
-    figure = Figure(figsize=(across, float(np.clip(across * height / width + 0.5, 2.5, 12.0))), layout="constrained")
+    across = min(float(np.clip(0.75 * width, 7.5, 11.5)), TALLEST * width / height)
+    figure = Figure(figsize=(across, max(2.5, across * height / width + 0.5)), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlim(min(xs) - 0.6, max(xs) + 0.6)
     axes.set_ylim(max(ys) + 0.5, min(ys) - 0.5)
@@ -113,7 +115,7 @@ def _canvas(plan: Plan) -> tuple[Figure, Axes]:
     axes.add_collection(
         LineCollection(list(plan.lines), colors=GREY, linewidths=1.1 if len(plan.cells) < 2000 else 0.4)
     )
-    small = 8.0 if len(plan.words) <= 40 else 4.0
+    small = 8.0 if len(plan.words) <= 24 else 5.5 if len(plan.words) <= 40 else 3.5
     for x, y, word in plan.words:
         axes.text(x, y, word, ha="center", va="center", fontsize=small).set_in_layout(False)
     return figure, axes

@@ -72,12 +72,12 @@ def parameters_of(layer: LayerRecord) -> int:
 
 
 def _mesh(layout: Layout) -> Plan:
-    n, column, port = layout.ports, layout.column * PITCH, layout.port.astype(np.float64)
-    ones = np.ones(layout.n_mzi)
-    theta = np.stack([column + 1.10, port + 0.24, 0.46 * ones, 0.36 * ones], axis=1)
-    phi = np.stack([column + 0.29, port, 0.46 * ones, 0.36 * ones], axis=1)
+    n, column, port = layout.ports, PITCH * layout.column.astype(np.float64), layout.port.astype(np.float64)
+    ones: FloatArray = np.ones(layout.n_mzi)
+    theta: FloatArray = np.stack([column + 1.10, port + 0.24, 0.46 * ones, 0.36 * ones], axis=1)
+    phi: FloatArray = np.stack([column + 0.29, port, 0.46 * ones, 0.36 * ones], axis=1)
     ports = np.arange(n, dtype=np.float64)
-    gamma = np.stack([np.full(n, -0.62), ports, np.full(n, 0.46), np.full(n, 0.36)], axis=1)
+    gamma: FloatArray = np.stack([np.full(n, -0.62), ports, np.full(n, 0.46), np.full(n, 0.36)], axis=1)
     end = n * PITCH + 0.25
     words = [(-1.25, float(p), f"in {p}") for p in range(n)] + [(end + 0.55, float(p), f"out {p}") for p in range(n)]
     short = [
