@@ -21,7 +21,7 @@ from ffzero_lab.figures.palette import CYCLE, GREY, VERMILLION
 
 FloatArray = NDArray[np.float64]
 INVISIBLE = 0.01
-"""Share of the values' range under which error bars cannot be seen, and get a strip of their own."""
+"""Share of the values' range under which error bars cannot be seen, and are told in a strip or in the title."""
 SHORT = 40
 """Values up to which several quantities stand side by side."""
 ACROSS = 3
@@ -90,6 +90,8 @@ def _points(
     axes.set_xlim(-0.7, len(values) - 0.3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     told = f"{name}: {quantity.about}" if quantity.about else name
+    if len(values) <= SHORT and _needs_strip(quantity):
+        told += f" (u about {np.nanmedian(np.where(spread > 0.0, spread, np.nan)):.1g})"
     axes.set_title(fill(told, WRAPPED_AT[len(values) <= SHORT]), fontsize=8)
     axes.set_ylabel(axis_label("value", unit), fontsize=8)
 
