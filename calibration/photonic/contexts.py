@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from calibration.procedure import Bench, standing_at
 from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.device.record import Quantity
 
 FloatArray = NDArray[np.float64]
 BUDGET_SHARE = 0.85
@@ -23,6 +24,17 @@ def why_not_heaters(bench: Bench) -> str:
     return ""
 
 
+def why_no_mesh(bench: Bench) -> str:
+    """Return why the layer's parameters are not the heaters θ, φ and γ of a rectangular mesh; empty: they are."""
+    if why := why_not_heaters(bench):
+        return why
+    n = bench.described.n_outputs
+    sizes = [group.size for group in bench.described.groups]
+    if sizes != [n * (n - 1) // 2, n * (n - 1) // 2, n] or bench.described.n_inputs not in (n, 2 * n):
+        return "its parameters are not θ, φ and γ of a rectangular mesh"
+    return ""
+
+
 def to_s(described: LayerDescription, setpoints: FloatArray) -> FloatArray:
     """Return s (…, P) of setpoints (…, P): V² in volts, else the setpoint itself."""
     return np.where(_squares(described), setpoints**2, setpoints)
@@ -31,6 +43,19 @@ def to_s(described: LayerDescription, setpoints: FloatArray) -> FloatArray:
 def from_s(described: LayerDescription, s: FloatArray) -> FloatArray:
     """Return setpoints (…, P) of s (…, P), never above the limits by rounding."""
     return np.minimum(np.where(_squares(described), np.sqrt(np.abs(s)), s), described.per_parameter("upper"))
+
+
+def pi_power(bench: Bench, pi_setting: FloatArray, spread: FloatArray) -> Quantity | None:
+    """Return Pπ in watts, where power is driven or the resistance is known."""
+    unit, resistance = bench.described.groups[0].unit, bench.known.get("electrical.resistance")
+    about = "power that turns the phase by π"
+    if unit == "W":
+        return Quantity.of("W", "parameter", pi_setting, spread, about)
+    if unit != "V" or resistance is None:
+        return None
+    power = pi_setting / resistance.array
+    share = np.hypot(spread / pi_setting, resistance.spread / resistance.array)
+    return Quantity.of("W", "parameter", power, power * share, about + ", pi_setting/R")
 
 
 def data_sheet_pi(described: LayerDescription) -> FloatArray:
@@ -47,6 +72,11 @@ def coherent_patterns(bench: Bench, rows: int) -> FloatArray:
     rng = bench.rng(1_000_000)
     patterns = rng.uniform(max(described.input_lower, -1.0), described.input_upper, (rows, described.n_inputs))
     return patterns * (described.input_upper / np.abs(patterns).max(axis=1, keepdims=True))
+
+
+def rows_for(bench: Bench) -> int:
+    """Return how many patterns are read: few outputs need more of them to average over."""
+    return int(np.clip(256 // bench.described.n_outputs, 6, 24))
 
 
 def load(bench: Bench, patterns: FloatArray) -> None:
