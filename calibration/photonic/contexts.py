@@ -8,8 +8,8 @@ from ffzero_lab.device import LayerDescription, ParameterGroup
 from ffzero_lab.device.record import Quantity
 
 FloatArray = NDArray[np.float64]
-BUDGET_SHARE = 0.85
-"""Share of the power budget that a background may take; the rest is for the heater that is swept."""
+BUDGET_SHARE, LEAST_SHARE = 0.85, 0.2
+"""Share of the power budget that a background may take, most and least; the rest is for the heater that is swept."""
 _SLEW_SHARE = 0.9
 HEED_EVERY_S = 0.25
 """Longest wait without a look at signals and interlocks."""
@@ -88,7 +88,8 @@ def load(bench: Bench, patterns: FloatArray) -> None:
 def background(bench: Bench, number: int) -> FloatArray:
     """Return random setpoints (P,), uniform in s over each group's start range, dead ones as parking leaves them.
 
-    Where the budget does not allow them, all are drawn together towards where they are parked.
+    Where the budget does not allow them, and any one heater at its limit beside, all are drawn together towards where
+    they are parked.
     """
     described = bench.described
     bounds = np.array([_start_range(group) for group in described.groups])
@@ -98,14 +99,42 @@ def background(bench: Bench, number: int) -> FloatArray:
     parked = to_s(described, standing_at(described))
     idle = [*bench.dead, *described.dead]
     s[idle] = parked[idle]
-    return within_budget(bench, s)
+    return within_budget(bench, s, _share_of_backgrounds(bench))
+
+
+def highest_alone(bench: Bench) -> FloatArray:
+    """Return the highest s (P,) of each heater that the limits allow, and the budget beside any background."""
+    described = bench.described
+    upper = described.per_parameter("upper")
+    room_w = (1.0 - _share_of_backgrounds(bench)) * _budget_w(bench)
+    drawn = np.maximum(_drawn_alone_w(described), 1e-300)
+    return to_s(described, upper) * np.minimum(1.0, room_w / drawn)
+
+
+def _share_of_backgrounds(bench: Bench) -> float:
+    """Return the share of the budget that leaves room for any one heater at its limit, if that is possible."""
+    most_w = float(_drawn_alone_w(bench.described).max())
+    return float(np.clip(1.0 - most_w / _budget_w(bench), LEAST_SHARE, BUDGET_SHARE))
+
+
+def _drawn_alone_w(described: LayerDescription) -> FloatArray:
+    """Return what each heater (P,) takes at its limit, watts."""
+    return np.concatenate(
+        [
+            np.zeros(group.size) if group.power is None else group.power.total_w(np.full((group.size, 1), group.upper))
+            for group in described.groups
+        ]
+    )
+
+
+def _budget_w(bench: Bench) -> float:
+    budgets = (bench.described.power_budget_w, bench.device.description.power_budget_w)
+    return min((given for given in budgets if given is not None), default=np.inf)
 
 
 def within_budget(bench: Bench, s: FloatArray, share: float = BUDGET_SHARE) -> FloatArray:
     """Return setpoints (P,) for s (P,), drawn towards the parked ones until they take *share* of the budget."""
-    described = bench.described
-    budgets = (described.power_budget_w, bench.device.description.power_budget_w)
-    budget_w = min((given for given in budgets if given is not None), default=np.inf)
+    described, budget_w = bench.described, _budget_w(bench)
     parked = to_s(described, standing_at(described))
     scale = 1.0
     while True:

@@ -39,6 +39,8 @@ START = (0.005, 1.0)
 OWN_SHARE = 0.5
 """Standard deviation of single shares around the law, before they are measured, relative to the nearest share."""
 LEAST_SHARE = 1e-3
+BAD = 2.0
+"""Reduced χ² above which a person is told that the law does not describe the changes."""
 OFF = 5.0
 """Standard uncertainties by which a pair is off the law before it is told."""
 
@@ -65,10 +67,11 @@ class Crosstalk:
 
     def run(self, bench: Bench) -> Outcome:
         """Measure, and fit the law and the pairs; raises what the device port raises."""
+        if "fringes.pi_setting" not in bench.known:
+            return _unmeasured(bench, "how far a turn by 2π goes is not known: carry out fringes first")
         turned = _within_budget(bench, _turned(bench))
         if not len(turned):
-            unmeasured = "the power budget has no room for a turn by 2π: crosstalk is not measured"
-            return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmeasured),))
+            return _unmeasured(bench, "the power budget has no room for a turn by 2π")
         reached = _in_reach(bench, turned)
         slopes = np.asarray(bench.kept("slopes", lambda: _slopes(bench, turned, reached))["readings"], np.float64)
         readings = np.asarray(bench.kept("turns", lambda: _turns(bench, turned))["readings"], dtype=np.float64)
@@ -144,7 +147,8 @@ def _law(changes: tuple[_Change, ...]) -> _Law:
 
     found = least_squares(off, START, x_scale=START)
     chi2 = float((found.fun**2).sum() / (len(found.fun) - len(START)))
-    spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)) * max(1.0, chi2))
+    jacobian = np.asarray(found.jac, dtype=np.float64)
+    spread = np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)) * max(1.0, chi2))
     return _Law(float(found.x[0]), float(found.x[1]), spread, chi2, changes)
 
 
@@ -166,6 +170,9 @@ def _outcome(bench: Bench, law: _Law) -> Outcome:
             if abs(own[place] - expected[place]) > max(OFF * spread[place], OWN_SHARE * abs(law.nearest)):
                 what = f"{own[place]:.2%} of its heat arrives at {heated}, {expected[place]:.2%} do elsewhere"
                 found.append(Finding(severity="warning", where=f"layer {bench.layer}, {heater}", what=what))
+    if law.chi2 > BAD:
+        what = f"no law of the distance describes what turns by 2π change: reduced χ² {law.chi2:.3g}"
+        found.append(Finding(severity="warning", where=f"layer {bench.layer}", what=what))
     about = "share of a heater's heat that acts one pitch away"
     return Outcome(
         {
@@ -180,6 +187,11 @@ def _outcome(bench: Bench, law: _Law) -> Outcome:
     )
 
 
+def _unmeasured(bench: Bench, why: str) -> Outcome:
+    told = f"crosstalk is not measured: {why}"
+    return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=told),))
+
+
 def _own_spread(law: _Law) -> float:
     return max(OWN_SHARE * abs(law.nearest), LEAST_SHARE)
 
@@ -188,7 +200,8 @@ def _own_shares(law: _Law, change: _Change) -> tuple[FloatArray, FloatArray]:
     """Return the shares (V,) of single neighbours and their uncertainties, from the law and what it leaves."""
     per_share = change.per_share / np.sqrt(max(1.0, law.chi2))
     left = (change.left - law.shares(change.distances) @ change.per_share) / np.sqrt(max(1.0, law.chi2))
-    covariance = np.linalg.inv(per_share @ per_share.T + np.eye(len(per_share)) / _own_spread(law) ** 2)
+    stiffness = per_share @ per_share.T + np.eye(len(per_share)) / _own_spread(law) ** 2
+    covariance = np.asarray(np.linalg.inv(stiffness), dtype=np.float64)
     return law.shares(change.distances) + covariance @ (per_share @ left), np.sqrt(np.diag(covariance))
 
 

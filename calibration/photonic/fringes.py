@@ -262,10 +262,9 @@ def _band_findings(bench: Bench, pi_setting: FloatArray) -> list[Finding]:
 
 
 def _range(bench: Bench, heater: int) -> tuple[float, float]:
-    """Return the lowest and the highest s of *heater* within its limits; the budget has room for it."""
-    described = bench.described
-    lowest, highest = (contexts.to_s(described, described.per_parameter(end))[heater] for end in ("lower", "upper"))
-    return float(lowest), float(highest)
+    """Return the lowest and the highest s of *heater* within its limits, and within what backgrounds leave."""
+    lowest = contexts.to_s(bench.described, bench.described.per_parameter("lower"))[heater]
+    return float(lowest), float(contexts.highest_alone(bench)[heater])
 
 
 def _swept(bench: Bench) -> list[int]:

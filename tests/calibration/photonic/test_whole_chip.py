@@ -85,9 +85,15 @@ def test_a_chip_without_crosstalk_shows_none() -> None:
 
 
 def test_crosstalk_is_not_measured_where_the_budget_has_no_room_for_it() -> None:
-    _, record, findings = carried_out("crosstalk", heaters={"budget_w": 0.1})
-    assert record.quantities == {}
+    _, record, findings = carried_out("fringes", "crosstalk", heaters={"budget_w": 0.02})
+    assert not [name for name in record.quantities if name.startswith("crosstalk")]
     assert any("no room for a turn" in finding.what for finding in findings)
+
+
+def test_crosstalk_is_not_guessed_from_the_data_sheet() -> None:
+    _, record, findings = carried_out("crosstalk")
+    assert record.quantities == {}
+    assert any("carry out fringes first" in finding.what for finding in findings)
 
 
 def test_a_fit_that_contradicts_the_turns_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
