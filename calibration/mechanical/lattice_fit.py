@@ -117,13 +117,13 @@ def fit(network: SpringNetwork, start: Constants, known: Constants, data: Respon
     cost = _cost(network, start, data)
     for _ in range(STEPS):
         normal, downhill = _normal(network, start.from_row(row), data)
-        away = (row - before)[moving]
+        away = row[moving] - before[moving]
         matrix, force = normal[np.ix_(moving, moving)] + stiff, downhill[moving] - stiff @ away
         total, gained = cost + float(away @ stiff @ away), 0.0
         for _ in range(TRIES):
             tried = row.copy()
             tried[moving] += np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), force)
-            there = (tried - before)[moving]
+            there = tried[moving] - before[moving]
             now = _cost(network, start.from_row(tried), data)
             if now + float(there @ stiff @ there) < total:
                 gained = 1.0 - (now + float(there @ stiff @ there)) / total

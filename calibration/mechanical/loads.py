@@ -34,11 +34,12 @@ def size_of(n_inputs: int) -> int:
 def balanced(bench: Bench, share: float = 1.0) -> FloatArray:
     """Return patterns (B, n_in) of ±*share* of the largest load to both sides; columns are orthogonal, of zero sum.
 
-    Columns and their signs are drawn, since the rows of a Hadamard matrix as they come push whole regions one way.
+    Columns and their signs are drawn, since the rows of a Hadamard matrix as they come push whole regions one way; always
+    alike, so that two calibrations compare.
     """
     from scipy.linalg import hadamard
 
-    described, rng = bench.described, bench.rng(1_000_000)
+    described, rng = bench.described, np.random.default_rng(bench.described.n_inputs)
     size = size_of(described.n_inputs)
     signs = np.asarray(hadamard(size), dtype=np.float64)[:, 1 + rng.permutation(size - 1)[: described.n_inputs]]
     force = share * min(-described.input_lower, described.input_upper)

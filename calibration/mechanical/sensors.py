@@ -2,7 +2,8 @@
 
 Zero: dead weights pull when no input does, so a reading without load is no zero. When all springs are set stiffer by one
 common factor κ, every displacement shrinks by the same 1/κ, whatever the single springs, creep and play are: the response
-to the inputs by 1/κ, and the reading without load to o + w/κ. The straight line of the one over the other ends at o.
+to the inputs by 1/κ, and the reading without load to o + w/κ. The line of the one over the other ends at o; it is bent
+a little where a spring does not follow, or is cubic, so a parabola is fitted.
 
 Gains are not told here. Stretching the nodes, K → D K D, turns one sound lattice into another, and gains of loads and
 gauges by D⁻¹ hide it: at any one setting of springs nobody can tell them apart. `actuators` can, from many settings.
@@ -17,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.mechanical.loads import balanced, response, saturated, size_of, why_not_mechanical
-from calibration.mechanical.settings import common, drawn, share_that_fits
+from calibration.mechanical.settings import common, drawn, scaled, share_that_fits
 from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, Outcome, Sweep
-from ffzero_lab.device import Counts
+from ffzero_lab.device import Counts, DarkBatch
 from ffzero_lab.device.record import Finding, Quantity
 
 FloatArray = NDArray[np.float64]
-LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Common stiffnesses, on the logarithm between the ends of the range."""
+LEVELS = (0.4, 0.55, 0.7, 0.85, 1.0)
+"""Common factors of all springs, on the logarithm between the ends of what is left of the range."""
+FEWEST = 4
+"""Levels that a zero takes at least."""
 SHOTS = 512
 """Least number of readings at each level."""
 REPEATS = 1024
@@ -94,8 +97,8 @@ class Sensors:
                 f"{unit}/{described.input_unit}",
                 "input",
                 by_load,
-                by_load_spread,
-                "RMS response of the outputs to an input, at random settings",
+                np.nan,
+                "RMS response of the outputs to an input, at the random settings of this calibration",
             ),
         }
         return Outcome(
@@ -156,30 +159,32 @@ def dead_sensors(
 def zeros(levels: Sweep, patterns: FloatArray, noise: FloatArray, upper: float) -> tuple[FloatArray, FloatArray]:
     """Return the readings at zero force (n_out,) with standard uncertainties, from readings (L, B, n_out) of levels.
 
-    Each is the end of a straight line of the reading without load over the common response; levels with a saturated
-    reading are left out, and an output with fewer than three levels is NaN. What the line does not explain enlarges
-    the uncertainty.
+    Each is the end of a parabola of the reading without load over the common response; levels with a saturated
+    reading are left out, and an output with too few levels is NaN. What that does not explain enlarges the
+    uncertainty.
     """
     readings, repeats = np.asarray(levels["readings"], dtype=np.float64), int(levels["repeats"])
     answers, unloaded = response(readings, patterns)
-    usable = ~np.asarray(levels["saturated"], dtype=np.bool_)
-    reference = answers[:, usable.all(axis=0)]
-    if reference.shape[1] == 0:
-        nothing = np.full(len(noise), np.nan)
-        return nothing, nothing
-    shrinks = np.einsum("lpi,pi->l", reference, reference[0]) / np.square(reference[0]).sum()
-    zero, spread = np.full(len(noise), np.nan), np.full(len(noise), np.nan)
-    for output in range(len(noise)):
+    usable = np.asarray(levels["usable"], dtype=np.bool_)
+    zero = np.full(len(noise), np.nan)
+    lit = usable.any(axis=1)
+    reference = answers[:, usable[lit].all(axis=0)]
+    if np.count_nonzero(lit) < FEWEST or reference.shape[1] == 0:
+        return zero, zero
+    first = reference[np.flatnonzero(lit)[0]]
+    shrinks = np.einsum("lpi,pi->l", reference, first) / np.square(first).sum()
+    variance, left, freedom = np.full(len(noise), np.nan), 0.0, 0
+    for output in np.flatnonzero(np.count_nonzero(usable, axis=0) >= FEWEST):
         those = usable[:, output]
-        if np.count_nonzero(those) < 3:
-            continue
-        design = np.stack([np.ones(np.count_nonzero(those)), shrinks[those]], axis=1)
+        design = shrinks[those, np.newaxis] ** np.arange(3)
         sigma = max(float(noise[output]), 1e-9 * upper) / np.sqrt(len(patterns) * repeats)
-        found, left, *_ = np.linalg.lstsq(design, unloaded[those, output], rcond=None)
-        misfit = float(left.sum()) / sigma**2 / max(1, len(design) - 2) if len(left) else 1.0
-        zero[output] = float(found[0])
-        spread[output] = sigma * np.sqrt(max(1.0, misfit) * np.linalg.inv(design.T @ design)[0, 0])
-    return zero, spread
+        found = np.asarray(np.linalg.lstsq(design, unloaded[those, output], rcond=None)[0], dtype=np.float64)
+        zero[output] = found[0]
+        variance[output] = sigma**2 * np.linalg.inv(design.T @ design)[0, 0]
+        left += float(np.square(unloaded[those, output] - design @ found).sum()) / sigma**2
+        freedom += len(design) - design.shape[1]
+    misfit = left / freedom if freedom else 1.0
+    return zero, np.sqrt(variance * max(1.0, misfit))
 
 
 def nonlinearity(loaded: Sweep, noise: FloatArray, alive: NDArray[np.intp]) -> Nonlinearity:
@@ -232,15 +237,24 @@ def _repeated(bench: Bench) -> Sweep:
 
 
 def _levels(bench: Bench) -> Sweep:
-    """Read mean (L, B, n_out) at common stiffnesses, soft ones first, and which outputs were saturated."""
-    patterns = balanced(bench)
+    """Read mean (L, B, n_out) at one random setting times common factors, soft ones first.
+
+    Tells which outputs count at which levels: not those that saturate, and none where all is nothing but noise.
+    """
+    patterns, described = balanced(bench), bench.described
     bench.device.load_inputs(bench.layer, patterns)
     repeats = _repeats(len(patterns))
     rows = np.tile(np.arange(len(patterns)), repeats)
-    readings = probe(bench, np.stack([common(bench, level) for level in LEVELS]), rows)
-    clipped = saturated(bench.described, readings).any(axis=1)
-    means = readings.reshape(len(LEVELS), repeats, len(patterns), -1).mean(axis=1)
-    return {"readings": means, "saturated": clipped, "repeats": np.array(repeats)}
+    means = np.zeros((len(LEVELS), len(patterns), described.n_outputs))
+    usable = np.zeros((len(LEVELS), described.n_outputs), dtype=np.bool_)
+    for place, level in enumerate(LEVELS):
+        try:
+            readings = probe(bench, scaled(bench, level)[np.newaxis], rows)[0]
+        except DarkBatch:
+            continue
+        means[place] = readings.reshape(repeats, len(patterns), -1).mean(axis=0)
+        usable[place] = ~saturated(described, readings).any(axis=0)
+    return {"readings": means, "usable": usable, "repeats": np.array(repeats)}
 
 
 def _random(bench: Bench) -> Sweep:

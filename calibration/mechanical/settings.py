@@ -12,6 +12,7 @@ from calibration.procedure import Bench, standing_at
 FloatArray = NDArray[np.float64]
 TRIED = 1.0 / 8.0
 """Share of the largest loads with which it is tried how far the outputs go."""
+RUFFLED = 0.25
 
 
 def common(bench: Bench, level: float) -> FloatArray:
@@ -20,6 +21,16 @@ def common(bench: Bench, level: float) -> FloatArray:
     Parameters that are known not to move stand as parking leaves them.
     """
     return _still(bench, np.exp((1.0 - level) * _ends(bench)[0] + level * _ends(bench)[1]))
+
+
+def scaled(bench: Bench, level: float) -> FloatArray:
+    """Return one random setting (P,) times a common factor: at *level* 0 it begins at the soft end, at 1 it ends stiff.
+
+    Springs differ by up to RUFFLED of the range, on its logarithm: two membranes of equal springs would show nothing.
+    """
+    lowest, highest = _ends(bench)
+    share = (1.0 - RUFFLED) * level + RUFFLED * bench.rng(300).uniform(size=len(lowest))
+    return _still(bench, np.exp(lowest + share * (highest - lowest)))
 
 
 def drawn(
@@ -39,7 +50,8 @@ def drawn(
 def share_that_fits(bench: Bench, settings: FloatArray, fills: float) -> float:
     """Return the share of the largest loads at which no output goes beyond *fills* of its range at *settings* (K, P).
 
-    It is tried with a small share; outputs that show an end of their range even so do not count.
+    It is tried with a small share, and a power of √2, so that two calibrations take the same; outputs that show an end of
+    their range even so do not count.
     """
     described = bench.described
     patterns = balanced(bench, TRIED)
@@ -50,7 +62,8 @@ def share_that_fits(bench: Bench, settings: FloatArray, fills: float) -> float:
         return TRIED
     moves, rest = 0.5 * np.ptp(readings, axis=1).max(), np.abs(readings.mean(axis=1)).max()
     allowed = max(fills * described.output_upper - float(rest), 0.1 * fills * described.output_upper)
-    return min(1.0, TRIED * allowed / max(float(moves), 1e-12 * described.output_upper))
+    share = TRIED * allowed / max(float(moves), 1e-12 * described.output_upper)
+    return float(min(1.0, 2.0 ** (np.floor(2.0 * np.log2(share)) / 2.0)))
 
 
 def _ends(bench: Bench) -> tuple[FloatArray, FloatArray]:
