@@ -13,7 +13,6 @@ Without a drawing, only springs that change nothing are found.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,13 +20,13 @@ from calibration.mechanical import authority, visits
 from calibration.mechanical.lattice_fit import Constants, Fit, Responses, fit
 from calibration.mechanical.lattice_outcome import Solved
 from calibration.mechanical.loads import FloatArray, noise_of, size_of, why_not_mechanical
-from calibration.mechanical.sensors import Nonlinearity
+from calibration.mechanical.nonlinearity import Nonlinearity
 from calibration.mechanical.settings import drawn, share_that_fits
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import Counts, SpringNetwork
 from ffzero_lab.device.record import Finding, Quantity
 
-FILLS = 0.5
+FILLS = 0.9
 """Share of their range that outputs take at the first settings; at later ones some readings may saturate."""
 FIRST = 6
 SIGMAS = 8.0
@@ -102,7 +101,7 @@ def _fitted(bench: Bench, network: SpringNetwork, unseen: list[int], data: Respo
     moving = np.ones(described.n_parameters)
     moving[[*unseen, *bench.dead, *described.dead]] = 0.0
     pulling = pulling_loads(data)
-    seeing: FloatArray = data.weights.any(axis=0).astype(np.float64)
+    seeing = np.asarray(data.weights.any(axis=0), dtype=np.float64)
     start = Constants(
         gain=moving,
         zero=(1.0 - moving) * standing_at(described),

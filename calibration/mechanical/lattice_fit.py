@@ -100,9 +100,8 @@ def fit(network: SpringNetwork, start: Constants, known: Constants, data: Respon
     start
         First constants, which are also what is known before.
     known
-        Standard uncertainties of what is known before: 0 holds a constant. Gains of outputs and loads that move are known
-        but for their mean logarithms, which are held: a common factor of all outputs, or of all loads, is the same as
-        one of all stiffnesses.
+        Standard uncertainties of what is known before: 0 holds a constant. The mean logarithms of the gains of outputs,
+        and of loads, are held: a common factor of all outputs, or of all loads, is the same as one of all stiffnesses.
     data
         What was measured.
     """

@@ -47,13 +47,14 @@ class Solved:
 
     @property
     def scale(self) -> float:
-        """The factor of all stiffnesses that goes with gains of the arithmetic mean 1; in the fit, their logarithms' is 0."""
+        """The factor of all stiffnesses that makes the gains' arithmetic mean 1; in the fit, their logarithms' is 0."""
         return 1.0 / (self._mean("outputs") * self._mean("loads"))
 
     def stiffness_at(self, setpoints: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the stiffness (P,) at *setpoints* (P,), long after they were approached, and its uncertainty."""
         found, places = self.fit.constants, self.fit.constants.places()
-        gains, zeros = (np.arange(places[name].start, places[name].stop) for name in ("gain", "zero"))
+        parameters = np.arange(len(setpoints))
+        gains, zeros = parameters + places["gain"].start, parameters + places["zero"].start
         covariance = self.fit.covariance
         variance = (
             covariance[zeros, zeros]
@@ -104,7 +105,9 @@ class Solved:
                 self.fit.spread("play"),
                 f"from above less from below, in setpoints, at {float(np.median(self.middle)):.4g} {unit}",
             ),
-            "backlash_exponent": Quantity.of("1", "layer", bend, bend_spread, "power of the setpoint by which it grows"),
+            "backlash_exponent": Quantity.of(
+                "1", "layer", bend, bend_spread, "power of the setpoint by which it grows"
+            ),
             "creep": Quantity.of("1", "layer", share, share_spread, "share of a change that arrives late"),
             "creep_time": Quantity.of("s", "layer", np.exp(log_s), np.exp(log_s) * log_spread, "time constant of it"),
             "output_gain": self._gain("outputs", "output", "reading per displacement relative to the mean"),
@@ -161,7 +164,9 @@ class Solved:
         ]
         share, log_s, _ = found.creep.tolist()
         if share > max(CREEPS, SIGMAS * float(self.fit.spread("creep")[0])):
-            what = f"{share:.1%} of every change of stiffness arrives late, with a time constant of {np.exp(log_s):.3g} s"
+            what = (
+                f"{share:.1%} of every change of stiffness arrives late, with a time constant of {np.exp(log_s):.3g} s"
+            )
             told.append(Finding(severity="note", where=where, what=what))
         return tuple(told)
 

@@ -34,8 +34,8 @@ def size_of(n_inputs: int) -> int:
 def balanced(bench: Bench, share: float = 1.0) -> FloatArray:
     """Return patterns (B, n_in) of ±*share* of the largest load to both sides; columns are orthogonal, of zero sum.
 
-    Columns and their signs are drawn, since the rows of a Hadamard matrix as they come push whole regions one way; always
-    alike, so that two calibrations compare.
+    Columns and their signs are drawn, since the rows of a Hadamard matrix as they come push whole regions one way;
+    always alike, so that two calibrations compare.
     """
     from scipy.linalg import hadamard
 

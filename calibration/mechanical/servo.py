@@ -53,7 +53,7 @@ class History:
 
 @dataclass(frozen=True)
 class Reached:
-    """Setpoints that have been reached at the readings, all (M, P): q = setpoint + h·loop, and how they go by constants.
+    """Setpoints reached at the readings, all (M, P): q = setpoint + h·loop, and how they go by constants.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ def scaled(bench: Bench, level: float) -> FloatArray:
 
 
 def drawn(
-    bench: Bench, number: int, *, margin: float = 1.0, up_to: float = 1.0, still: Collection[int] = ()
+    bench: Bench, number: int, *, margin: FloatArray | float = 1.0, up_to: float = 1.0, still: Collection[int] = ()
 ) -> FloatArray:
     """Return random setpoints (P,), even on the logarithm, away from the ends by the factor *margin*.
 
@@ -42,16 +42,16 @@ def drawn(
     *still* ones, stand as parking leaves them.
     """
     lowest, highest = _ends(bench)
-    room = np.log(margin)
+    room = np.log(np.broadcast_to(margin, lowest.shape))
     top = lowest + up_to * (highest - lowest) - room
     return _still(bench, np.exp(bench.rng(number).uniform(lowest + room, top)), still)
 
 
 def share_that_fits(bench: Bench, settings: FloatArray, fills: float) -> float:
-    """Return the share of the largest loads at which no output goes beyond *fills* of its range at *settings* (K, P).
+    """Return the share of the largest loads at which outputs keep within *fills* of their range at *settings* (K, P).
 
-    It is tried with a small share, and a power of √2, so that two calibrations take the same; outputs that show an end of
-    their range even so do not count.
+    It is tried with a small share, and a power of √2, so that two calibrations take the same; outputs that show an end
+    of their range even so do not count.
     """
     described = bench.described
     patterns = balanced(bench, TRIED)

@@ -18,8 +18,9 @@ REST_S = 360.0
 """Time parked before each part, so that creep of what was there before is about over."""
 HOLD_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 57.0)
 """Waits between readings of the first setting of each part: how it creeps, until it stands."""
-APPROACH = 1.1
-"""Factor from which a setting is approached: more than any play, and opposite for each spring at the second visit."""
+APPROACH, APPROACH_SHARE = 1.1, 0.2
+"""Factor from which a setting is approached, opposite for each spring at the second visit: more than any play; and the
+most that it may take of the range, on its logarithm."""
 
 
 def bases(bench: Bench) -> int:
@@ -50,16 +51,17 @@ def measured(bench: Bench, share: float, part: int, still: Collection[int]) -> S
         began_s = clock.now_s()
         readings.append((bench.device.read_outputs(bench.layer, rows), len(written) - 1, began_s))
 
-    write(drawn(bench, 900 + part, margin=APPROACH, still=still))
+    margin = _margin(bench)
+    write(drawn(bench, 900 + part, margin=margin, still=still))
     read()
     for seconds in HOLD_S:
         contexts.wait(bench, seconds)
         read()
     for base in range(part * bases(bench), (part + 1) * bases(bench)):
-        setting = drawn(bench, 1_000 + base, margin=APPROACH, still=still)
+        setting = drawn(bench, 1_000 + base, margin=margin, still=still)
         above = bench.rng(100_000 + base).choice([-1.0, 1.0], len(setting))
         above[idle] = 0.0
-        for first in (setting * APPROACH**above, setting * APPROACH**-above):
+        for first in (setting * margin**above, setting * margin**-above):
             write(first)
             write(setting)
             read()
@@ -94,6 +96,13 @@ def responses_of(bench: Bench, share: float, sweeps: Sequence[Sweep]) -> Respons
 def middle(bench: Bench) -> FloatArray:
     """Return the setpoints (P,) in the middle of the range, on its logarithm."""
     return np.sqrt(bench.described.per_parameter("lower") * bench.described.per_parameter("upper"))
+
+
+def _margin(bench: Bench) -> FloatArray:
+    """Return the factor (P,) from which a setting is approached."""
+    described = bench.described
+    ratio = described.per_parameter("upper") / described.per_parameter("lower")
+    return np.minimum(APPROACH, ratio**APPROACH_SHARE)
 
 
 def _history(bench: Bench, sweep: Sweep) -> History:

@@ -13,8 +13,8 @@ GROUND = -1
 class SpringNetwork:
     """The drawing of a layer of springs, as an operator knows it: geometry, and nothing of how well it was made.
 
-    At rest, K u = loads·x with K = Σ_e k_e b_e b_eᵀ, b_e = +1 and −1 at the two nodes of spring e, +1 alone where it goes
-    to the ground; the outputs are gauges·u. Several membranes are one network in several unconnected parts.
+    At rest, K u = loads·x with K = Σ_e k_e b_e b_eᵀ, b_e = +1 and −1 at the two nodes of spring e, +1 alone where it
+    goes to the ground; the outputs are gauges·u. Several membranes are one network in several unconnected parts.
 
     Parameters
     ----------
