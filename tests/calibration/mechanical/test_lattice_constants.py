@@ -16,8 +16,8 @@ from calibration.procedure import Outcome, Procedure, Sweep
 from calibration.runner import Runner
 from drivers.twin.mechanical.leaf import Leaf
 from drivers.twin.truth import mechanical_truth
-from ffzero_lab.device import Guarded, LayerDescription
-from ffzero_lab.device.record import Quantity
+from ffzero_lab.device import Calibrated, Guarded, LayerDescription
+from ffzero_lab.device.record import CalibrationRecord, Quantity
 from ffzero_lab.opening import open_device
 from ffzero_lab.signals import Interruption
 
@@ -91,7 +91,7 @@ def in_its_gauge(bench: PlainBench, found: Outcome) -> dict[str, np.ndarray]:
 
 def loop_at(setpoint: float, bench: PlainBench) -> float:
     """The width of the loop of a perfect leaf, in N/m, by its law."""
-    config = bench.device.driver._config  # pyright: ignore[reportAttributeAccessIssue]  # noqa: SLF001
+    config = bench.device.driver._config  # pyright: ignore[reportAttributeAccessIssue]
     leaf = Leaf(config.springs)
     ends = leaf.position(np.full(2, setpoint)) + 0.5 * config.springs.backlash * np.array([-1.0, 1.0])
     return float(np.diff(leaf.stiffness(ends))[0])
@@ -232,3 +232,33 @@ def test_an_interrupted_calibration_goes_on_to_the_identical_result(tmp_path: Pa
         with pytest.raises(Interruption):
             runner(device, Journal.create(folder, {})).run()
         assert runner(lattice(2, 2).device, Journal(folder)).run() == (whole, findings)
+
+
+def test_a_record_makes_a_lattice_out_of_tolerance_answer_like_a_perfect_one() -> None:
+    still = {"creep": 0.0, "backlash": 0.0}  # neither of them is taken back by a record
+    device = open_device("twin:mechanical", nx=3, ny=3, preset="typical", springs=still, gauges={"noise": 1e-4})
+    layers, _ = Runner(device, (Sensors(), Actuators()), Journal(), seed=0, tell=lambda _: None).run()
+    spent = {"writes": 0, "readings": 0, "shots": 0, "seconds": 0.0}
+    record = CalibrationRecord.model_validate(
+        {
+            "device": "d", "serial_number": device.description.serial_number, "kind": "mechanical",
+            "implementation": "", "software": "0", "begun": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "device_ended_s": 0.0,
+            "valid_for_s": 1.0, "procedures": (), "layers": layers, "planned": spent, "spent": spent,
+        }
+    )  # fmt: skip
+    perfect = open_device("twin:mechanical", nx=3, ny=3, preset="ideal", loads={"bias_n": 0.1})
+    rng = np.random.default_rng(0)
+    stiffness, forces = np.exp(rng.uniform(np.log(30.0), np.log(500.0), 21)), rng.uniform(-1.0, 1.0, (64, 9))
+    readings: list[np.ndarray] = []
+    for each in (perfect, device, Calibrated(device, record)):
+        each.load_inputs(0, forces)
+        each.write_parameters(0, stiffness)
+        readings.append(each.read_outputs(0, np.arange(64)))
+    ideal, raw, applied = (each - each.mean(axis=0) for each in readings)
+    scale = float((applied * ideal).sum() / (ideal**2).sum())  # nobody can tell it: see the docstring of actuators
+    assert abs(scale - 1.0) < 0.03
+    loads_left = 0.02  # gains of loads are known but not applied
+    assert np.sqrt(((applied / scale - ideal) ** 2).mean() / (ideal**2).mean()) < loads_left
+    assert np.sqrt(((raw - ideal) ** 2).mean() / (ideal**2).mean()) > 1.5 * loads_left
+    zeros = readings[2].mean(axis=0) - scale * readings[0].mean(axis=0)
+    assert np.abs(zeros).max() < 0.3 * np.abs(mechanical_truth(device, 0).gauge_offset_mm).max()
