@@ -238,14 +238,19 @@ def test_a_record_makes_a_lattice_out_of_tolerance_answer_like_a_perfect_one() -
     still = {"creep": 0.0, "backlash": 0.0}  # neither of them is taken back by a record
     device = open_device("twin:mechanical", nx=3, ny=3, preset="typical", springs=still, gauges={"noise": 1e-4})
     layers, _ = Runner(device, (Sensors(), Actuators()), Journal(), seed=0, tell=lambda _: None).run()
-    spent = {"writes": 0, "readings": 0, "shots": 0, "seconds": 0.0}
     record = CalibrationRecord.model_validate(
         {
-            "device": "d", "serial_number": device.description.serial_number, "kind": "mechanical",
-            "implementation": "", "software": "0", "begun": "2026-01-01T00:00:00Z", "ended": "2026-01-01T01:00:00Z", "device_ended_s": 0.0,
-            "valid_for_s": 1.0, "procedures": (), "layers": layers, "planned": spent, "spent": spent,
+            **dict.fromkeys(("device", "implementation", "software"), ""),
+            **dict.fromkeys(("begun", "ended"), "2026-01-01T00:00:00Z"),
+            **{name: {"writes": 0, "readings": 0, "shots": 0, "seconds": 0.0} for name in ("planned", "spent")},
+            "serial_number": device.description.serial_number,
+            "kind": "mechanical",
+            "device_ended_s": 0.0,
+            "valid_for_s": 1.0,
+            "procedures": (),
+            "layers": layers,
         }
-    )  # fmt: skip
+    )
     perfect = open_device("twin:mechanical", nx=3, ny=3, preset="ideal", loads={"bias_n": 0.1})
     rng = np.random.default_rng(0)
     stiffness, forces = np.exp(rng.uniform(np.log(30.0), np.log(500.0), 21)), rng.uniform(-1.0, 1.0, (64, 9))
