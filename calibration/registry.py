@@ -9,6 +9,7 @@ from calibration.general.settling import Settling
 from calibration.general.step_size import StepSize
 from calibration.mechanical.actuators import Actuators
 from calibration.mechanical.sensors import Sensors
+from calibration.photonic.crosstalk import Crosstalk
 from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
@@ -25,6 +26,7 @@ def procedures() -> tuple[Procedure, ...]:
         Modulators(),
         Electrical(),
         Fringes(),
+        Crosstalk(),
         Sensors(),
         Actuators(),
         Settling(),
