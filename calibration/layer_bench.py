@@ -47,7 +47,8 @@ class LayerBench:
         if part is None:
             before = self._darkness_before()
             with self.device.ledger.spending_on("calibration"):
-                part = {array: np.asarray(values) for array, values in measure().items()}
+                # In the order in which a file gives them back: sums over them must not depend on an interruption.
+                part = {array: np.asarray(values, order="C") for array, values in measure().items()}
                 check_resistances(self.device, self.layer, self.known)
                 if before is not None:
                     check_darkness(self.device, self.layer, before)

@@ -9,7 +9,7 @@ from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
@@ -91,6 +91,12 @@ class Runner:
     _phases_at_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
+        described, before = self.device.description, self.before
+        if before is not None and len(before.layers) != len(described.layers):
+            raise CalibrationMissing(
+                f"the newest record of {described.name} has {len(before.layers)} layers, the device has "
+                f"{len(described.layers)}: single procedures cannot build on it; calibrate it as a whole"
+            )
         self._began_s = self.device.clock.now_s()
 
     @property
