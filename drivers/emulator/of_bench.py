@@ -41,7 +41,7 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
     ]
     try:
         return EmulationSpec.model_validate(
-            {"twin": table.twin.replace(":", ".", 1), "options": table.options, "instruments": specs}
+            {"twin": table.twin, "options": table.options, "instruments": specs}
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
