@@ -70,7 +70,8 @@ class Runner:
     tell
         Shows a person what is going on.
     before
-        An earlier record of the device: what single procedures build on when those before them are left out.
+        An earlier record of the device: what single procedures build on when those before them are left out. What is
+        measured anew is not taken from it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
     """
@@ -157,10 +158,14 @@ class Runner:
         if self.before is None:
             return _Found(dead=dead)
         earlier = self.before.layers[layer]
+        anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
+        names, finds = {each.name for each in anew}, {word for each in anew for word in getattr(each, "finds", ())}
         return _Found(
-            quantities=dict(earlier.quantities),
-            dead={**earlier.dead, **dead},
-            dead_outputs=dict(earlier.dead_outputs),
+            quantities={
+                name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names
+            },
+            dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
+            dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )
 
     def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:

@@ -32,6 +32,7 @@ class Electrical:
 
     name = "electrical"
     needs: tuple[str, ...] = ()
+    finds = ("open", "short", "stuck")
 
     def suits(self, bench: Bench) -> str:
         """Return why nothing is measured: no heaters, or nobody meters them."""

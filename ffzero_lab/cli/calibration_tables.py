@@ -78,7 +78,8 @@ def show_comparison(comparison: Comparison) -> None:
     """Print what differs first, and what does not in numbers."""
     table = Table(box=None)
     for heading in ("layer", "quantity", "values", "beyond", "worst", "difference", "uncertainty", "unit"):
-        table.add_column(heading, justify="left" if heading in {"quantity", "unit"} else "right")
+        left = heading in {"quantity", "unit"}
+        table.add_column(heading, justify="left" if left else "right", overflow="fold")
     for each in sorted(comparison.quantities, key=lambda one: -abs(one.difference) / one.uncertainty):
         table.add_row(
             str(each.layer),
