@@ -39,6 +39,8 @@ LIMITS = {"pi_setting": 0.01, "theta": 0.03, "phi": 0.03, "splitters": 0.01, "ou
 """Largest errors asked for: relative, rad, rad, rad, relative."""
 OF_THE_WAY = ("latency", "settling", "noise.allan", "epsilon", "electrical")
 """Quantities that belong to the way to the chip or to other random directions, not to the chip; R is compared apart."""
+NOT_ALIKE = ("fringes.phase", "crosstalk.share")
+"""Before other backgrounds, of other pairs."""
 FAULTS: list[dict[str, Any]] = [
     {"kind": "open", "parameter": "theta[3]"},
     {"kind": "short", "parameter": "phi[10]"},
@@ -137,7 +139,7 @@ def beside_each_other(one: Calibrated, other: Calibrated) -> dict[str, tuple[Flo
     walked = wrapped(_gauged(one) - _gauged(other))
     rows: dict[str, tuple[FloatArray, FloatArray]] = {}
     for name in mine.keys() & its.keys():
-        if name.startswith(OF_THE_WAY) or mine[name].axis not in AXES or name == "fringes.phase":
+        if name.startswith(OF_THE_WAY) or mine[name].axis not in AXES or name in NOT_ALIKE:
             continue
         unit = 1.0 if mine[name].unit == its[name].unit else math.nan
         difference = (mine[name].array - its[name].array) * unit

@@ -1,5 +1,6 @@
 """Carries out procedures layer by layer, each building on what those before it found."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -87,7 +88,10 @@ class Runner:
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
-    _phases_at_s: float = field(default=0.0, init=False)
+    _phases_at_s: dict[int, float] = field(default_factory=dict[int, float], init=False)
+    """Device seconds at which the phases of a layer were measured."""
+    _paused_s: float = field(default=0.0, init=False)
+    """Time that passed between an interruption and going on, for phases that were measured before it."""
 
     def __post_init__(self) -> None:
         self._began_s = self.device.clock.now_s()
@@ -132,7 +136,8 @@ class Runner:
                     measured.take(procedure.name, outcome)
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
-            measured.quantities = aged(measured.quantities, self.device_seconds - self._phases_at_s)
+            since_s = self.device_seconds - self._phases_at_s.get(layer, self.device_seconds)
+            measured.quantities = aged(measured.quantities, since_s + self._paused_s)
             records.append(measured.as_record())
             findings += measured.findings
         if len(records) < len(self.device.description.layers):
@@ -150,7 +155,9 @@ class Runner:
         counts = self.device.ledger.by_purpose["calibration"] - before
         self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
         if PHASES in {f"{procedure.name}.{name}" for name in outcome.quantities}:
-            self._phases_at_s = self.device_seconds
+            if counts != Counts():
+                self._phases_at_s[layer], self._paused_s = self.device_seconds, 0.0
+            self._phases_at_s.setdefault(layer, self.device_seconds)  # measured last before an interruption
         return outcome
 
     def _start(self, layer: int) -> _Found:
@@ -200,6 +207,9 @@ class Runner:
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
             "seconds": np.array(self.device_seconds),
+            "began_s": np.array([self._began_s, self._earlier_s]),
+            "phases_at_s": np.array([self._phases_at_s.get(layer, np.nan) for layer in self.layers]),
+            "time_s": np.array(time.time()),
             **{f"device/{name}": values for name, values in exact.items()},
         }
 
@@ -208,9 +218,15 @@ class Runner:
             return
         self.device.ledger.by_purpose["calibration"] = Counts(*state["counts"].tolist())
         exact = {name.removeprefix("device/"): values for name, values in state.items() if name.startswith("device/")}
+        self._phases_at_s = {
+            layer: at_s for layer, at_s in enumerate(state["phases_at_s"].tolist()) if np.isfinite(at_s)
+        }
         if exact:
             self.device.restore(exact)
+            self._began_s, self._earlier_s = state["began_s"].tolist()
+            return
         self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()
+        self._paused_s = max(0.0, time.time() - float(state["time_s"]))
 
 
 def spent_by(counts: Counts, seconds: float) -> Spent:

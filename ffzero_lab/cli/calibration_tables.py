@@ -14,6 +14,9 @@ from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import CalibrationRecord, Finding, Spent
 
+WHOLE = 100
+"""Columns in which names of quantities are told whole; a narrower terminal, or none, breaks the line."""
+
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print what a person should know, the worst first."""
@@ -78,8 +81,7 @@ def show_comparison(comparison: Comparison) -> None:
     """Print what differs first, and what does not in numbers."""
     table = Table(box=None)
     for heading in ("layer", "quantity", "values", "beyond", "worst", "difference", "uncertainty", "unit"):
-        left = heading in {"quantity", "unit"}
-        table.add_column(heading, justify="left" if left else "right", overflow="fold")
+        table.add_column(heading, justify="left" if heading in {"quantity", "unit"} else "right")
     for each in sorted(comparison.quantities, key=lambda one: -abs(one.difference) / one.uncertainty):
         table.add_row(
             str(each.layer),
@@ -92,7 +94,7 @@ def show_comparison(comparison: Comparison) -> None:
             each.unit,
             style="bold red" if each.beyond else None,
         )
-    Console().print(table)
+    Console(width=max(Console().width, WHOLE)).print(table)
     for changed in comparison.changed:
         typer.echo(f"changed: {changed}")
     verdict = "agrees" if comparison.agrees else "does NOT agree"
