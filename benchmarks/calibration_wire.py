@@ -1,10 +1,11 @@
 """A calibration over the wire beside one of the same twin in-process, both beside the twin's truth.
 
-``OPENBLAS_NUM_THREADS=1 python benchmarks/calibration_wire.py``: ``ffzero-lab calibrate`` measures an eight-port chip in
-volts behind a source, a modulator and a meter that ``ffzero-lab emulate`` serves in a process of its own, then the same
-chip in this computer's memory. The twin behind the instruments lives in real time, as a bench does: noise and drift take
-their minutes (``--skip noise,drift`` leaves them out). Each record is compared with the truth at its own time, in the
-canonical gauge, and with the other one, over joint standard uncertainties; the chip's walk between the two is in them.
+``OPENBLAS_NUM_THREADS=1 python benchmarks/calibration_wire.py``: ``ffzero-lab calibrate`` measures an eight-port chip
+in volts behind a source, a modulator and a meter that ``ffzero-lab emulate`` serves in a process of its own, then the
+same chip in this computer's memory. The twin behind the instruments lives in real time, as a bench does: noise and
+drift take their minutes. ``--skip noise,drift`` leaves them out, and with them the walk from the uncertainties. Each
+record is compared with the truth at its own time, in the canonical gauge, and with the other one, over joint standard
+uncertainties; what the chip walked from one to the other is taken off.
 """
 
 import argparse

@@ -67,7 +67,7 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
 
 
 def _apart_s(record: CalibrationRecord, now: CalibrationRecord, clock: Clock) -> float:
-    """Return the time that the device had since its record, seconds: a twin's own, which begins anew when it is opened."""
+    """Return the seconds that the device had since its record: a twin's own, which begin anew when it is opened."""
     if isinstance(clock, VirtualClock):
         return abs(now.device_ended_s - record.device_ended_s)
     return (now.ended - record.ended).total_seconds()

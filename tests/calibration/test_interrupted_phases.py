@@ -81,9 +81,11 @@ def test_an_hour_between_the_phases_and_going_on_is_in_their_uncertainties(
     spreads: list[np.ndarray] = []
     for pause in (False, True):
         folder = tmp_path / str(pause)
-        with bench(monkeypatch) as device, pytest.raises(KeyboardInterrupt):
+        with bench(monkeypatch) as device:
             procedures = (Walk(), Phases(), After(fails=True))
-            Runner(device, procedures, Journal.create(folder, {}), 0, lambda _: None).run()
+            interrupted = Runner(device, procedures, Journal.create(folder, {}), 0, lambda _: None)
+            with pytest.raises(KeyboardInterrupt):
+                interrupted.run()
         if pause:
             an_hour_later()
         with bench(monkeypatch) as device:
