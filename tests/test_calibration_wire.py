@@ -19,7 +19,7 @@ FAULTS = [
     {"kind": "short", "parameter": "theta[4]"},
     {"kind": "stuck", "parameter": "gamma[2]", "volts": 1.3},
 ]
-WITHOUT_WAITING = "noise,drift,latency,settling,epsilon"
+SHORTENED = "noise,drift,latency,settling,epsilon,crosstalk,modulators"
 
 
 @pytest.fixture
@@ -31,22 +31,24 @@ def wired(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("faults", [[], FAULTS], ids=["sound", "faulty"])
 def test_a_chip_behind_instruments_is_calibrated_as_in_process(
     wired: Any, tmp_path: Path, faults: list[dict[str, Any]]
 ) -> None:
-    skip = WITHOUT_WAITING if not faults else f"{WITHOUT_WAITING},crosstalk,offsets,modulators"
-    options = wired.options_of(seed=1, ports=4, faults=faults)
+    ports, skip = (4, f"{SHORTENED},offsets") if faults else (3, SHORTENED)
+    options = wired.options_of(seed=1, ports=ports, faults=faults)
     wire = wired.over_the_wire(tmp_path / "wire", options, skip)
     alone = wired.in_process(tmp_path / "alone", options, skip)
-    assert wired.dead_in(wire.record) == wired.dead_in(alone.record) == wired.injected(faults, 4)
+    assert wired.dead_in(wire.record) == wired.dead_in(alone.record) == wired.injected(faults, ports)
     seen = read_witness(tmp_path / "wire" / "witness.jsonl")
     assert not seen.refused
     assert not seen.left_on()
     rows = wired.beside_each_other(wire, alone)
     assert {"fringes.pi_setting", "fringes.pi_power", "detectors.gain"} <= rows.keys()
     for name, (difference, spread) in rows.items():
-        assert (abs(difference) < 6.0 * spread).all(), name  # drift was not measured, and is in no uncertainty
+        if not name.startswith("offsets"):  # the drift meanwhile, which was not measured, is in none of their errors
+            assert (abs(difference) < 5.0 * spread).all(), name
     if not faults:
         for name, (error, _) in wired.beside_truth(wire, options).items():
             assert abs(error).max() < wired.LIMITS[name], name
