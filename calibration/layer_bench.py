@@ -47,7 +47,7 @@ class LayerBench:
         if part is None:
             before = self._darkness_before()
             with self.device.ledger.spending_on("calibration"):
-                # In the order in which a file gives them back: sums over them must not depend on an interruption.
+                # in the order of a part that is read from its file: sums of the same numbers then come to the same bits
                 part = {array: np.asarray(values, order="C") for array, values in measure().items()}
                 check_resistances(self.device, self.layer, self.known)
                 if before is not None:
