@@ -53,8 +53,8 @@ def multiples_for(where: str, described: LayerDescription) -> FloatArray:
     highest = min(MOST_MULTIPLE, scale.most_room)
     if not 2.0 * lowest <= highest:
         raise InputError(
-            f"epsilon 'auto': {where} has steps of {2.0 * lowest:.3g} and room for {highest:.3g} typical changes, which "
-            "leaves no amplitudes to choose from; name an epsilon"
+            f"epsilon 'auto': {where} has steps of {2.0 * lowest:.3g} and room for {highest:.3g} typical changes, "
+            "which leaves no amplitudes to choose from; name an epsilon"
         )
     return ladder(lowest, highest, AMPLITUDES)
 
