@@ -33,7 +33,7 @@ class Amplitude:
     best
         The one of the largest correlation.
     signal_to_noise
-        RMS slope over the noise of one slope, there.
+        RMS slope over the noise of one slope, there; curvature counts as slope.
     correlation
         Between a measured slope and the true one, there, as the model has it.
     multiples, correlations
@@ -65,7 +65,7 @@ class Amplitude:
         return self.multiple <= multiple <= self.best
 
     def signal_to_noise_at(self, multiple: float) -> float:
-        """Return RMS slope over the noise of one slope at another amplitude, its common factor left out."""
+        """Return RMS slope over the noise of one slope at another amplitude, if both are the same there."""
         return self.signal_to_noise * multiple / self.multiple
 
 
@@ -142,10 +142,12 @@ def best_amplitude(multiples: FloatArray, slopes: FloatArray, *, odd: bool, step
     best = int(np.argmax(correlation)) if correlation.any() else FINE - 1  # nothing but noise: as far as it goes
     taken = int(np.argmax(_as_good(correlation))) if correlation.any() else best
     noise_taken = float(noise_there[taken]) ** 0.5
+    near = int(np.argmin(np.abs(np.log(multiples / fine[taken]))))
+    seen = float(np.square(mean[near]).mean()) - float(noise[near]) / repeats / float(multiples[near]) ** 2
     return Amplitude(
         multiple=float(fine[taken]),
         best=float(fine[best]),
-        signal_to_noise=float(np.sqrt(kept_signal[taken])) * float(fine[taken]) / noise_taken,
+        signal_to_noise=max(seen, 0.0) ** 0.5 * float(fine[taken]) / noise_taken,
         correlation=float(correlation[taken]),
         multiples=fine,
         correlations=correlation,

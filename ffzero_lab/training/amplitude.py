@@ -99,7 +99,8 @@ def settled_on(best: Amplitude, before: float | None, whose: str) -> tuple[float
     told = f"{whose}, {before:.3g} typical changes, keeps {kept:.1%} of the best correlation of measured slopes"
     if best.is_as_good(before):
         return before, told
-    return best.multiple, f"measured here; {told}"
+    why = "with more curvature" if before > best.best else "with more noise"
+    return best.multiple, f"measured here; {told}, {why} than need be"
 
 
 def amplitude_looks(steps: int) -> tuple[int, ...]:
