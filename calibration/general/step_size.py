@@ -63,7 +63,9 @@ class StepSize:
         scale = TrainedScale(bench.described)
         best = best_amplitude(multiples, _of_batches(slopes), odd=True, step=scale.rms_step)
         near = int(np.argmin(np.abs(np.log(multiples / best.multiple))))
-        drawn: list[NDArray[np.intp]] = [bench.rng(900 + n).integers(slopes.shape[2], size=slopes.shape[2]) for n in range(RESAMPLED)]
+        drawn: list[NDArray[np.intp]] = [
+            bench.rng(900 + n).integers(slopes.shape[2], size=slopes.shape[2]) for n in range(RESAMPLED)
+        ]
         spread = _scatter(
             [
                 best_amplitude(multiples, _of_batches(slopes[:, :, own]), odd=True, step=scale.rms_step).multiple
