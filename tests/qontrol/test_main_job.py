@@ -1,4 +1,4 @@
-"""The main job over a serial line: iris on eight ports with a rack for heaters and inputs, beside the same twin here."""
+"""The main job over a serial line: iris on eight ports, a rack for heaters and inputs, beside the same twin here."""
 
 import importlib
 from pathlib import Path
@@ -15,8 +15,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TWIN = {"ports": 8, "layers": 1, "preset": "ideal", "seed": 3, "kernel": "numpy"}
 JOB = ("--dataset", "iris", "--uncalibrated", "--batch", 12, "--set", "learning_rate=0.015", "--set", "epsilon=0.05")
 WITHIN_V = 2e-3
-"""The rack has steps of 0.2 mV, the ideal twin has none: a slope of a few of them is as much off, and so is what follows.
-"""
+"""The rack has steps of 0.2 mV, the ideal twin has none: what slopes are made of is off by some of them."""
 QUIET = ("--set", "baselines=false")
 
 
