@@ -242,9 +242,10 @@ class Economy:
         return np.array(measured), directions @ truth
 
     def value_per_s(self, batch: int) -> float:
-        """Return r² by device time, 1/s."""
+        """Return r² by device time, 1/s, less what chance alone gives."""
         measured, true = self.slopes(batch)
-        share = float(measured @ true) ** 2 / float(measured @ measured) / float(true @ true)
+        squared = float(measured @ true) ** 2 / float(measured @ measured) / float(true @ true)
+        share = squared - (1.0 - squared) / (self.count - 1)
         return share / (2.0 * (self.timing.write_s + batch * self.timing.shot_s))
 
     def best_batch(self) -> float:
