@@ -1,8 +1,8 @@
 """Relative phases: what heaters do where the joint fit of `offsets` cannot say it, on chips too large for it.
 
 A fringe tells how far a heater turns its phase, not from where. Training in place does not ask from where: a phase that
-is counted from zero drive serves as well as a true one. What comes of it is a record that lets a chip be trained in phases
-instead of volts, at which nothing moves at zero drive; settings of another chip mean nothing on it.
+is counted from zero drive serves as well as a true one. With the record that comes of it a chip is trained in phases
+instead of volts, of which the first do nothing; settings of another chip mean nothing on it.
 """
 
 import numpy as np
