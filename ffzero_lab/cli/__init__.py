@@ -32,7 +32,7 @@ calibrations_app = typer.Typer(help="List, show and compare calibration records.
 app.add_typer(calibrations_app, name="calibrations")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-_DEVICES = "twin, twin:photonic, an installed driver, module:Class, or a bench file (.toml)."
+_DEVICES = "twin, twin:photonic, an installed driver, module:Class, a bench file (.toml), or replay:RUN."
 RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets (mnist); relative paths start from it.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
@@ -51,6 +51,9 @@ CalibrationDir = Annotated[
 ]
 ExpiredCalibration = Annotated[
     bool, typer.Option("--expired-calibration", help="Use a calibration record that has expired.")
+]
+RecordIo = Annotated[
+    bool, typer.Option("--record-io", help="Keep every exchange with the device, for --device replay:RUN.")
 ]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -139,6 +142,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
     ] = None,
+    record_io: RecordIo = False,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run; every other setting is its own.")] = None,
     other_versions: Annotated[
@@ -182,7 +186,7 @@ def train(
                 "seed": seed,
                 "uncalibrated": uncalibrated or None,
             },
-            run={"run_dir": run_dir, "name": name},
+            run={"run_dir": run_dir, "name": name, "record_io": record_io or None},
             calibration={
                 "record": calibration,
                 "folder": calibration_dir,
@@ -360,13 +364,27 @@ def evaluate(
     calibration: RunCalibration = None,
     calibration_dir: CalibrationDir = None,
     expired_calibration: ExpiredCalibration = False,
+    record_io: Annotated[
+        Path | None,
+        typer.Option(
+            show_default="none", help="Keep every exchange with the device in this new folder, for replay:FOLDER."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Write a run's parameters back to its device and measure the test accuracy again."""
     from ffzero_lab.cli.measure import choice_of, evaluate_command
 
     choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
-    evaluate_command(run, dataset=dataset, data_dir=data_dir, device=device, calibration=choice, as_json=json_)
+    evaluate_command(
+        run,
+        dataset=dataset,
+        data_dir=data_dir,
+        device=device,
+        calibration=choice,
+        record_io=record_io,
+        as_json=json_,
+    )
 
 
 @app.command()

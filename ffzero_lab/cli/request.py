@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from ffzero_lab.applying import Choice
+from ffzero_lab.applying import Choice, choice_for_replay
 from ffzero_lab.bench_file import ChosenDevice, choose_device
 from ffzero_lab.calibrations import DEFAULT_FOLDER
 from ffzero_lab.datasets import anchored
@@ -39,6 +39,7 @@ class _RunTable(BaseModel):
     run_dir: Path = Path("runs")
     name: Annotated[str, AfterValidator(_one_folder)] | None = None
     checkpoint_every: Duration = 30.0
+    record_io: bool = False
 
 
 class _CalibrationTable(BaseModel):
@@ -78,6 +79,7 @@ class Request:
     name: str | None
     checkpoint_every_s: float
     calibration: Choice
+    record_io: bool = False
 
 
 @dataclass
@@ -115,7 +117,16 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     }
     calibration = _checked(_CalibrationTable, tables.calibration, "calibration")
     choice = Choice(calibration.record, calibration.folder, calibration.accept_expired, settings.uncalibrated)
-    return Request(chosen, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every, choice)
+    return Request(
+        chosen,
+        _anchored(settings),
+        interlocks,
+        run.run_dir,
+        run.name,
+        run.checkpoint_every,
+        choice_for_replay(chosen, choice),
+        run.record_io,
+    )
 
 
 def _checked(model: type[Model], table: Any, *above: str) -> Model:
