@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="List and show runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="List, show, compare and export runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 datasets_app = typer.Typer(
     help="List data sets, and fetch those that do not come with the package.", no_args_is_help=True
@@ -477,6 +477,32 @@ def runs_show(run: RunFolder, json_: Json = False) -> None:
     from ffzero_lab.cli.runs import show_command
 
     show_command(run, as_json=json_)
+
+
+@runs_app.command("compare")
+def runs_compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Two or more run folders.")],
+    json_: Json = False,
+) -> None:
+    """Set runs side by side: the settings that differ, scores and counts."""
+    from ffzero_lab.cli.runs_tables import compare_command
+
+    compare_command(runs, as_json=json_)
+
+
+@runs_app.command("export")
+def runs_export(
+    run_dir: RunDir = Path("runs"),
+    output: Annotated[
+        Path | None, typer.Option(show_default="standard output", help="Write the CSV to this new file.")
+    ] = None,
+    metrics: Annotated[bool, typer.Option("--metrics", help="One row for each row of metrics, not for each run.")] = False,
+    json_: Json = False,
+) -> None:
+    """Export the runs of a folder as CSV, with every setting, score and count."""
+    from ffzero_lab.cli.runs_tables import export_command
+
+    export_command(run_dir, output, metrics=metrics, as_json=json_)
 
 
 @datasets_app.command("list")
