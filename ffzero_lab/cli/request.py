@@ -108,6 +108,11 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
         table.update({key: value for key, value in given.items() if value is not None})
     for assignment in assignments:
         _assign(tables, assignment)
+    return checked_request(tables)
+
+
+def checked_request(tables: Tables) -> Request:
+    """Return what *tables* ask for; raises InputError that names the key with its near match, and what is allowed."""
     device_options = dict(tables.device)
     chosen = choose_device(str(device_options.pop("name", "twin")), device_options)
     settings = _checked(TrainSettings, tables.train)
@@ -185,10 +190,15 @@ def _tables_of(config: Path) -> Tables:
         raise InputError(f"the configuration file {config} does not exist") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"the configuration file {config} cannot be read: {error}") from error
+    return tables_of_content(content, str(config))
+
+
+def tables_of_content(content: dict[str, Any], told: str) -> Tables:
+    """Return the tables of a file's content; raises InputError that names the file as *told*."""
     try:
         _ConfigFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(explain_validation(error, _ConfigFile, str(config))) from None
+        raise InputError(explain_validation(error, _ConfigFile, told)) from None
     return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run", "interlocks", "calibration")))
 
 
@@ -197,19 +207,23 @@ def _assign(tables: Tables, assignment: str) -> None:
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
-    value = _toml_value(text)
+    put(tables, key.strip(), _toml_value(text), f"--set {assignment!r}")
+
+
+def put(tables: Tables, key: str, value: Any, told: str) -> None:
+    """Set *key*, as ``--set`` takes it, to *value*; raises InputError that begins with *told*."""
     table: dict[str, Any] = tables.train
-    path = key.strip().split(".")
+    path = key.split(".")
     if path[0] in {"calibration", "device", "interlocks", "run"}:
         table, path = getattr(tables, path[0]), path[1:]
     for part in path[:-1]:
         inner: Any = table.get(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"--set {assignment!r}: {part!r} is {inner!r} already, no table")
+            raise InputError(f"{told}: {part!r} is {inner!r} already, no table")
         table[part] = dict(cast("dict[str, Any]", inner))
         table = table[part]
     if not path and table is tables.interlocks:
-        raise InputError(f"--set {assignment!r}: write interlocks.CHANNEL.upper=VALUE, or lower or debounce")
+        raise InputError(f"{told}: write interlocks.CHANNEL.upper=VALUE, or lower or debounce")
     table[path[-1] if path else "name"] = value
 
 

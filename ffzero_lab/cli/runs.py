@@ -101,8 +101,7 @@ def _plain_lines(columns: Sequence[str], lines: Sequence[Mapping[str, str]]) -> 
     header = {name: name for name in columns}
     return [
         "  ".join(
-            cells[name].rjust(widths[name]) if name in _NUMBERS else cells[name].ljust(widths[name])
-            for name in columns
+            cells[name].rjust(widths[name]) if name in _NUMBERS else cells[name].ljust(widths[name]) for name in columns
         ).rstrip()
         for cells in (header, *lines)
     ]

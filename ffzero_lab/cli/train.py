@@ -90,7 +90,14 @@ def _prepared(
 
 
 def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
-    """Go on with a run from its newest intact checkpoint, or from its beginning when it has none."""
+    """Go on with a run, and tell the result."""
+    summary = resume_in(path, signals, other_versions=other_versions, after_trip=after_trip, as_json=as_json)
+    if as_json:
+        print_json({"run": str(path), **summary})
+
+
+def resume_in(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> dict[str, Any]:
+    """Go on with a run from its newest intact checkpoint, or from its beginning; returns the summary."""
     reader = RunReader(path)
     manifest = reader.manifest
     _refuse_what_has_ended(reader, after_trip=after_trip)
@@ -132,9 +139,7 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
             changed = change_since(manifest["device"])
             notes += (*(() if changed is None else (changed,)), *about_calibration)
-            summary = _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
-    if as_json:
-        print_json({"run": str(path), **summary})
+            return _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
 
 
 def _conduct(

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -261,12 +262,11 @@ def _description_of(opened: Exchange) -> DeviceDescription:
     saved: dict[str, Any] = opened.plain["description"]
     layers: list[dict[str, Any]] = []
     for number, described in enumerate(saved["layers"]):
-        layer: dict[str, Any] = described
         first = opened.answered.get(f"first{number}")
+        reach = None
         if first is not None:
-            n_outputs = int(np.prod(layer["output_shape"]))
-            layer = {**layer, "reach": Reach(first, opened.answered[f"stop{number}"], n_outputs)}
-        layers.append(layer)
+            reach = Reach(first, opened.answered[f"stop{number}"], prod(described["output_shape"]))
+        layers.append({**described, "reach": reach})
     return DeviceDescription.model_validate({**saved, "layers": layers})
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -37,7 +37,7 @@ def indexed_runs(run_dir: Path) -> list[Row]:
 
 
 @contextmanager
-def damage_told(run: Path) -> Iterator[None]:
+def damage_told(run: Path) -> Generator[None]:
     """Turn what a file of valid JSON but of other content raises into one message."""
     try:
         yield

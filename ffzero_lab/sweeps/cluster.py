@@ -1,0 +1,133 @@
+"""Hands the points of a sweep to worker processes through Dask, which notices the loss of a worker and repeats."""
+
+import logging
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import Any
+
+from ffzero_lab.errors import InputError
+
+HOST = "127.0.0.1"
+MOST_LOSSES = 50
+"""So often a point is given out again whose worker was lost, before the sweep says that it kills them."""
+CONNECT_S = 15.0
+Act = Callable[[str, int], dict[str, Any]]
+
+
+class Cluster:
+    """Worker processes, each of which carries out one point at a time."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._futures: list[Any] = []
+
+    def carry_out(self, act: Act, folder: str, points: Sequence[int], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each point with what ``act(folder, point)`` returned, as they end.
+
+        Raises ConnectionError when the scheduler is lost.
+        """
+        distributed = import_module("distributed")
+        losses = dict.fromkeys(points, 0)
+        number_of: dict[Any, int] = {}
+        attempt = time.time_ns()
+
+        def submit(point: int) -> Any:
+            future = self._client.submit(act, folder, point, key=f"{key}-{point}-{losses[point]}-{attempt}", pure=False)
+            number_of[future] = point
+            self._futures.append(future)
+            return future
+
+        ended = distributed.as_completed([submit(point) for point in points], loop=self._client.loop)
+        for future in ended:
+            point = number_of.pop(future)
+            if future.status == "finished":
+                yield point, future.result()
+                continue
+            error: Any = None if future.status == "cancelled" else future.exception()
+            if isinstance(error, distributed.KilledWorker) and losses[point] < MOST_LOSSES:
+                losses[point] += 1
+                ended.add(submit(point))
+            elif error is None:
+                raise ConnectionError("the scheduler of the sweep is lost")
+            else:
+                yield point, {"state": "failed", "reason": f"{type(error).__name__}: {error}"}
+
+    def wait(self, seconds: float, meanwhile: Callable[[], None]) -> None:
+        """Wait until nothing is carried out any more, at most so long; call *meanwhile* every now and then."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(future.status == "pending" for future in self._futures):
+            meanwhile()
+            time.sleep(0.1)
+
+
+@contextmanager
+def cluster(workers: int, scheduler: str | None) -> Generator[Cluster]:
+    """Give a cluster of *workers* local processes, or the existing one of *scheduler* (``tcp://HOST:PORT``).
+
+    Local ones are reached from this computer alone. Raises InputError without Dask, or when no scheduler answers.
+    """
+    try:
+        dask, distributed = import_module("dask"), import_module("distributed")
+    except ImportError as error:
+        raise InputError(f"a sweep needs Dask: pip install 'ffzero-lab[sweep]' ({error})") from None
+    with suppress_logs():
+        if scheduler is not None:
+            try:
+                client = distributed.Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+            except (OSError, ValueError) as error:
+                raise InputError(f"no scheduler answers at {scheduler}: {error}") from None
+            with client:
+                yield Cluster(client)
+            return
+        losses = {"distributed.scheduler.allowed-failures": MOST_LOSSES * 1000}
+        with (
+            dask.config.set(losses),
+            tempfile.TemporaryDirectory(prefix="ffzero-lab-sweep-") as scratch,
+            distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host=HOST,
+                dashboard_address=None,
+                memory_limit=0,
+                local_directory=scratch,
+                silence_logs=logging.CRITICAL,
+            ) as local,
+            distributed.Client(local, set_as_default=False) as client,
+        ):
+            client.register_plugin(_undisturbed(distributed.WorkerPlugin))
+            yield Cluster(client)
+
+
+@contextmanager
+def suppress_logs() -> Generator[None]:
+    """Keep Dask's log of lost workers off the terminal: the sweep tells of its points itself."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def ignore_terminal(**_: Any) -> None:
+    """Let Ctrl-C and a closed terminal, which reach every process of it, be heeded by the sweep alone."""
+    with suppress(ValueError):  # not in the main thread: an in-process worker, which has no signals of its own
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _undisturbed(plugin: Any) -> Any:
+    class Undisturbed(plugin):
+        name = "ffzero-lab-undisturbed"
+
+        def setup(self, worker: Any) -> None:
+            del worker
+            ignore_terminal()
+
+    return Undisturbed()
