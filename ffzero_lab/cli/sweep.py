@@ -113,7 +113,7 @@ def carry_out(folder: SweepFolder, workers: int, scheduler: str | None, *, as_js
         typer.echo(f"sweep of {total} points{done}: {folder.path}")
     if unfinished:
         try:
-            with cluster(min(workers, len(unfinished)), scheduler) as hands:
+            with cluster(folder.path, min(workers, len(unfinished)), scheduler) as hands:
                 try:
                     ended = hands.carry_out(conduct_point, str(folder.path.absolute()), unfinished, folder.sweep_id)
                     for point, result in ended:

@@ -1,20 +1,21 @@
 """Hands the points of a sweep to worker processes through Dask, which notices the loss of a worker and repeats."""
 
 import logging
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ffzero_lab.errors import InputError
+from ffzero_lab.sweeps.workforce import Workforce
 
 HOST = "127.0.0.1"
 MOST_LOSSES = 50
 """So often a point is given out again whose worker was lost, before the sweep says that it kills them."""
-CONNECT_S = 15.0
+CONNECT_S, FIRST_WORKER_S = 15.0, 120.0
 Act = Callable[[str, int], dict[str, Any]]
 
 
@@ -65,10 +66,11 @@ class Cluster:
 
 
 @contextmanager
-def cluster(workers: int, scheduler: str | None) -> Generator[Cluster]:
-    """Give a cluster of *workers* local processes, or the existing one of *scheduler* (``tcp://HOST:PORT``).
+def cluster(sweep: Path, workers: int, scheduler: str | None) -> Generator[Cluster]:
+    """Give a cluster of *workers* local processes for *sweep*, or the existing one of *scheduler* (``tcp://HOST:PORT``).
 
-    Local ones are reached from this computer alone. Raises InputError without Dask, or when no scheduler answers.
+    Local ones are reached from this computer alone. Raises InputError without Dask, or when no scheduler answers;
+    TimeoutError when no worker comes up.
     """
     try:
         dask, distributed = import_module("dask"), import_module("distributed")
@@ -88,18 +90,15 @@ def cluster(workers: int, scheduler: str | None) -> Generator[Cluster]:
             dask.config.set(losses),
             tempfile.TemporaryDirectory(prefix="ffzero-lab-sweep-") as scratch,
             distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host=HOST,
-                dashboard_address=None,
-                memory_limit=0,
-                local_directory=scratch,
-                silence_logs=logging.CRITICAL,
+                n_workers=0, host=HOST, dashboard_address=None, silence_logs=logging.CRITICAL
             ) as local,
             distributed.Client(local, set_as_default=False) as client,
+            Workforce(workers, local.scheduler_address, sweep.absolute(), Path(scratch)) as force,
         ):
-            client.register_plugin(_undisturbed(distributed.WorkerPlugin))
+            try:
+                client.wait_for_workers(1, timeout=FIRST_WORKER_S)
+            except TimeoutError:
+                raise TimeoutError(f"no worker came up within {FIRST_WORKER_S:g} s: {force.last_words}") from None
             yield Cluster(client)
 
 
@@ -113,21 +112,3 @@ def suppress_logs() -> Generator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def ignore_terminal(**_: Any) -> None:
-    """Let Ctrl-C and a closed terminal, which reach every process of it, be heeded by the sweep alone."""
-    with suppress(ValueError):  # not in the main thread: an in-process worker, which has no signals of its own
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-
-
-def _undisturbed(plugin: Any) -> Any:
-    class Undisturbed(plugin):
-        name = "ffzero-lab-undisturbed"
-
-        def setup(self, worker: Any) -> None:
-            del worker
-            ignore_terminal()
-
-    return Undisturbed()
