@@ -57,6 +57,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--dataset", default="digits")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--kill-every", type=float, default=5.0, metavar="SECONDS")
+    parser.add_argument("--most-kills", type=int, default=10_000, help="then the workers are left in peace")
     parser.add_argument("--skip-times", action="store_true", help="only the sweep whose workers are killed")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -73,7 +74,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, float]:
         seconds = [swept(f"by{workers}", workers) for workers in (1, 2)]
         numbers |= {"seconds_one_worker": seconds[0], "seconds_two_workers": seconds[1]}
         numbers["ratio"] = seconds[0] / seconds[1]
-    seconds, kills, path = disturbed(options.kill_every)
+    seconds, kills, path = disturbed(options.kill_every, options.most_kills)
     numbers |= {"seconds_disturbed": seconds, "kills": kills, "points": options.points}
     runs = sorted(path.glob("point-*"))
     numbers["complete"] = sum(RunReader(run).summary is not None for run in runs)
@@ -89,7 +90,7 @@ def swept(name: str, workers: int) -> float:
     return time.perf_counter() - began_s
 
 
-def disturbed(every_s: float) -> tuple[float, int, Path]:
+def disturbed(every_s: float, most: int) -> tuple[float, int, Path]:
     """Sweep with two workers, one of which is killed every so often; returns wall seconds, kills and the folder."""
     began_s, kills = time.perf_counter(), 0
     sweep = subprocess.Popen(
@@ -104,7 +105,7 @@ def disturbed(every_s: float) -> tuple[float, int, Path]:
             break
         except subprocess.TimeoutExpired:
             workers = workers_of(sweep.pid)
-            if workers:
+            if workers and kills < most:
                 victim = workers[0]  # the oldest: each of two in turn
                 os.kill(victim, signal.SIGKILL)
                 kills += 1
