@@ -21,13 +21,13 @@ EIGHT = ("--set", "device.ports=8")
 
 
 @pytest.fixture
-def recorded(cli: Command, flowers: Path) -> Callable[..., Path]:
-    def record(*more: object) -> Path:
+def record(cli: Command, flowers: Path) -> Callable[..., Path]:
+    def make(*more: object) -> Path:
         ended = cli("train", "--dataset", f"csv:{flowers}", *SHORT, "--record-io", "--json", *more)
         assert ended.code == 0, ended.err
         return Path(ended.json["run"])
 
-    return record
+    return make
 
 
 def replay(cli: Command, flowers: Path, run: Path, *more: object) -> Any:
@@ -87,11 +87,11 @@ def alter(run: Path, number: int, change: Callable[[Any], None]) -> None:
 def test_a_replay_learns_the_same_to_the_last_bit_without_the_driver(
     cli: Command,
     flowers: Path,
-    recorded: Callable[..., Path],
+    record: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
     device: tuple[object, ...],
 ) -> None:
-    run = recorded(*device)
+    run = record(*device)
     rest: list[object] = []
     for option, value in zip(device[::2], device[1::2], strict=True):
         if option not in ("--device", "--preset") and not str(value).startswith("device."):
@@ -106,9 +106,9 @@ def test_a_replay_learns_the_same_to_the_last_bit_without_the_driver(
 
 
 def test_counts_of_a_converter_are_kept_and_the_size_is_told_before_and_after(
-    cli: Command, flowers: Path, recorded: Callable[..., Path]
+    cli: Command, flowers: Path, record: Callable[..., Path]
 ) -> None:
-    run = recorded("--set", "device.ports=64", "--set", "batch=30")
+    run = record("--set", "device.ports=64", "--set", "batch=30")
     summary = RunReader(run).summary
     assert summary is not None
     size = sum(path.stat().st_size for path in files_of(run / "exchanges"))
@@ -127,9 +127,9 @@ def test_counts_of_a_converter_are_kept_and_the_size_is_told_before_and_after(
 
 
 def test_another_seed_is_told_at_the_first_value_that_differs(
-    cli: Command, flowers: Path, recorded: Callable[..., Path]
+    cli: Command, flowers: Path, record: Callable[..., Path]
 ) -> None:
-    run = recorded(*EIGHT)
+    run = record(*EIGHT)
     ended = replay(cli, flowers, run, "--seed", 1)
     assert ended.code == 3
     message = ended.json["error"]["message"]
@@ -154,17 +154,17 @@ def test_another_seed_is_told_at_the_first_value_that_differs(
     ],
 )
 def test_other_settings_are_told_where_they_first_matter(
-    cli: Command, flowers: Path, recorded: Callable[..., Path], more: tuple[object, ...], message: str
+    cli: Command, flowers: Path, record: Callable[..., Path], more: tuple[object, ...], message: str
 ) -> None:
-    ended = replay(cli, flowers, recorded(*EIGHT), *more)
+    ended = replay(cli, flowers, record(*EIGHT), *more)
     assert ended.code in (2, 3)
     assert re.search(message, ended.json["error"]["message"]), ended.json["error"]["message"]
 
 
 def test_an_altered_reading_is_named_though_the_sums_were_made_to_fit(
-    cli: Command, flowers: Path, recorded: Callable[..., Path]
+    cli: Command, flowers: Path, record: Callable[..., Path]
 ) -> None:
-    run = recorded(*EIGHT)
+    run = record(*EIGHT)
     reader, probes = RecordingReader(run / "exchanges"), []
     while (exchange := reader.next()) is not None:
         probes += [exchange.number] if exchange.call == "probe" else []
@@ -180,9 +180,9 @@ def test_an_altered_reading_is_named_though_the_sums_were_made_to_fit(
 
 
 def test_one_flipped_bit_in_a_reading_is_told_at_its_place(
-    cli: Command, flowers: Path, recorded: Callable[..., Path]
+    cli: Command, flowers: Path, record: Callable[..., Path]
 ) -> None:
-    run = recorded(*EIGHT)
+    run = record(*EIGHT)
     (path,) = files_of(run / "exchanges")
     reader, chosen = RecordingReader(run / "exchanges"), None
     while (exchange := reader.next()) is not None:
@@ -219,9 +219,9 @@ def stop_before(monkeypatch: pytest.MonkeyPatch, exchange: int, call: Callable[[
 
 @pytest.mark.parametrize("exchange", [2, 11, 16, 24])
 def test_a_resumed_recording_is_that_of_one_run_and_keeps_what_was_superseded(
-    cli: Command, flowers: Path, recorded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
+    cli: Command, flowers: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
 ) -> None:
-    undisturbed = recorded(*EIGHT, "--name", "whole")
+    undisturbed = record(*EIGHT, "--name", "whole")
     train = ("train", "--dataset", f"csv:{flowers}", *SHORT, *EIGHT, "--record-io", "--name", "cut")
     assert stop_before(monkeypatch, exchange, lambda: cli(*train)).code == 130
     (run,) = Path("runs").glob("*-cut")
@@ -235,9 +235,9 @@ def test_a_resumed_recording_is_that_of_one_run_and_keeps_what_was_superseded(
 
 @pytest.mark.parametrize("exchange", [11, 16, 24])
 def test_a_replay_that_was_interrupted_goes_on(
-    cli: Command, flowers: Path, recorded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
+    cli: Command, flowers: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
 ) -> None:
-    run = recorded(*EIGHT)
+    run = record(*EIGHT)
     stopped = stop_before(monkeypatch, exchange, lambda: replay(cli, flowers, run, "--name", "again"))
     assert stopped.code == 130
     (second,) = Path("replays").glob("*-again")
@@ -258,7 +258,7 @@ def test_an_interrupted_recording_is_replayed_to_where_it_ends(
 
 
 def test_a_calibrated_run_is_replayed_with_its_own_record(
-    cli: Command, flowers: Path, recorded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    cli: Command, flowers: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ffzero_lab.calibrations import save
     from ffzero_lab.opening import open_device
@@ -267,7 +267,7 @@ def test_a_calibrated_run_is_replayed_with_its_own_record(
     from true_record import true_record
 
     record = save(true_record(open_device("twin:photonic", ports=8, drive="volts")), Path("elsewhere"), None)
-    run = recorded(*EIGHT, "--set", "device.drive=volts", "--calibration", record)
+    run = record(*EIGHT, "--set", "device.drive=volts", "--calibration", record)
     record.unlink()
     ended = replay(cli, flowers, run)
     assert ended.code == 0, ended.out
@@ -312,3 +312,22 @@ def test_a_run_without_a_recording_cannot_be_replayed(cli: Command, flowers: Pat
         ended = replay(cli, flowers, run)
         assert ended.code == 2
         assert message in ended.json["error"]["message"]
+
+
+@pytest.mark.parametrize("topology", ["reinjected", "cascaded"])
+def test_a_bench_in_real_time_is_replayed_though_it_was_parked_and_resumed_on_the_way(
+    cli: Command, flowers: Path, monkeypatch: pytest.MonkeyPatch, table: Any, topology: str
+) -> None:
+    bench = ("--device", "recorded_bench:RecordedBench", "--set", f"device.witness={table.witness.path}",
+             "--set", f"device.topology={topology}", "--set", "budget=60s")  # fmt: skip
+    train = ("train", "--dataset", f"csv:{flowers}", *SHORT, *bench, "--record-io", "--name", "bench")
+    stopped = stop_before(monkeypatch, 21, lambda: cli(*train))
+    assert stopped.code == 130, stopped.err
+    (run,) = Path("runs").glob("*-bench")
+    resumed = cli("train", "--resume", run)
+    assert resumed.code == 0, resumed.err
+    seen = len(table.witness.whats())
+    ended = replay(cli, flowers, run, "--set", "budget=60s")
+    assert ended.code == 0, ended.out
+    assert learned(Path(ended.json["run"])) == learned(run)
+    assert len(table.witness.whats()) == seen  # nothing reached the bench
