@@ -263,7 +263,7 @@ def sweep(
     """Train under each of many settings, a grid or drawn at random, with several processes."""
     from ffzero_lab.signals import Signals
 
-    with Signals():
+    with Signals() as signals:
         from ffzero_lab.cli.outcome import Exit, outcome
         from ffzero_lab.cli.request import check_beside_resume
         from ffzero_lab.cli.sweep import resume_sweep
@@ -274,12 +274,13 @@ def sweep(
         with outcome(as_json=json_):
             check_beside_resume(context, allowed=["json_", "workers", "scheduler"], only=[])
             if resume is not None:
-                complete = resume_sweep(resume, workers=workers, scheduler=scheduler, as_json=json_)
+                complete = resume_sweep(resume, signals, workers=workers, scheduler=scheduler, as_json=json_)
             elif file is None:
                 raise InputError("name the sweep's FILE, or a folder to go on with: --resume SWEEP")
             else:
                 complete = carry_out(
                     file,
+                    signals,
                     workers=workers,
                     scheduler=scheduler,
                     run_dir=run_dir,

@@ -24,7 +24,7 @@ from ffzero_lab.errors import InputError
 from ffzero_lab.explain import explain_validation
 from ffzero_lab.opening import bench_lock_of, open_chosen
 from ffzero_lab.runs import RunReader
-from ffzero_lab.signals import Interruption
+from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.sweeps.cluster import cluster
 from ffzero_lab.sweeps.folder import SweepFolder
 from ffzero_lab.sweeps.space import Point, SweepTable, points_of
@@ -46,6 +46,7 @@ class Sweep:
 
 def sweep(
     file: Path,
+    signals: Signals,
     *,
     workers: int | None,
     scheduler: str | None,
@@ -69,16 +70,16 @@ def sweep(
     ]
     told = {"sweep_id": uuid.uuid4().hex, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "workers": count}
     folder = SweepFolder.create(path, {**told, "file": str(file.absolute())}, points)
-    return carry_out(folder, count, scheduler, as_json=as_json)
+    return carry_out(folder, count, scheduler, signals, as_json=as_json)
 
 
-def resume_sweep(path: Path, *, workers: int | None, scheduler: str | None, as_json: bool) -> bool:
+def resume_sweep(path: Path, signals: Signals, *, workers: int | None, scheduler: str | None, as_json: bool) -> bool:
     """Go on with a sweep: points that are complete stay as they are, the others go on from their checkpoints."""
     folder = SweepFolder(path)
     count = folder.workers if workers is None else workers
     devices = {json.dumps(point["request"]["device"], sort_keys=True) for point in folder.points}
     _refuse_bench([(device["driver"], device["options"]) for device in map(json.loads, devices)], count, scheduler)
-    return carry_out(folder, count, scheduler, as_json=as_json)
+    return carry_out(folder, count, scheduler, signals, as_json=as_json)
 
 
 def read_sweep(file: Path) -> Sweep:
@@ -101,7 +102,7 @@ def read_sweep(file: Path) -> Sweep:
     return Sweep(table, points, [_request_of(content, point, file) for point in points])
 
 
-def carry_out(folder: SweepFolder, workers: int, scheduler: str | None, *, as_json: bool) -> bool:
+def carry_out(folder: SweepFolder, workers: int, scheduler: str | None, signals: Signals, *, as_json: bool) -> bool:
     """Bring every unfinished point to its end; returns whether all are complete."""
     began_s = time.perf_counter()
     folder.allow()
@@ -114,8 +115,11 @@ def carry_out(folder: SweepFolder, workers: int, scheduler: str | None, *, as_js
     if unfinished:
         try:
             with cluster(folder.path, min(workers, len(unfinished)), scheduler) as hands:
+                signals.finish_exchanges()  # a signal in the middle of Dask's own work might be swallowed there
                 try:
-                    ended = hands.carry_out(conduct_point, str(folder.path.absolute()), unfinished, folder.sweep_id)
+                    ended = hands.carry_out(
+                        conduct_point, str(folder.path.absolute()), unfinished, folder.sweep_id, signals.heed
+                    )
                     for point, result in ended:
                         if result["state"] != "complete":
                             problems[point] = str(result["reason"])

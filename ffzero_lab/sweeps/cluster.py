@@ -5,8 +5,10 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 from ffzero_lab.errors import InputError
@@ -15,7 +17,7 @@ from ffzero_lab.sweeps.workforce import Workforce
 HOST = "127.0.0.1"
 MOST_LOSSES = 50
 """So often a point is given out again whose worker was lost, before the sweep says that it kills them."""
-CONNECT_S, FIRST_WORKER_S = 15.0, 120.0
+CONNECT_S, FIRST_WORKER_S, HEED_EVERY_S = 15.0, 120.0, 0.1
 Act = Callable[[str, int], dict[str, Any]]
 
 
@@ -24,34 +26,43 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._futures: list[Any] = []
+        self._futures: dict[int, Any] = {}
 
-    def carry_out(self, act: Act, folder: str, points: Sequence[int], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each point with what ``act(folder, point)`` returned, as they end.
+    def carry_out(
+        self, act: Act, folder: str, points: Sequence[int], key: str, heed: Callable[[], None]
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each point with what ``act(folder, point)`` returned, as they end; calls *heed* every now and then.
 
         Raises ConnectionError when the scheduler is lost.
         """
-        distributed = import_module("distributed")
+        killed = import_module("distributed").KilledWorker
         losses = dict.fromkeys(points, 0)
-        number_of: dict[Any, int] = {}
+        ended: Queue[tuple[int, Any]] = Queue()
         attempt = time.time_ns()
 
-        def submit(point: int) -> Any:
+        def submit(point: int) -> None:
             future = self._client.submit(act, folder, point, key=f"{key}-{point}-{losses[point]}-{attempt}", pure=False)
-            number_of[future] = point
-            self._futures.append(future)
-            return future
+            self._futures[point] = future
+            future.add_done_callback(partial(_put, ended, point))
 
-        ended = distributed.as_completed([submit(point) for point in points], loop=self._client.loop)
-        for future in ended:
-            point = number_of.pop(future)
+        for point in points:
+            heed()
+            submit(point)
+        left = len(points)
+        while left:
+            heed()
+            try:
+                point, future = ended.get(timeout=HEED_EVERY_S)
+            except Empty:
+                continue
+            error: Any = future.exception() if future.status == "error" else None
+            if isinstance(error, killed) and losses[point] < MOST_LOSSES:
+                losses[point] += 1
+                submit(point)
+                continue
+            left -= 1
             if future.status == "finished":
                 yield point, future.result()
-                continue
-            error: Any = None if future.status == "cancelled" else future.exception()
-            if isinstance(error, distributed.KilledWorker) and losses[point] < MOST_LOSSES:
-                losses[point] += 1
-                ended.add(submit(point))
             elif error is None:
                 raise ConnectionError("the scheduler of the sweep is lost")
             else:
@@ -60,9 +71,13 @@ class Cluster:
     def wait(self, seconds: float, meanwhile: Callable[[], None]) -> None:
         """Wait until nothing is carried out any more, at most so long; call *meanwhile* every now and then."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and any(future.status == "pending" for future in self._futures):
+        while time.monotonic() < until and any(future.status == "pending" for future in self._futures.values()):
             meanwhile()
             time.sleep(0.1)
+
+
+def _put(ended: Queue[tuple[int, Any]], point: int, future: Any) -> None:
+    ended.put((point, future))
 
 
 @contextmanager

@@ -71,18 +71,30 @@ def alter(run: Path, number: int, change: Callable[[Any], None]) -> None:
     files_of(folder)[0].rename(run / "exchanges" / "000001.ffx")
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     "device",
     [
-        (*EIGHT,),
-        (*EIGHT, "--preset", "ideal", "--set", "device.topology=cascaded", "--set", "readings=abba"),
-        (*EIGHT, "--set", "device.detectors.adc_bits=0", "--set", "epsilon=auto"),
-        (*EIGHT, "--rule", "bp-dd", "--budget", "0.2s"),
-        (*EIGHT, "--set", "diagnose=true", "--set", "validation=0.2", "--set", "check_every=2"),
-        ("--device", "twin:crossbar", "--set", "device.sizes=[3, 4]"),
-        ("--device", "twin:mechanical"),
+        pytest.param((*EIGHT,), id="photonic"),
+        pytest.param(("--device", "twin:crossbar", "--set", "device.sizes=[3, 4]"), id="crossbar"),
+        pytest.param(("--device", "twin:mechanical"), id="mechanical", marks=SLOW),
+        pytest.param(
+            (*EIGHT, "--preset", "ideal", "--set", "device.topology=cascaded", "--set", "readings=abba"),
+            id="cascaded",
+            marks=SLOW,
+        ),
+        pytest.param(
+            (*EIGHT, "--set", "device.detectors.adc_bits=0", "--set", "epsilon=auto"), id="no-converter", marks=SLOW
+        ),
+        pytest.param((*EIGHT, "--rule", "bp-dd", "--budget", "0.2s"), id="whole-network", marks=SLOW),
+        pytest.param(
+            (*EIGHT, "--set", "diagnose=true", "--set", "validation=0.2", "--set", "check_every=2"),
+            id="diagnosed",
+            marks=SLOW,
+        ),
     ],
-    ids=["photonic", "cascaded", "no-converter", "whole-network", "diagnosed", "crossbar", "mechanical"],
 )
 def test_a_replay_learns_the_same_to_the_last_bit_without_the_driver(
     cli: Command,
@@ -217,7 +229,7 @@ def stop_before(monkeypatch: pytest.MonkeyPatch, exchange: int, call: Callable[[
         return call()
 
 
-@pytest.mark.parametrize("exchange", [2, 11, 16, 24])
+@pytest.mark.parametrize("exchange", [pytest.param(2, marks=SLOW), pytest.param(11, marks=SLOW), 16])
 def test_a_resumed_recording_is_that_of_one_run_and_keeps_what_was_superseded(
     cli: Command, flowers: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
 ) -> None:
@@ -233,7 +245,7 @@ def test_a_resumed_recording_is_that_of_one_run_and_keeps_what_was_superseded(
     assert outcome(Path(ended.json["run"])) == outcome(run)
 
 
-@pytest.mark.parametrize("exchange", [11, 16, 24])
+@pytest.mark.parametrize("exchange", [pytest.param(11, marks=SLOW), 16, pytest.param(24, marks=SLOW)])
 def test_a_replay_that_was_interrupted_goes_on(
     cli: Command, flowers: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, exchange: int
 ) -> None:
@@ -266,9 +278,9 @@ def test_a_calibrated_run_is_replayed_with_its_own_record(
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     from true_record import true_record
 
-    record = save(true_record(open_device("twin:photonic", ports=8, drive="volts")), Path("elsewhere"), None)
-    run = record(*EIGHT, "--set", "device.drive=volts", "--calibration", record)
-    record.unlink()
+    applied = save(true_record(open_device("twin:photonic", ports=8, drive="volts")), Path("elsewhere"), None)
+    run = record(*EIGHT, "--set", "device.drive=volts", "--calibration", applied)
+    applied.unlink()
     ended = replay(cli, flowers, run)
     assert ended.code == 0, ended.out
     assert learned(Path(ended.json["run"])) == learned(run)
@@ -314,6 +326,7 @@ def test_a_run_without_a_recording_cannot_be_replayed(cli: Command, flowers: Pat
         assert message in ended.json["error"]["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("topology", ["reinjected", "cascaded"])
 def test_a_bench_in_real_time_is_replayed_though_it_was_parked_and_resumed_on_the_way(
     cli: Command, flowers: Path, monkeypatch: pytest.MonkeyPatch, table: Any, topology: str

@@ -44,7 +44,9 @@ class OneAfterTheOther:
         self.asked.append((workers, scheduler))
         yield self
 
-    def carry_out(self, act: Any, folder: str, points: Sequence[int], key: str) -> Iterator[Any]:
+    def carry_out(
+        self, act: Any, folder: str, points: Sequence[int], key: str, heed: Callable[[], None]
+    ) -> Iterator[Any]:
         for point in points:
             self.before.pop(point, lambda: None)()
             yield point, act(folder, point)
@@ -182,7 +184,7 @@ def test_what_ended_early_goes_on_and_what_is_complete_stays(
         assert result(Path(one["run"])) == result(Path(other["run"]))
 
 
-@pytest.mark.parametrize("exchange", [0, 8, 16])
+@pytest.mark.parametrize("exchange", [0, 8, pytest.param(16, marks=pytest.mark.slow)])
 def test_a_point_whose_worker_was_killed_goes_on_to_the_same_result(
     cli: Command, file: Path, hands: OneAfterTheOther, monkeypatch: pytest.MonkeyPatch, exchange: int
 ) -> None:

@@ -29,7 +29,7 @@ checkpoint_every = 0.2
 settings.seed = [0, 1, 2]
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def wait_until(true: Callable[[], Any], seconds: float = 60.0) -> None:
@@ -84,7 +84,7 @@ def begun(tmp_path: Path) -> Any:
 
 def test_a_sweep_whose_workers_are_killed_completes_each_point_equal_to_its_solo_run(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "1500",
+        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "800",
          "--kill-every", "4", "--most-kills", "2", "--skip-times", "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
