@@ -14,11 +14,11 @@ def settings_of(run: RunReader) -> dict[str, Any]:
     manifest = run.manifest
     calibration: Mapping[str, Any] = manifest["calibration"] or {}
     return {
-        **_flat("", manifest["settings"]),
+        **_flat("", manifest["settings"] if "settings" in manifest else {"protocol": manifest["protocol"]}),
         "device.name": manifest["device"]["name"],
         **_flat("device", manifest["device"]["options"]),
         "device.serial_number": manifest["device"]["description"]["serial_number"],
-        "dataset.fingerprint": manifest["dataset"]["fingerprint"],
+        "dataset.fingerprint": manifest.get("dataset", {}).get("fingerprint"),
         **_flat("interlocks", manifest["interlocks"]),
         "calibration.sha256": calibration.get("sha256"),
         **_flat("versions", manifest["versions"]),
@@ -33,7 +33,7 @@ def results_of(run: RunReader) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in _RESULTS:
         found |= _flat(name, summary.get(name))
-    for number, layer in enumerate(summary["layers"]):
+    for number, layer in enumerate(summary.get("layers", ())):
         found |= {f"layer{number}.{name}": layer[name] for name in layer if name.startswith(("train_", "test_"))}
     return found
 
@@ -43,7 +43,7 @@ def spent_by(run: RunReader) -> dict[str, Any]:
     summary = run.summary
     if summary is None:
         return {}
-    return {**{name: summary[name] for name in _SPENT}, **_flat("counts", summary["counts"])}
+    return {**{name: summary.get(name) for name in _SPENT}, **_flat("counts", summary.get("counts", {}))}
 
 
 def row_of(run: RunReader) -> dict[str, Any]:

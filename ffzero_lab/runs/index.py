@@ -14,6 +14,8 @@ from ffzero_lab.runs.reader import RunReader
 
 INDEX = ".index.json"
 FORMAT = 1
+PROTOCOL = "protocol"
+"""Kind of a run whose folder holds the steps of a protocol; a training run's manifest names no kind."""
 Row = dict[str, Any]
 Seen = list[int]
 
@@ -91,16 +93,21 @@ def _row(folder: Path) -> Row:
 
 def _told(run: RunReader) -> Row:
     summary = run.summary
-    settings = run.manifest["settings"]
-    return {
-        "dataset": settings["dataset"],
+    common = {
         "device": run.manifest["device"]["name"],
-        "seed": settings["seed"],
-        "test_accuracy": _test_score(summary, "test_accuracy", settings["readout"]),
-        "test_r2": _test_score(summary, "test_r2", settings["readout"]),
         "shots": None if summary is None else int(summary["shots"]),
         "completed": summary is not None,
         "state": "incomplete" if summary is None else "complete",
+    }
+    if run.manifest.get("kind") == PROTOCOL:
+        return {"dataset": run.manifest["protocol"]["name"], **common}
+    settings = run.manifest["settings"]
+    return {
+        **common,
+        "dataset": settings["dataset"],
+        "seed": settings["seed"],
+        "test_accuracy": _test_score(summary, "test_accuracy", settings["readout"]),
+        "test_r2": _test_score(summary, "test_r2", settings["readout"]),
     }
 
 

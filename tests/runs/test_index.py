@@ -87,3 +87,12 @@ def test_a_damaged_run_is_told_and_told_again_until_it_is_mended(tmp_path: Path)
         assert "manifest.json cannot be read" in row["problem"]
     (folder / "manifest.json").write_text(whole)
     assert indexed_runs(tmp_path)[0]["state"] == "complete"
+
+
+def test_a_protocol_is_listed_by_its_name(tmp_path: Path) -> None:
+    folder = make(tmp_path / "a")
+    manifest = {"kind": "protocol", "protocol": {"name": "first-light"}, "device": {"name": "twin"}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (row,) = indexed_runs(tmp_path)
+    assert (row["dataset"], row["device"], row["shots"], row["state"]) == ("first-light", "twin", 1200, "complete")
+    assert row["seed"] is None
