@@ -7,6 +7,8 @@ from calibration.general.latency import Latency
 from calibration.general.noise import Noise
 from calibration.general.settling import Settling
 from calibration.general.step_size import StepSize
+from calibration.mechanical.actuators import Actuators
+from calibration.mechanical.sensors import Sensors
 from calibration.photonic.crosstalk import Crosstalk
 from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
@@ -25,6 +27,8 @@ def procedures() -> tuple[Procedure, ...]:
         Electrical(),
         Fringes(),
         Crosstalk(),
+        Sensors(),
+        Actuators(),
         Settling(),
         Latency(),
         Noise(),

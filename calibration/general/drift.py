@@ -56,7 +56,8 @@ class Drift:
         }
         turned = np.asarray(raw["turned"], dtype=np.float64) / full_scale
         if len(turned):
-            per_rad = float(np.sqrt(np.mean((turned - looks[-1])[..., alive] ** 2))) / TURN_RAD
+            moved: FloatArray = (turned - looks[-1])[..., alive]
+            per_rad = float(np.sqrt(np.mean(np.square(moved)))) / TURN_RAD
             phase_walk = float(np.sqrt(np.mean(np.square(walk[alive])))) / per_rad
             quantities["phase_walk"] = Quantity.of(
                 "rad/√h", "layer", phase_walk, share * phase_walk, "walk of every phase that would explain the outputs'"
