@@ -151,7 +151,7 @@ def find_driver(device: str) -> type[Driver]:
     module, separator, name = device.partition(":")
     if separator and name.isidentifier() and module and importlib.util.find_spec(module.partition(".")[0]):
         return _loaded(device, lambda: getattr(importlib.import_module(module), name))
-    raise not_one_of("device", device, [*(key.replace(".", ":") for key in installed), f"{REPLAY}:RUN"])
+    raise not_one_of("device", device, [key.replace(".", ":") for key in installed])
 
 
 def installed_drivers() -> dict[str, EntryPoint]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device.clock import Clock, HeldClock, VirtualClock, VirtualHeldClock
-from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.described import to_arrays, to_plain
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange, Stored, pack
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
 from ffzero_lab.device.recording import FOLDER, RecordingWriter
@@ -45,8 +45,8 @@ class Recorder(Device):
             setattr(self, name, partial(self._asked, name, method) if name in ASKED_OF_SOME else method)
         if "restore" in has:
             self.restore = self._restored
-        plain = {"description": driver.description.model_dump(mode="json"), "has": has, "virtual": virtual}
-        self._keep("opened", None, {}, reaches_of(driver.description), plain)
+        plain = {"description": to_plain(driver.description), "has": has, "virtual": virtual}
+        self._keep("opened", None, {}, to_arrays(driver.description), plain)
 
     def begin(self, writer: RecordingWriter) -> None:
         """Write what was kept in memory so far, and everything from now on, with *writer*."""
@@ -206,15 +206,6 @@ def go_on_recording(device: Any, run: Path, exchanges: int) -> None:
 def arrays_among(arguments: tuple[Any, ...]) -> dict[str, NDArray[Any]]:
     """Return the arrays among the arguments of a call, by their place."""
     return {f"argument{place}": value for place, value in enumerate(arguments) if isinstance(value, np.ndarray)}
-
-
-def reaches_of(description: DeviceDescription) -> dict[str, NDArray[Any]]:
-    """Return the reach of every layer that has one, as arrays: a description's JSON leaves it out."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, layer in enumerate(description.layers):
-        if layer.reach is not None:
-            arrays |= {f"first{number}": layer.reach.first, f"stop{number}": layer.reach.stop}
-    return arrays
 
 
 def _answered(answer: Any) -> tuple[dict[str, NDArray[Any]], Any]:

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,12 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ffzero_lab.device import errors
 from ffzero_lab.device.clock import Clock, VirtualHeldClock
+from ffzero_lab.device.described import from_both
 from ffzero_lab.device.description import DeviceDescription
 from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange
 from ffzero_lab.device.interlocks import SameReading
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
-from ffzero_lab.device.reach import Reach
 from ffzero_lab.device.recorder import ASKED_OF_SOME, arrays_among
 from ffzero_lab.device.recording import FOLDER, RecordingReader
 from ffzero_lab.errors import InputError
@@ -52,7 +51,7 @@ class Replay(Device):
         opened = self._reader.next()
         if opened is None or opened.call != "opened":
             raise RecordingDamaged(f"recording {folder} does not begin with the opening of a device")
-        self.description = _description_of(opened)
+        self.description = from_both(opened.plain["description"], opened.answered)
         self._held = VirtualHeldClock(opened.now_s)
         self.clock: Clock = self._held
         self._ahead: Exchange | None = None
@@ -256,18 +255,6 @@ def _as_raised(kind: str, message: str) -> Exception:
     if isinstance(found, type) and issubclass(found, DeviceError):
         return found(message)
     return DeviceError(f"{kind}: {message}")
-
-
-def _description_of(opened: Exchange) -> DeviceDescription:
-    saved: dict[str, Any] = opened.plain["description"]
-    layers: list[dict[str, Any]] = []
-    for number, described in enumerate(saved["layers"]):
-        first = opened.answered.get(f"first{number}")
-        reach = None
-        if first is not None:
-            reach = Reach(first, opened.answered[f"stop{number}"], prod(described["output_shape"]))
-        layers.append({**described, "reach": reach})
-    return DeviceDescription.model_validate({**saved, "layers": layers})
 
 
 def _difference(
