@@ -1,7 +1,7 @@
 """A recorded device without the hardware: it answers as it did, and refuses what it was not asked."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from ffzero_lab.device import errors
 from ffzero_lab.device.clock import Clock, VirtualHeldClock
 from ffzero_lab.device.described import from_both
-from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.differing import difference
 from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange
 from ffzero_lab.device.interlocks import SameReading
@@ -150,8 +150,8 @@ class Replay(Device):
         if self._trouble is not None:
             raise self._trouble
         while (recorded := self._look_ahead()) is not None:
-            difference = _difference(recorded, call, layer, given, self.description)
-            if difference is None:
+            differs = difference(recorded, call, layer, given, self.description)
+            if differs is None:
                 return self._take(recorded)
             if not self._passed_over(recorded):
                 break
@@ -167,7 +167,7 @@ class Replay(Device):
                 f"{asked} that is asked now; it was interrupted there, or this run goes on for longer"
             )
         raise ReplayDiffers(
-            f"replay of {self._folder}, {recorded.where}: {_difference(recorded, call, layer, given, self.description)}"
+            f"replay of {self._folder}, {recorded.where}: {difference(recorded, call, layer, given, self.description)}"
             ". This is the first difference: settings, seed and versions must be those of the recorded run"
         )
 
@@ -255,51 +255,3 @@ def _as_raised(kind: str, message: str) -> Exception:
     if isinstance(found, type) and issubclass(found, DeviceError):
         return found(message)
     return DeviceError(f"{kind}: {message}")
-
-
-def _difference(
-    recorded: Exchange,
-    call: str,
-    layer: int | None,
-    given: Mapping[str, NDArray[Any]],
-    description: DeviceDescription,
-) -> str | None:
-    """Return in words how a call differs from the recorded one; None when it does not."""
-    if (recorded.call, recorded.layer) != (call, layer):
-        was = f"{recorded.call}{'' if recorded.layer is None else f' of layer {recorded.layer}'}"
-        return f"the recorded run asked {was}, this one asks {call}{'' if layer is None else f' of layer {layer}'}"
-    for name, array in given.items():
-        then = recorded.given[name]
-        if then.shape != array.shape:
-            return f"{name} had the shape {then.shape}, now {array.shape}"
-        if np.array_equal(then, array):
-            continue
-        different = then != array
-        place = tuple(int(index) for index in np.argwhere(different)[0])
-        where, unit = _NAMED.get(name, _by_place)(place, layer, description)
-        return (
-            f"{name}, {where}: recorded {then[place]:.17g}{unit}, given {array[place]:.17g}{unit} "
-            f"({int(np.count_nonzero(different))} of {array.size} differ)"
-        )
-    return None
-
-
-Naming = Callable[[tuple[int, ...], "int | None", DeviceDescription], tuple[str, str]]
-
-
-def _by_place(place: tuple[int, ...], layer: int | None, description: DeviceDescription) -> tuple[str, str]:
-    del layer, description
-    return f"place {', '.join(map(str, place))}", ""
-
-
-def _by_parameter(place: tuple[int, ...], layer: int | None, description: DeviceDescription) -> tuple[str, str]:
-    described = description.layers[layer or 0]
-    setting = f"setting {place[0]}, " if len(place) == 2 else ""
-    return f"{setting}{described.name_of(place[-1])}", f" {described.unit_of(place[-1])}"
-
-
-def _by_input(place: tuple[int, ...], layer: int | None, description: DeviceDescription) -> tuple[str, str]:
-    return f"pattern {place[0]}, input {place[1]}", f" {description.layers[layer or 0].input_unit}"
-
-
-_NAMED: Mapping[str, Naming] = {"values": _by_parameter, "settings": _by_parameter, "patterns": _by_input}
