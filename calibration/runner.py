@@ -123,7 +123,7 @@ class Runner:
                 bench = self._bench(layer, procedure.name, found)
                 why_not = procedure.suits(bench)
                 counts = Counts() if why_not else procedure.predicted(bench)
-                waits_s = 0.0 if why_not else float(getattr(procedure, "waits_s", 0.0))
+                waits_s = 0.0 if why_not else procedure.waits_s
                 planned.append(Planned(layer, procedure.name, counts, why_not, waits_s))
         return planned
 
@@ -174,7 +174,7 @@ class Runner:
             return _Found(dead=dead)
         earlier = self.before.layers[layer]
         anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
-        names, finds = {each.name for each in anew}, {word for each in anew for word in getattr(each, "finds", ())}
+        names, finds = {each.name for each in anew}, {word for each in anew for word in each.finds}
         return _Found(
             quantities={
                 name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names

@@ -50,6 +50,8 @@ class Crosstalk:
 
     name = "crosstalk"
     needs: tuple[str, ...] = ("electrical", "fringes")
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the layer is no mesh whose heaters can be turned by 2π."""

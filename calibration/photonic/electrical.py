@@ -34,6 +34,7 @@ class Electrical:
 
     name = "electrical"
     needs: tuple[str, ...] = ()
+    waits_s = 0.0
     finds = ("open", "short", "stuck")
 
     def suits(self, bench: Bench) -> str:

@@ -75,6 +75,7 @@ class Fringes:
     name: str = "fringes"
     needs: tuple[str, ...] = ("electrical",)
     finds: tuple[str, ...] = ("dark",)
+    waits_s: float = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why there are no fringes to look for."""

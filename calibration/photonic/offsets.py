@@ -49,6 +49,8 @@ class Offsets:
 
     name = "offsets"
     needs: tuple[str, ...] = ("detectors", "electrical", "fringes", "crosstalk")
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the layer is no mesh whose constants can be told from its outputs."""

@@ -19,6 +19,8 @@ class RelativePhases:
 
     name = "relative"
     needs: tuple[str, ...] = ("fringes",)
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why this is not needed, or there are no phases."""

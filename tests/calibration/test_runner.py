@@ -32,6 +32,8 @@ class Levels:
 
     name = "levels"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         return "" if bench.device.description.kind == "photonic" else "no light"
