@@ -9,12 +9,21 @@ from typing import Any
 from ffzero_lab._version import __version__
 from ffzero_lab.bench_file import REPLAY, ChosenDevice
 from ffzero_lab.calibrations import DEFAULT_FOLDER, digest, load, newest_for
-from ffzero_lab.device import Calibrated, CalibrationExpired, CalibrationMissing, Guarded, Protected
+from ffzero_lab.device import (
+    Calibrated,
+    CalibrationExpired,
+    CalibrationMissing,
+    DeviceDescription,
+    Guarded,
+    Protected,
+)
 from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.layout import CALIBRATION
 
 NEWEST = "newest"
+CLOCKS_DIFFER_S = 60.0
+"""By which the clocks of two computers may differ before a record counts as one from the future."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,13 @@ def apply_chosen(device: Guarded, choice: Choice) -> tuple[Protected, Applied | 
         raise InputError(f"calibration {choice.record!r} and uncalibrated exclude each other; say one of them")
     if choice.record is None and (choice.uncalibrated or not device.description.raw_units):
         return device, None
-    path = _path_of(device, choice)
+    path, passed_over = _path_of(device, choice)
     record = load(path)
     calibrated = Calibrated(device, record)
     if not choice.accept_expired:
         refuse_expired(record, path)
-    return calibrated, Applied(path, digest(path), path.read_bytes(), notes_on(record, path))
+    notes = *notes_on(record, path, device.description), *(f"problem: {told}" for told in passed_over)
+    return calibrated, Applied(path, digest(path), path.read_bytes(), notes)
 
 
 def apply_kept(device: Guarded, run: Path, kept: Mapping[str, Any] | None) -> tuple[Protected, tuple[str, ...]]:
@@ -84,12 +94,18 @@ def apply_kept(device: Guarded, run: Path, kept: Mapping[str, Any] | None) -> tu
     record = load(path)
     if digest(path) != kept["sha256"]:
         raise InputError(f"{path} is not the calibration record that the run was started with: its content changed")
-    return Calibrated(device, record), notes_on(record, path)
+    return Calibrated(device, record), notes_on(record, path, device.description)
 
 
 def refuse_expired(record: CalibrationRecord, path: Path) -> None:
-    """Raise CalibrationExpired when the record is older than it is valid."""
+    """Raise CalibrationExpired when the record is older than it is valid, or from a time that is yet to come."""
     age_s = _age_s(record)
+    if age_s < -CLOCKS_DIFFER_S:
+        raise CalibrationExpired(
+            f"the calibration record {path} ended at {record.ended.isoformat()}, which is not yet past, so nobody can "
+            "tell its age; set the clock of this computer, calibrate again with `ffzero-lab calibrate`, or say "
+            "--expired-calibration to use it all the same"
+        )
     if age_s > record.valid_for_s:
         raise CalibrationExpired(
             f"the calibration record {path} is {_told(age_s)} old and valid for {_told(record.valid_for_s)}; calibrate "
@@ -97,14 +113,19 @@ def refuse_expired(record: CalibrationRecord, path: Path) -> None:
         )
 
 
-def notes_on(record: CalibrationRecord, path: Path) -> tuple[str, ...]:
-    """Return what a person should know of a record that is used."""
+def notes_on(record: CalibrationRecord, path: Path, description: DeviceDescription) -> tuple[str, ...]:
+    """Return what a person should know of a record that is used with the device of *description*."""
     age_s = _age_s(record)
     notes = [f"calibration: {path}, {_told(max(age_s, 0.0))} old"]
     if age_s > record.valid_for_s:
         notes.append(f"problem: the calibration record has expired; it was valid for {_told(record.valid_for_s)}")
     if age_s < 0.0:
         notes.append(f"problem: the calibration record ended at {record.ended.isoformat()}, which is not yet past")
+    if record.implementation != description.implementation:
+        notes.append(
+            f"problem: when the calibration record was made, {record.implementation or 'nobody knows what'} answered; "
+            f"now it is {description.implementation or 'nobody knows what'}: it may do otherwise, calibrate again"
+        )
     if record.software != __version__:
         notes.append(f"the calibration record was made by ffzero-lab {record.software}, this is {__version__}")
     dead = sum(len(layer.dead) for layer in record.layers), sum(len(layer.dead_outputs) for layer in record.layers)
@@ -113,9 +134,10 @@ def notes_on(record: CalibrationRecord, path: Path) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _path_of(device: Guarded, choice: Choice) -> Path:
+def _path_of(device: Guarded, choice: Choice) -> tuple[Path, list[str]]:
+    """Return where the record of *choice* is, and which damaged ones were passed over."""
     if choice.record is not None and choice.record != NEWEST:
-        return Path(choice.record)
+        return Path(choice.record), []
     try:
         return newest_for(device.description, choice.folder, to_apply=True)
     except CalibrationMissing as missing:
@@ -129,8 +151,7 @@ def _path_of(device: Guarded, choice: Choice) -> Path:
 
 
 def _age_s(record: CalibrationRecord) -> float:
-    ended = record.ended if record.ended.tzinfo is not None else record.ended.replace(tzinfo=UTC)
-    return (datetime.now(UTC) - ended).total_seconds()
+    return (datetime.now(UTC) - record.ended).total_seconds()
 
 
 def _told(seconds: float) -> str:

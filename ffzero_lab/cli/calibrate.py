@@ -71,7 +71,7 @@ def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool)
     """Measure a device and keep the record, or only say what that would take."""
     procedures = chosen(wanted.only, wanted.skip)
     with _told_how_to_go_on() as begun_in, open_chosen(wanted.chosen) as device:
-        earlier = _record_to_build_on(wanted, device)
+        earlier = _record_to_build_on(wanted, device, mute if dry_run else voice(as_json=as_json))
         before = None if earlier is None else load(earlier)
         if dry_run:
             runner = Runner(device, procedures, Journal(), wanted.seed, mute, before)
@@ -149,14 +149,17 @@ def _report(path: Path) -> Path | None:
     return page
 
 
-def _record_to_build_on(wanted: Wanted, device: Guarded) -> Path | None:
+def _record_to_build_on(wanted: Wanted, device: Guarded, tell: Callable[[str], None]) -> Path | None:
     """Return the newest record when single procedures are wanted: those before them are not carried out."""
     if not (wanted.only or wanted.skip):
         return None
     try:
-        return newest_for(device.description, wanted.folder)
+        path, passed_over = newest_for(device.description, wanted.folder)
     except CalibrationMissing:
         return None
+    for told in passed_over:
+        tell(told)
+    return path
 
 
 def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | None) -> dict[str, Any]:

@@ -33,7 +33,10 @@ SAMPLED: Mapping[str, int] = {"fringes": 8}
 def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bool, as_json: bool) -> bool:
     """Measure a sample again and compare it with a record; returns whether it agrees. Nothing is written."""
     with open_chosen(wanted.chosen) as device:
-        path = newest_for(device.description, wanted.folder) if against is None else against
+        tell = mute if dry_run else voice(as_json=as_json)
+        path, passed_over = newest_for(device.description, wanted.folder) if against is None else (against, [])
+        for told in passed_over:
+            tell(told)
         record = load(path)
         if record.serial_number != device.description.serial_number:
             raise CalibrationMissing(
@@ -46,7 +49,6 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         again = tuple(name for name in again if name not in wanted.skip)
         if not again:
             raise InputError(f"{path} holds nothing that is checked; that are {', '.join(CHECKED)}")
-        tell = mute if dry_run else voice(as_json=as_json)
         procedures = sorted(chosen(again, ()), key=lambda each: each.name != FIRST)
         runner = Runner(device, procedures, Journal(), wanted.seed + 1, tell, record, SAMPLED)
         planned = runner.plan()

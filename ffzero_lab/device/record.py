@@ -1,12 +1,11 @@
 """What a calibration found out about a device: values with uncertainties, by layer. Written as JSON."""
 
-from datetime import datetime
 from math import nan, prod
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 SCHEMA_VERSION = 1
 Axis = Literal["device", "layer", "input", "output", "parameter", "mzi", "pair", "time"]
@@ -135,8 +134,8 @@ class CalibrationRecord(_Frozen):
     """Firmware or kernel that answered."""
     software: str
     """Version of ffzero-lab."""
-    begun: datetime
-    ended: datetime
+    begun: AwareDatetime
+    ended: AwareDatetime
     device_ended_s: float
     """The device's own clock at the end, seconds."""
     valid_for_s: Annotated[float, Field(gt=0.0)]
