@@ -1,7 +1,9 @@
 """Each heater electrically: its resistance from measured volts and amperes, and whether it is open, shorted or stuck.
 
 All heaters are ramped together through a few levels within the power budget, each having a meter of its own. R is the
-slope of volts over amperes through the origin, Σ V·I / Σ I².
+slope of volts over amperes through the origin, Σ V·I / Σ I². The heat of a setpoint is the slope of V·I over s, the
+square of the setpoint or itself, whatever the drive is told: volts, amperes, or a power for which it trusts the data
+sheet.
 """
 
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
+from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget, write_slowly
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Finding, Quantity
@@ -57,13 +59,20 @@ class Electrical:
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
         dead = {index: why for index, why in _faults(volts, amperes).items() if index not in bench.described.dead}
-        resistance, spread = _resistances(volts, amperes)
+        resistance, spread = _slopes(volts, amperes)
+        s = to_s(bench.described, np.asarray(metered["setpoints"], dtype=np.float64))
+        heat, heat_spread = _slopes(volts * amperes, np.broadcast_to(s[:, np.newaxis], volts.shape))
         resistance[[*dead, *bench.described.dead]] = np.nan
+        heat[[*dead, *bench.described.dead]] = np.nan
+        per_s = f"W/{unit_of_s(bench.described)}"
         return Outcome(
             quantities={
                 "resistance": Quantity.of(
                     "ohm", "parameter", resistance, spread, "slope of volts over amperes through the origin"
-                )
+                ),
+                "heat": Quantity.of(
+                    per_s, "parameter", heat, heat_spread, "slope of volts times amperes over s through the origin"
+                ),
             },
             findings=(*_dead_findings(bench, dead), *_band_findings(bench, resistance)),
             dead=dead,
@@ -71,23 +80,27 @@ class Electrical:
 
 
 def _ramp(bench: Bench) -> Sweep:
-    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters."""
+    """Measure volts and amperes (L, K, P) at the setpoints (L, P) of L levels, K times each.
+
+    Nothing where not all sources have meters.
+    """
     driver, described = bench.device.driver, bench.described
     assert isinstance(driver, Metered)  # noqa: S101 - suits said so
     if driver.read_actuators(bench.layer) is None:
-        return {"volts": np.empty(0), "amperes": np.empty(0)}
+        return {"setpoints": np.empty(0), "volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     wanted = to_s(described, described.per_parameter("upper"))
     wanted[list(described.dead)] = parked[list(described.dead)]
     highest = to_s(described, within_budget(bench, wanted))
     looks: list[FloatArray] = []
-    for level in LEVELS:
-        write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
+    setpoints = np.array([within_budget(bench, parked + level * (highest - parked), share=1.0) for level in LEVELS])
+    for written in setpoints:
+        write_slowly(bench, written)
         looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
         _check_band(bench, looks[-1].mean(axis=0))
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
-    return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+    return {"setpoints": setpoints, "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 
 
 def _check_band(bench: Bench, metered: FloatArray) -> None:
@@ -143,13 +156,13 @@ def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> N
         )
 
 
-def _resistances(volts: FloatArray, amperes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return R (P,) and its standard uncertainty (P,) from the scatter around the slope."""
-    flowing = (amperes**2).sum(axis=(0, 1))
+def _slopes(above: FloatArray, over: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the slopes (P,) of *above* over *over*, both (L, K, P), and their uncertainties by the scatter around."""
+    squares = (over**2).sum(axis=(0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        resistance = (volts * amperes).sum(axis=(0, 1)) / flowing
-        spread = np.sqrt(((volts - resistance * amperes) ** 2 * amperes**2).sum(axis=(0, 1))) / flowing
-    return resistance, spread
+        slope = (above * over).sum(axis=(0, 1)) / squares
+        spread = np.sqrt(((above - slope * over) ** 2 * over**2).sum(axis=(0, 1))) / squares
+    return slope, spread
 
 
 def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:

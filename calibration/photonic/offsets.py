@@ -34,8 +34,6 @@ FLOOR_SIGMAS = 4.0
 """A detection floor is so many standard deviations, where the noise was not measured."""
 MOST_PORTS = 16
 """The time of the fit grows with the sixth power of the ports or so: 1 s for 8, a minute for 16."""
-UNKNOWN_HEAT = 0.05
-"""Relative spread of resistances, where they were not measured."""
 SIGNIFICANT = 3.0
 """Drift is told from noise when it exceeds what noise brings by so many standard deviations."""
 UNCERTAIN_RAD = 0.1
@@ -118,11 +116,7 @@ def _known(bench: Bench) -> _Known:
 
     n = described.n_outputs
     pi_setting, _ = found("fringes.pi_setting", contexts.data_sheet_pi(described))
-    resistance, resistance_spread = found("electrical.resistance", np.ones(described.n_parameters))
-    measured_ohm = np.isfinite(resistance_spread)
-    typical = float(np.median(resistance[measured_ohm])) if measured_ohm.any() else 1.0
-    heats = np.where(measured_ohm, typical / resistance, 1.0)
-    heat_spread = np.where(measured_ohm, resistance_spread / resistance, UNKNOWN_HEAT)
+    heats, heat_spread = contexts.heats(bench)
     least = max(floor, 1e-6 * full_scale)
     thermal, _ = found("detectors.noise", np.full(n, least / full_scale))
     shot, _ = found("detectors.shot", np.zeros(1))

@@ -48,7 +48,7 @@ class RelativePhases:
             findings=(Finding(severity="note", where=where, what=told),),
             transfer=Transfer(
                 unit="rad",
-                law="square" if described.groups[0].scale == "square" else "linear",
+                law=contexts.law_of(described),
                 period=2.0 * np.pi,
                 offset=(0.0,) * described.n_parameters,
                 rows=tuple(turning),
