@@ -121,6 +121,10 @@ def notes_on(record: CalibrationRecord, path: Path, description: DeviceDescripti
         notes.append(f"problem: the calibration record has expired; it was valid for {_told(record.valid_for_s)}")
     if age_s < 0.0:
         notes.append(f"problem: the calibration record ended at {record.ended.isoformat()}, which is not yet past")
+    counted = [(sum(each.severity == of for each in record.findings), of) for of in ("fault", "warning")]
+    told = [f"{count} {of}{'s' if count > 1 else ''}" for count, of in counted if count]
+    if told:
+        notes.append(f"the calibration found {' and '.join(told)}: `ffzero-lab calibrations show {path}`")
     if record.implementation != description.implementation:
         notes.append(
             f"problem: when the calibration record was made, {record.implementation or 'nobody knows what'} answered; "

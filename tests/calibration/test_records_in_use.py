@@ -12,7 +12,7 @@ import pytest
 
 from ffzero_lab.calibrations import digest, load, newest_for, records_in, save
 from ffzero_lab.device import CalibrationMissing
-from ffzero_lab.device.record import CalibrationRecord
+from ffzero_lab.device.record import CalibrationRecord, Finding
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_device
 from ffzero_lab.runs import RunReader
@@ -103,6 +103,15 @@ def test_a_record_from_the_future_is_refused_unless_told(record: CalibrationReco
     code, out, err = ask(*TRAIN, "--calibration", path, "--expired-calibration")
     assert code == 0, err
     assert "problem: the calibration record ended at" in out
+
+
+def test_faults_and_warnings_of_a_record_are_told_where_it_is_used(record: CalibrationRecord, ask: Ask) -> None:
+    kinds: tuple[Any, ...] = ("fault", "warning", "warning", "note")
+    findings = tuple(Finding(severity=kind, where="layer 0", what="seen") for kind in kinds)
+    path = save(record.model_copy(update={"findings": findings}), Path("calibrations"), None)
+    code, out, err = ask(*TRAIN)
+    assert code == 0, err
+    assert f"the calibration found 1 fault and 2 warnings: `ffzero-lab calibrations show {path}`" in out
 
 
 def test_another_firmware_behind_the_same_serial_number_is_told(record: CalibrationRecord, ask: Ask) -> None:
