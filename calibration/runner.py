@@ -10,7 +10,8 @@ from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device.belonging import driven, refuse_foreign, shapes
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
@@ -51,7 +52,8 @@ class _Found:
 
     def as_record(self, described: LayerDescription) -> LayerRecord:
         return LayerRecord(
-            groups={group.name: group.shape for group in described.groups},
+            groups=shapes(described),
+            drives=driven(described),
             output_names=described.output_names,
             quantities=self.quantities,
             dead=dict(sorted(self.dead.items())),
@@ -96,12 +98,8 @@ class Runner:
     """Time that passed between an interruption and going on, for phases that were measured before it."""
 
     def __post_init__(self) -> None:
-        described, before = self.device.description, self.before
-        if before is not None and len(before.layers) != len(described.layers):
-            raise CalibrationMissing(
-                f"the newest record of {described.name} has {len(before.layers)} layers, the device has "
-                f"{len(described.layers)}: single procedures cannot build on it; calibrate it as a whole"
-            )
+        if self.before is not None:
+            refuse_foreign(self.before, self.device.description)
         self._began_s = self.device.clock.now_s()
 
     @property

@@ -210,8 +210,8 @@ def _findings(bench: Bench, solved: Solved, failed: str) -> tuple[Finding, ...]:
     found: list[Finding] = []
     if failed:
         what = (
-            f"the joint fit failed, and the record does not say what the heaters do: {failed}; see what moves, or is out "
-            "of family, mend it or list it in dead_channels, and calibrate again"
+            f"the joint fit failed, and the record does not say what the heaters do: {failed}; see what moves or is "
+            "out of family, mend it or list it in dead_channels, and calibrate again"
         )
         found.append(Finding(severity="fault", where=where, what=what))
     if chi2 > BAD:

@@ -23,6 +23,7 @@ from ffzero_lab.cli.calibrations import draw_report
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.device import CalibrationMissing, Guarded
+from ffzero_lab.device.belonging import driven, in_words, shapes
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
 from ffzero_lab.signals import Interruption, Signals
@@ -110,6 +111,11 @@ def resume(folder: Path, signals: Signals, *, as_json: bool) -> None:
                 f"{folder} was begun on a device with the serial number {request['serial_number']}, this one has "
                 f"{device.description.serial_number}; connect that one"
             )
+        if (now := _driven(device)) != request["driven"]:
+            raise CalibrationMissing(
+                f"{folder} was begun on {' | '.join(request['driven'])}; the device has {' | '.join(now)} now: what "
+                "was measured does not go with that; drive it as before, or calibrate again"
+            )
         journal = Journal(folder)
         tell = voice(as_json=as_json)
         for refused in journal.refused:
@@ -167,6 +173,7 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
         "software": __version__,
         "device": saved_device(wanted.chosen),
         "serial_number": device.description.serial_number,
+        "driven": _driven(device),
         "only": wanted.only,
         "skip": wanted.skip,
         "folder": str(wanted.folder.resolve()),
@@ -176,6 +183,11 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
         "begun": begun.isoformat(),
         "before": None if before is None else str(before.resolve()),
     }
+
+
+def _driven(device: Guarded) -> list[str]:
+    """Return by layer how the device is driven, in words."""
+    return [in_words(shapes(layer), driven(layer)) for layer in device.description.layers]
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from ffzero_lab.calibrations import load, newest_for
 from ffzero_lab.cli.calibrate import Wanted, mute, voice
 from ffzero_lab.cli.calibration_tables import show_comparison, show_plan
 from ffzero_lab.cli.outcome import print_json
-from ffzero_lab.device import CalibrationMissing, Clock, VirtualClock
+from ffzero_lab.device import Clock, VirtualClock
+from ffzero_lab.device.belonging import refuse_foreign
 from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
@@ -38,11 +39,7 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         for told in passed_over:
             tell(told)
         record = load(path)
-        if record.serial_number != device.description.serial_number:
-            raise CalibrationMissing(
-                f"{path} is of a device with the serial number {record.serial_number}, this one has "
-                f"{device.description.serial_number}"
-            )
+        refuse_foreign(record, device.description)
         again = tuple(name for name in record.procedures if name in CHECKED)
         if wanted.only:
             again = tuple(name for name in again if name in wanted.only)

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from ffzero_lab.device.description import Scale
+
 SCHEMA_VERSION = 1
 Axis = Literal["device", "layer", "input", "output", "parameter", "mzi", "pair", "time"]
 Severity = Literal["note", "warning", "fault"]
@@ -84,11 +86,21 @@ class Transfer(_Frozen):
     """Gain of parameter *rows* by the setpoint of parameter *columns*; what is not listed is zero."""
 
 
+class Driven(_Frozen):
+    """What the setpoints of a group are."""
+
+    unit: str
+    scale: Scale
+    """As the description has it: volts over a heater act by their square."""
+
+
 class LayerRecord(_Frozen):
     """One layer."""
 
     groups: dict[str, tuple[int, ...]] = {}
     """The parameters by group, in the groups' order, with the shape of each: what their numbers stand for."""
+    drives: dict[str, Driven] = {}
+    """By group, what its setpoints were when it was measured: the record says nothing of it driven otherwise."""
     output_names: tuple[str, ...] = ()
     """What the outputs are called, such as channels of an instrument; empty: by their number."""
     quantities: dict[str, Quantity] = {}

@@ -9,6 +9,7 @@ from calibration.procedure import Procedure
 from calibration.registry import chosen, procedures
 from calibration.runner import Runner
 from ffzero_lab.device import Guarded
+from ffzero_lab.device.belonging import driven, shapes
 from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.opening import open_device
 
@@ -17,12 +18,13 @@ SPENT = {"writes": 0, "readings": 0, "shots": 0, "seconds": 0.0}
 
 def record_of(device: Guarded, **layer: Any) -> CalibrationRecord:
     described = device.description
+    own = {"groups": shapes(described.layers[0]), "drives": driven(described.layers[0]), **layer}
     return CalibrationRecord.model_validate(
         {
             "device": described.name, "serial_number": described.serial_number, "kind": described.kind,
             "implementation": described.implementation, "software": "0", "begun": "2026-01-01T00:00:00Z",
             "ended": "2026-01-01T01:00:00Z", "device_ended_s": 0.0, "valid_for_s": 1.0, "procedures": (),
-            "layers": [layer], "planned": SPENT, "spent": SPENT,
+            "layers": [own], "planned": SPENT, "spent": SPENT,
         }
     )  # fmt: skip
 
