@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 
@@ -38,12 +39,16 @@ class _Found:
     """What is known of a layer so far."""
 
     quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
+    earlier: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """Which of them an earlier calibration measured, and when that ended."""
     findings: list[Finding] = field(default_factory=list[Finding])
     dead: dict[int, str] = field(default_factory=dict[int, str])
     dead_outputs: dict[int, str] = field(default_factory=dict[int, str])
     transfer: Transfer | None = None
 
     def take(self, procedure: str, outcome: Outcome) -> None:
+        for name in [name for name in self.earlier if name.partition(".")[0] == procedure]:
+            del self.quantities[name], self.earlier[name]
         self.quantities |= {f"{procedure}.{name}": quantity for name, quantity in outcome.quantities.items()}
         self.findings += outcome.findings
         self.dead = {**outcome.dead, **self.dead}
@@ -56,6 +61,7 @@ class _Found:
             drives=driven(described),
             output_names=described.output_names,
             quantities=self.quantities,
+            earlier=self.earlier,
             dead=dict(sorted(self.dead.items())),
             dead_outputs=dict(sorted(self.dead_outputs.items())),
             transfer=self.transfer,
@@ -76,7 +82,8 @@ class Runner:
         Shows a person what is going on.
     before
         An earlier record of the device: what single procedures build on when those before them are left out. What is
-        measured anew is not taken from it.
+        measured anew is not taken from it; all else stands in the new record, told as earlier, but for what the
+        actuators do: that is as new as the record, or not in it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
     """
@@ -135,7 +142,7 @@ class Runner:
         findings: list[Finding] = []
         for layer in self.layers:
             found = self._start(layer)
-            measured = _Found(dead=dict(found.dead))
+            measured = self._start(layer)
             for procedure in self.procedures:
                 outcome = self._carry_out(layer, procedure, found)
                 if outcome is not None:
@@ -173,10 +180,10 @@ class Runner:
         earlier = self.before.layers[layer]
         anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
         names, finds = {each.name for each in anew}, {word for each in anew for word in each.finds}
+        kept = {name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names}
         return _Found(
-            quantities={
-                name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names
-            },
+            quantities=kept,
+            earlier={name: earlier.earlier.get(name, self.before.ended) for name in kept},
             dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
             dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )

@@ -17,6 +17,7 @@ from ffzero_lab.device import (
     Guarded,
     Protected,
 )
+from ffzero_lab.device.readout import DARK
 from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.layout import CALIBRATION
@@ -132,6 +133,12 @@ def notes_on(record: CalibrationRecord, path: Path, description: DeviceDescripti
         )
     if record.software != __version__:
         notes.append(f"the calibration record was made by ffzero-lab {record.software}, this is {__version__}")
+    if earlier := [when for layer in record.layers for when in layer.earlier.values()]:
+        oldest_s = (datetime.now(UTC) - min(earlier)).total_seconds()
+        told = f"{len(earlier)} of its quantities are of earlier calibrations, up to {_told(oldest_s)} old"
+        notes.append(f"problem: {told}" if oldest_s > record.valid_for_s else told)
+    if not all(any(name in layer.quantities for name in DARK) for layer in record.layers):
+        notes.append("the calibration record does not know what outputs read without a signal: that is taken for 0")
     dead = sum(len(layer.dead) for layer in record.layers), sum(len(layer.dead_outputs) for layer in record.layers)
     if any(dead):
         notes.append(f"by the calibration {dead[0]} parameters and {dead[1]} outputs are dead; they are left out")

@@ -57,6 +57,9 @@ def show_command(path: Path, *, as_json: bool) -> None:
             dead += [f"{layer.output_name(index)} {why}" for index, why in layer.dead_outputs.items()]
             typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
             Console().print(_quantities(layer.quantities))
+            for when in sorted({*layer.earlier.values()}):
+                names = ", ".join(name for name, ended in layer.earlier.items() if ended == when)
+                typer.echo(f"of the calibration that ended {when.isoformat(timespec='seconds')}: {names}")
         spent, planned = record.spent, record.planned
         typer.echo(
             f"took {spent.writes:,} writes, {spent.shots:,} shots, {spell_duration(spent.seconds)} of device time "

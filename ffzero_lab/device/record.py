@@ -105,6 +105,9 @@ class LayerRecord(_Frozen):
     """What the outputs are called, such as channels of an instrument; empty: by their number."""
     quantities: dict[str, Quantity] = {}
     """By procedure and name, such as ``fringes.pi_power``."""
+    earlier: dict[str, AwareDatetime] = {}
+    """Quantities that were not measured in this calibration, and when the one ended in which they were: it built on
+    them."""
     dead: dict[int, str] = {}
     """Parameters that do not move, with what is wrong: open, short, stuck, dark."""
     dead_outputs: dict[int, str] = {}
