@@ -143,6 +143,7 @@ class Runner:
         for layer in self.layers:
             found = self._start(layer)
             measured = self._start(layer)
+            findings += self._dead_before(layer, measured)
             for procedure in self.procedures:
                 outcome = self._carry_out(layer, procedure, found)
                 if outcome is not None:
@@ -187,6 +188,13 @@ class Runner:
             dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
             dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )
+
+    def _dead_before(self, layer: int, found: _Found) -> list[Finding]:
+        described = self.device.description.layers[layer]
+        dead = [(described.name_of(index), why) for index, why in found.dead.items() if index not in described.dead]
+        dead += [(described.output_name(index), why) for index, why in found.dead_outputs.items()]
+        what = "was found dead before ({}), which is not measured anew"
+        return [Finding(severity="note", where=f"layer {layer}, {name}", what=what.format(why)) for name, why in dead]
 
     def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:
         dead: dict[int, str] = dict(found.dead)

@@ -56,8 +56,12 @@ def test_what_a_procedure_calls_dead_is_not_believed_where_it_is_measured_anew(n
     with open_device("twin:mechanical", nx=3, ny=3) as device:
         words, by_hand = dict(enumerate(procedure.finds)), "told by hand"
         before = record_of(device, dead={**words, 9: by_hand}, dead_outputs={0: procedure.finds[-1], 2: by_hand})
-        layers, _ = Runner(device, (procedure,), Journal(), 0, lambda _: None, before).run()
+        layers, findings = Runner(device, (procedure,), Journal(), 0, lambda _: None, before).run()
+        named = device.description.layers[0].name_of(9)
     assert layers[0].dead == {9: by_hand}  # the others were mended meanwhile
+    assert layers[0].dead_outputs == {2: by_hand}
+    told = [finding.where for finding in findings if "was found dead before (told by hand)" in finding.what]
+    assert told == [f"layer 0, {named}", "layer 0, output 2"]
 
 
 def test_every_procedure_says_what_it_finds_and_how_long_it_waits() -> None:
