@@ -1,1 +1,1 @@
-"""What operators run: protocols made of named steps, and the runner that carries them out."""
+"""What operators run: protocols of named steps, written in TOML, that are checked, rehearsed, carried out and resumed."""
