@@ -9,6 +9,8 @@ from protocols.reference import Looked, Reference
 from protocols.schema import SentinelTable
 from protocols.shift import Shift
 
+KEPT_LOOKS = 1000
+"""Of a longer history the newest looks are kept, and of all of them the number and the largest change."""
 Recalibrate = Callable[[int], str]
 """Carries out re-calibration number n from 1; returns the record's path within the run folder."""
 
@@ -83,7 +85,11 @@ class Sentinel:
             self._set(recalibrations=done + 1)
             self._take(self._look())
             return "recalibrated"
-        shift.note(told)
+        before = self._state["seen"]
+        if before and before[-1]["action"] == "noted":
+            shift.tell(told)
+        else:
+            shift.note(told)
         if table.on_drift == "pause":
             shift.pause(told)
             self._take(self._look())
@@ -109,7 +115,8 @@ class Sentinel:
 
     def _see(self, change: float, action: str) -> None:
         seen = {"device_s": self._now_s, "change": change, "action": action, "step": self._shift.entry.name}
-        self._set(seen=[*self._state["seen"], seen])
+        largest = max(change, self._state.get("largest_change", 0.0))
+        self._set(seen=[*self._state["seen"][1 - KEPT_LOOKS :], seen], largest_change=largest)
         if action == "within the bound":
             self._shift.tell(f"sentinel: the reference has changed by {change:.2%}")
 
