@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ffzero_lab.calibrations import load
 from ffzero_lab.datasets import Dataset, load_dataset
-from ffzero_lab.device import Device
+from ffzero_lab.device import Calibrated, Device
 from ffzero_lab.errors import InputError
 from ffzero_lab.rule.readout import ReadoutName
 from ffzero_lab.runs import RunReader
@@ -68,15 +69,22 @@ def trained_in(run: Path, dataset: str | None, data_dir: Path) -> Trained:
 
 
 def scored(
-    shift: Shift, trained: Trained, *, parameter_noise: float = 0.0, input_noise: float = 0.0, seed: int = 0
+    shift: Shift,
+    trained: Trained,
+    *,
+    parameter_noise: float = 0.0,
+    input_noise: float = 0.0,
+    seed: int = 0,
+    record: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure the test part; returns plain values.
+    """Measure the test part through the record in force, or through *record*; returns plain values.
 
     *parameter_noise* is the RMS in typical changes that every parameter that moves is put off by, on the trained scale;
     *input_noise* the RMS as a share of the range of the inputs. What would leave its range ends at the end of it, and is
     counted in ``limited``. Raises InputError when the network does not fit the device, and what the device raises.
     """
-    device = shift.protected(uncalibrated=trained.settings.uncalibrated)
+    own = shift.protected(uncalibrated=trained.settings.uncalibrated)
+    device = own if record is None else Calibrated(shift.guard, load(record))
     seen = trained_as(trained.settings, device)
     _check_fits(seen, trained.network)
     network, limited = refitted(trained.network, seen.description)

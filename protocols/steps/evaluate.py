@@ -43,6 +43,8 @@ class Evaluate(Step):
     """A training run: ``${train.run}`` of an earlier step, or a run folder."""
     dataset: str | None = None
     """Another data set with the same classes."""
+    record: str | None = None
+    """A calibration record to measure through, such as ``${measure.record}``; None: the one in force."""
     times: Few = 1
     """How often, with other noise each time."""
     parameter_noise: Noise = 0.0
@@ -63,10 +65,11 @@ class Evaluate(Step):
         """Measure; raises InputError when the run does not fit the device."""
         shift = work.shift
         trained = trained_in(work.found(self.run_of), self.dataset, shift.data_dir)
+        record = None if self.record is None else work.found(self.record)
 
         def measured(number: int) -> dict[str, Any]:
             noises = {"parameter_noise": self.parameter_noise, "input_noise": self.input_noise}
-            return scored(shift, trained, **noises, seed=self.seed + number)
+            return scored(shift, trained, **noises, seed=self.seed + number, record=record)
 
         times = [work.kept(f"time {number}", lambda n=number: measured(n)) for number in range(self.times)]
         scores = [float(each["score"]) for each in times]
