@@ -1,10 +1,11 @@
 """A night of 24 hours on the virtual clock: how much a trained network loses with the sentinel, and without it.
 
-``python benchmarks/night.py --seeds 20``: a chip of 8 ports and 2 layers, driven in volts, preset typical (phases drift as
-an Ornstein-Uhlenbeck walk of 0.02 rad and 1 h), is calibrated and trained on six digits in the evening, and held for 24
-hours. The sentinel reads its reference every 12 hours and has the chip calibrated again when it has changed. In the
-morning the test part is measured through the newest record, and beside it through that of the evening, on the same chip
-at the same time: that is the night without the sentinel. Every seed is another chip, with other noise and another training.
+``python benchmarks/night.py --seeds 20``: a chip of 8 ports and 2 layers, driven in volts, preset typical (phases
+drift as an Ornstein-Uhlenbeck walk of 0.02 rad and 1 h), is calibrated and trained on six digits in the evening, and
+held for 24 hours. The sentinel reads its reference every 12 hours and has the chip calibrated again when it has
+changed. In the morning the test part is measured through the newest record, and beside it through that of the evening,
+on the same chip at the same time: that is the night without the sentinel. Every seed is another chip, with other noise
+and another training.
 """
 
 import argparse
@@ -30,7 +31,7 @@ kind = "photonic"
 [device]
 name = "twin:photonic"
 ports = 8
-layers = 2
+layers = {layers}
 drive = "volts"
 preset = "typical"
 seed = {seed}
@@ -52,7 +53,7 @@ seed = {seed}
 [[step]]
 name = "train"
 kind = "train"
-settings = {{ dataset = "npz:digits.npz", steps = {steps}, batch = 128, seed = {seed}, baselines = false }}
+settings = {{ dataset = "{dataset}", steps = {steps}, batch = 128, seed = {seed}, baselines = false }}
 
 [[step]]
 name = "evening"
@@ -98,12 +99,13 @@ def write_digits(path: Path) -> None:
     np.savez(path, **parts)
 
 
-def night(seed: int, *, steps: int, times: int, bound: float) -> dict[str, Any]:
+def night(seed: int, *, dataset: str, layers: int, steps: int, times: int, bound: float) -> dict[str, Any]:
     """Carry out one night; returns what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_digits(folder / "digits.npz")
-        content = PROTOCOL.format(seed=seed, steps=steps, times=times, bound=bound)
+        told = "npz:digits.npz" if dataset == "digits" else dataset
+        content = PROTOCOL.format(seed=seed, dataset=told, layers=layers, steps=steps, times=times, bound=bound)
         (folder / "night.toml").write_text(content)
         command = [sys.executable, "-m", "ffzero_lab", "run", "night.toml", "--json"]
         ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -132,6 +134,8 @@ def main() -> None:
     """Carry out the nights and print the losses in points."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--dataset", default="iris", help="iris, or digits: six of them, averaged to eight numbers")
+    parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--steps", type=int, default=4000, help="steps of training in each layer")
     parser.add_argument("--times", type=int, default=5, help="measurements of the test part each time")
     parser.add_argument("--bound", type=float, default=0.01, help="change of the reference that is calibrated again")
@@ -140,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     nights: list[dict[str, Any]] = []
     for seed in range(arguments.first, arguments.first + arguments.seeds):
-        nights.append(night(seed, steps=arguments.steps, times=arguments.times, bound=arguments.bound))
+        nights.append(night(seed, dataset=arguments.dataset, layers=arguments.layers, steps=arguments.steps, times=arguments.times, bound=arguments.bound))
         if not arguments.json:
             each = nights[-1]
             print(

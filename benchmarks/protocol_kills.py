@@ -1,10 +1,11 @@
 """Kills a protocol at random moments, resumes it, and compares each with one that nobody disturbed.
 
-Run with ``python benchmarks/protocol_kills.py``. The protocol calibrates a chip that is driven in volts and drifts, trains it
-with a sentinel that calibrates again in the middle of training, holds it, sweeps noise and reports. Every run is a
-process of its own, killed by SIGKILL one to four times between its first instruction and its last, also while it resumes. It
-is identical when the outcome of every step, the exact state of the twin, the checkpoint, metrics and summary of the
-nested training run, and the values of every calibration record are those of the undisturbed run but for wall-clock fields.
+Run with ``python benchmarks/protocol_kills.py``. The protocol calibrates a chip that is driven in volts and drifts,
+trains it with a sentinel that calibrates again in the middle of training, holds it, sweeps noise and reports. Every run
+is a process of its own, killed by SIGKILL one to four times between its first instruction and its last, also while it
+resumes. It is identical when the outcome of every step, the exact state of the twin, the checkpoint, metrics and
+summary of the nested training run, and the values of every calibration record are those of the undisturbed run but for
+wall-clock fields.
 """
 
 import argparse

@@ -38,7 +38,7 @@ class Signals:
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def finish_exchanges(self) -> None:
-        """Let the first signal wait for :meth:`heed` from now on, and the second disturb, also after :meth:`parking`."""
+        """Let the first signal wait for :meth:`heed`, and the second disturb, from now on; also after parking."""
         self._tolerated = 1
         self._undisturbed = False
 

@@ -1,1 +1,1 @@
-"""What operators run: protocols of named steps, written in TOML, that are checked, rehearsed, carried out and resumed."""
+"""What operators run: protocols of named steps in TOML, checked, rehearsed, carried out and resumed."""

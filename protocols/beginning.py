@@ -19,14 +19,16 @@ from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import CALIBRATION, SUMMARY
 from ffzero_lab.training.progress import under
 from protocols.book import Book, Entry, now
-from protocols.planning import Plan
 from protocols.checked import Protocol
+from protocols.planning import Plan
 
 FORMAT = 1
 KIND = "protocol"
 
 
-def first_record(protocol: Protocol, device: Guarded, choice: Choice) -> tuple[CalibrationRecord | None, Applied | None]:
+def first_record(
+    protocol: Protocol, device: Guarded, choice: Choice
+) -> tuple[CalibrationRecord | None, Applied | None]:
     """Return the record to begin with: a chosen one, or the newest where the device needs one and no step makes it.
 
     Raises CalibrationMissing, CalibrationExpired or InputError.
@@ -140,7 +142,9 @@ def reopened(path: Path, manifest: Mapping[str, Any], metrics_bytes: int) -> Run
     return RunWriter.reopen(path, manifest, metrics_bytes)
 
 
-def refuse_to_go_on(reader: RunReader, *, again: bool, after_trip: bool, now_versions: Mapping[str, str] | None) -> None:
+def refuse_to_go_on(
+    reader: RunReader, *, again: bool, after_trip: bool, now_versions: Mapping[str, str] | None
+) -> None:
     """Raise InputError when a run is no protocol, complete, tripped, or of other versions than *now_versions*."""
     path, manifest = reader.path, reader.manifest
     if manifest.get("kind") != KIND:
@@ -154,7 +158,9 @@ def refuse_to_go_on(reader: RunReader, *, again: bool, after_trip: bool, now_ver
         )
     if now_versions is not None:
         was = manifest["versions"]
-        changed = [f"{key} {was[key]} (now {now_versions.get(key)})" for key in was if now_versions.get(key) != was[key]]
+        changed = [
+            f"{key} {was[key]} (now {now_versions.get(key)})" for key in was if now_versions.get(key) != was[key]
+        ]
         if changed:
             raise InputError(
                 f"{path} was written under {', '.join(changed)}: it would not go on with the same numbers. "

@@ -1,4 +1,4 @@
-"""The book of a protocol: how every step came out, and the parts of the one under way. All of it goes into a checkpoint."""
+"""The book of a protocol: how every step came out, and the parts of the one under way."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A protocol that was checked as a whole: its steps as they are written, and with what earlier steps found filled in."""
+"""A protocol that was checked as a whole: its steps as written, and with what earlier ones found filled in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def scored(
     """Measure the test part through the record in force, or through *record*; returns plain values.
 
     *parameter_noise* is the RMS in typical changes that every parameter that moves is put off by, on the trained scale;
-    *input_noise* the RMS as a share of the range of the inputs. What would leave its range ends at the end of it, and is
+    *input_noise* the RMS as a share of the range of the inputs. What would leave its range stays at its end,
     counted in ``limited``. Raises InputError when the network does not fit the device, and what the device raises.
     """
     own = shift.protected(uncalibrated=trained.settings.uncalibrated)

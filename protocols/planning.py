@@ -30,7 +30,7 @@ class Planned:
         How often it may be carried out at most.
     """
 
-    counts: Counts = Counts()
+    counts: Counts = field(default_factory=Counts)
     waits_s: float = 0.0
     touches: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Look:
 
     @property
     def as_trained(self) -> Protected:
-        """The device as training will see it, as far as that is known: a record of the run itself does not exist yet."""
+        """The device as training will see it, as far as that is known; a record of the run itself is not."""
         return self.device if self.record is None else Calibrated(self.device, self.record)
 
     def needs_record(self, *, uncalibrated: bool) -> bool:
@@ -78,8 +78,8 @@ class Look:
             return True
         unit = self.device.description.layers[0].groups[0].unit
         raise InputError(
-            f"{self.device.description.name} is driven in raw units ({unit}) and no step before calibrates it; add one, "
-            "give --calibration RECORD, or set settings.uncalibrated"
+            f"{self.device.description.name} is driven in raw units ({unit}) and no step before calibrates it; "
+            "add one, give --calibration RECORD, or set settings.uncalibrated"
         )
 
 

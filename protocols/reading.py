@@ -3,24 +3,16 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any, cast
 
 from ffzero_lab.errors import InputError, near_match, not_one_of
-from ffzero_lab.explain import explain_validation
 from protocols.checked import Protocol, Written
-from protocols.references import Place, Reference, filled, references_in, sample, type_of
 from protocols.schema import Frame
-from protocols.steps import KINDS
+from protocols.validating import checked_step, validated
 
 SHIPPED = Path(__file__).parent / "shipped"
 SHORT = "short"
 _TABLES = ("protocol", "device", "sentinel", "interlocks", "step")
-_BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
-_TRIES = 20
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def shipped() -> dict[str, Path]:
@@ -97,7 +89,7 @@ def _laid_over(below: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _checked(name: str, source: str, where: str, content: dict[str, Any]) -> Protocol:
-    frame = _validated(Frame, {key: value for key, value in content.items() if key != "step"}, where)
+    frame = validated(Frame, {key: value for key, value in content.items() if key != "step"}, where)
     raw_steps = content.get("step", [])
     if not isinstance(raw_steps, list) or not raw_steps:
         raise InputError(f"{where}: it has no steps; write each as a table [[step]]")
@@ -109,77 +101,13 @@ def _checked(name: str, source: str, where: str, content: dict[str, Any]) -> Pro
     for number, raw in enumerate(cast("list[dict[str, Any]]", raw_steps)):
         earlier = {step.name: type(step.sampled).found for step in steps}
         told = f"{where}, step {number + 1} ({names[number]})"
-        steps.append(_step(raw, earlier, names[number:], told))
+        steps.append(checked_step(raw, earlier, names[number:], told))
     device = dict(frame.device)
     if not isinstance(device.get("name", "twin"), str):
         raise InputError(f"{where}: device.name is {device['name']!r}; it must be a text")
     checked = Protocol(name, source, frame.protocol, device, frame, tuple(steps))
     _check_sentinel(checked, where)
     return checked
-
-
-def _step(raw: dict[str, Any], earlier: Mapping[str, type[BaseModel]], later: Sequence[str], where: str) -> Written:
-    kind = raw.get("kind")
-    if kind not in KINDS:
-        raise InputError(f"{where}: {not_one_of('kind', str(kind), KINDS)}")
-    try:
-        references = references_in(raw)
-        types = {reference: type_of(reference, earlier, later) for _, reference in references}
-        sampled = filled(raw, lambda reference: sample(types[reference]))
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-    places = [place for place, _ in references]
-    step = _validated(KINDS[str(kind)], sampled, where, places, {place: ref for place, ref in references})
-    if step.until is not None:
-        try:
-            own = type_of(Reference(step.name, tuple(step.until.value.split("."))), {step.name: type(step).found}, ())
-        except InputError as error:
-            raise InputError(f"{where}: until.value: {error}") from None
-        if not isinstance(sample(own), int | float):
-            raise InputError(f"{where}: until.value is {step.until.value!r}, which is no number")
-    return Written(raw, step, tuple(references))
-
-
-def _validated(
-    model: type[Model],
-    content: dict[str, Any],
-    where: str,
-    places: Sequence[Place] = (),
-    references: Mapping[Place, Reference] | None = None,
-) -> Model:
-    """Validate *content*. At *places* stand samples: of them the type counts, and the value moves within bounds."""
-    for _ in range(_TRIES):
-        try:
-            return model.model_validate(content)
-        except ValidationError as error:
-            moved = [mistake for mistake in error.errors() if _move_within(content, mistake, places)]
-            if not moved:
-                told = explain_validation(error, model, where)
-                at = _reference_at(error, references or {})
-                raise InputError(told if at is None else f"{told} (that is what {at} would be)") from None
-    raise InputError(f"{where}: no value of what is referred to would be allowed")
-
-
-def _reference_at(error: ValidationError, references: Mapping[Place, Reference]) -> Reference | None:
-    for mistake in error.errors():
-        for place, reference in references.items():
-            if mistake["loc"][: len(place)] == place:
-                return reference
-    return None
-
-
-def _move_within(content: Any, mistake: ErrorDetails, places: Sequence[Place]) -> bool:
-    """Move the sample that is out of bounds onto the bound; returns whether there was one."""
-    place = next((each for each in places if mistake["loc"][: len(each)] == each), None)
-    bound = _BOUNDS.get(mistake["type"])
-    if place is None or bound is None:
-        return False
-    value = mistake.get("ctx", {})[bound]
-    for part in place[:-1]:
-        content = content[part]
-    off = {"gt": 1e-6, "lt": -1e-6}.get(bound, 0.0)
-    content[place[-1]] = value + type(value)(off if isinstance(value, float) else (off > 0) - (off < 0))
-    return True
 
 
 def _check_sentinel(protocol: Protocol, where: str) -> None:

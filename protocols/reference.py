@@ -112,6 +112,5 @@ def cost_of(description: DeviceDescription) -> Counts:
     return Counts(writes=layers, readings=layers, shots=layers * PATTERNS * REPEATS)
 
 
-
 def _silently(message: str) -> None:
     del message

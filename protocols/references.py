@@ -1,4 +1,4 @@
-"""Values that refer to what earlier steps found, ``"${train.test_accuracy.sum}"``: read, checked before the run, filled in.
+"""Values that refer to what earlier steps found, ``"${train.score}"``: read, checked before the run, filled in.
 
 A text that is nothing but one reference takes the value it refers to, with its type. Within a longer text the value is
 written out.
@@ -91,6 +91,10 @@ def look_up(reference: Reference, results: Mapping[str, Mapping[str, Any] | None
     return at
 
 
+_NO_VALUE: dict[str, Any] = {}
+_SAMPLES: Mapping[Any, Any] = {bool: True, int: 1, float: 1.0, str: "text"}
+
+
 def sample(kind: Any) -> Any:
     """Return some value of a type, with which a step is tried before the true one is known."""
     kind = _bare(kind)
@@ -100,7 +104,7 @@ def sample(kind: Any) -> Any:
         return {"key": sample(get_args(kind)[1])}
     if get_origin(kind) in (list, tuple):
         return [sample(get_args(kind)[0])]
-    return {bool: True, int: 1, float: 1.0, str: "text"}.get(kind, {})
+    return _SAMPLES.get(kind, _NO_VALUE)
 
 
 def _read(match: re.Match[str]) -> Reference:

@@ -1,4 +1,4 @@
-"""What a protocol file may say beside its steps: the head, the twin for rehearsals, the sentinel; and what every step has."""
+"""What a protocol may say beside its steps: head, twin for rehearsals, sentinel; and what every step has."""
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 

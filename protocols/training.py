@@ -1,4 +1,4 @@
-"""A training run within a protocol: a run folder of its own, on the open device, with the sentinel between its steps."""
+"""A training run within a protocol: in a folder of its own, on the open device, the sentinel between its steps."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

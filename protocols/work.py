@@ -1,8 +1,8 @@
 """What a step is given: a straight line of kept parts.
 
-As procedures of a calibration do, a step goes through its parts from top to bottom. What a part found is on disk, with the
-exact state of a twin behind it, before the next one begins. A resumed step runs again: kept parts are read, and
-the first that is not there is measured. So a part writes its own setpoints and loads its own patterns.
+As procedures of a calibration do, a step goes through its parts from top to bottom. What a part found is on disk, with
+the exact state of a twin behind it, before the next one begins. A resumed step runs again: kept parts are read, and the
+first that is not there is measured. So a part writes its own setpoints and loads its own patterns.
 """
 
 from collections.abc import Callable

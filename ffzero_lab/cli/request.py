@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def one_folder(name: str) -> str:
-    """Return *name*; raises InputError for one that would leave the folder of runs, hide in it, or need quoting in a shell."""
+    """Return *name*; raises InputError for one that leaves the folder of runs, hides in it, or needs quoting."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) is None:
         raise InputError(
             "it becomes part of a folder's name; allowed: up to 100 letters (a-z, A-Z), digits, '.', '_' and '-', "

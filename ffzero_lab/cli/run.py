@@ -35,8 +35,8 @@ from protocols.beginning import (
     versions_of,
 )
 from protocols.book import Book
-from protocols.planning import Plan, plan
 from protocols.checked import Protocol
+from protocols.planning import Plan, plan
 from protocols.reading import find, read
 from protocols.runner import Runner
 from protocols.shift import Shift
@@ -267,5 +267,7 @@ def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, as_json: b
         spent = planned.sentinel.counts
         typer.echo(f"sentinel: {spent.writes:,} writes, {spent.shots:,} shots; {planned.sentinel.touches[0]}")
     typer.echo(f"predicted device time {spell_duration(planned.seconds)}")
-    typer.echo(f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})")
+    typer.echo(
+        f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})"
+    )
     typer.echo("dry run: nothing was written")

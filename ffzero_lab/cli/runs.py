@@ -13,6 +13,8 @@ from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs import RunReader, list_runs
 
+PROTOCOL = "protocol"
+"""Kind of a run whose folder holds the steps of a protocol; a training run's manifest names no kind."""
 _COLUMNS = ("run", "dataset", "device", "seed", "accuracy", "shots", "state")
 _NUMBERS = {"seed", "accuracy", "shots"}
 _LEFT_OUT_FIRST = ("device", "seed", "dataset", "shots", "state", "accuracy")
@@ -72,7 +74,9 @@ def _print_run(console: Console, reader: RunReader) -> None:
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
-    if summary is not None:
+    if manifest.get("kind") == PROTOCOL:
+        _print_protocol(console, manifest)
+    elif summary is not None:
         console.print(result_table(summary))
         measure = measure_of(summary)
         for number, layer in enumerate(summary["layers"]):
@@ -90,6 +94,18 @@ def _print_run(console: Console, reader: RunReader) -> None:
         console.print(f"incomplete; {where}", markup=False, highlight=False)
 
 
+def _print_protocol(console: Console, manifest: Mapping[str, Any]) -> None:
+    console.print(manifest["protocol"]["title"], markup=False, highlight=False)
+    for number, step in enumerate(manifest.get("steps", ()), start=1):
+        score = (step["results"] or {}).get("score")
+        found = "" if score is None else f", score {score:.4f}"
+        failed = f"; failed: {step['failures'][-1]}" if step["failures"] else ""
+        line = f"{number:2d} {step['name']} ({step['kind']}): {step['state']}{found}{failed}"
+        console.print(line, markup=False, highlight=False)
+    for note in manifest.get("notes", ()):
+        console.print(f"note: {note}", markup=False, highlight=False)
+
+
 def _row(folder: Path) -> dict[str, Any]:
     """Return what the list says of a run; a damaged one is listed with what is wrong with it."""
     row: dict[str, Any] = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "test_r2", "shots"))
@@ -103,6 +119,14 @@ def _row(folder: Path) -> dict[str, Any]:
 
 def _told(run: RunReader) -> dict[str, Any]:
     summary = run.summary
+    if run.manifest.get("kind") == PROTOCOL:
+        return {
+            "dataset": run.manifest["protocol"]["name"],
+            "device": run.manifest["device"]["name"],
+            "shots": None if summary is None else int(summary["shots"]),
+            "completed": summary is not None,
+            "state": "incomplete" if summary is None else "complete",
+        }
     settings = run.manifest["settings"]
     return {
         "dataset": settings["dataset"],

@@ -18,17 +18,7 @@ from protocols.steps.train import Train
 from protocols.steps.warm_up import WarmUp
 
 AnyStep = Annotated[
-    Identify
-    | Check
-    | Calibrate
-    | WarmUp
-    | Train
-    | Evaluate
-    | DriftCheck
-    | Sweep
-    | Confirm
-    | Park
-    | Report,
+    Identify | Check | Calibrate | WarmUp | Train | Evaluate | DriftCheck | Sweep | Confirm | Park | Report,
     Field(discriminator="kind"),
 ]
 

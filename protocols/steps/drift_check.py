@@ -67,7 +67,9 @@ class DriftCheck(Step):
         each, measured = cost_of(description), Counts()
         if self.run_of is not None:
             settings, n_test = planned_training(self.run_of, look, None)
-            measured = evaluation(settings, description, n_test).times(settings.trained_in_turn(len(description.layers)))
+            measured = evaluation(settings, description, n_test).times(
+                settings.trained_in_turn(len(description.layers))
+            )
         return Planned(
             counts=(each + measured).times(self.looks),
             waits_s=(self.looks - 1) * self.every,

@@ -4,16 +4,18 @@ from html import escape
 from typing import Any, ClassVar, Literal
 
 from ffzero_lab.runs.atomic import write_atomically
-from protocols.book import Book
+from protocols.book import Book, Entry
 from protocols.planning import Look, Planned
 from protocols.schema import Results, Step
 from protocols.work import Work
 
 PAGE = "report.html"
+LONGEST = 200
+"""Longer values, such as the looks of a night, stand in the manifest alone."""
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:left;"
-    "vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}.failed{color:#b00020}"
+    "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;"
+    "text-align:left;vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}.failed{color:#b00020}"
 )
 
 
@@ -66,18 +68,22 @@ def written(title: str, device: str, book: Book) -> str:
         f"<h1>{escape(title)}</h1><p>{escape(device)}</p>"
         "<table><tr><th>step<th>kind<th>state<th>found<th>writes<th>shots<th>device time</tr>"
         f"{rows}</table>"
-        + (f"<h2>Sentinel</h2><table><tr><th>at<th>during<th>change<th>what followed</tr>{seen}</table>" if seen else "")
+        + (
+            f"<h2>Sentinel</h2><table><tr><th>at<th>during<th>change<th>what followed</tr>{seen}</table>"
+            if seen
+            else ""
+        )
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
         + "</html>\n"
     )
 
 
-def _step_row(number: int, entry: Any) -> str:
-    spent = entry.spent()
+def _step_row(number: int, entry: Entry) -> str:
+    spent, results = entry.spent(), entry.results or {}
     found = "".join(
         f"{escape(key)}: {escape(_told(value))}<br>"
-        for key, value in (entry.results or {}).items()
-        if value is not None and not (isinstance(value, list) and len(str(value)) > 200)
+        for key, value in results.items()
+        if value is not None and len(str(value)) <= LONGEST
     )
     failures = "".join(f"<span class=failed>{escape(failure)}</span><br>" for failure in entry.failures)
     return (

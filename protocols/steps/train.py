@@ -124,7 +124,8 @@ def _timing(look: Look) -> Any:
 
 def _results(summary: dict[str, Any], run: str) -> dict[str, Any]:
     key = "test_accuracy" if "test_accuracy" in summary else "test_r2"
-    readout, baselines = summary["readout"], summary["baselines"] or {}
+    readout: str = summary["readout"]
+    baselines: dict[str, Any] = summary["baselines"] or {}
     untrained = baselines.get("untrained_device")
     last = summary["layers"][-1]
     return {
