@@ -45,7 +45,9 @@ class Until(Part):
     value: str
     """Dotted name within the step's own results, such as ``test_accuracy.sum``."""
     at_least: float | None = None
+    """Lowest value that is enough."""
     at_most: float | None = None
+    """Highest value that is enough."""
     most: Few = 3
     """How often the step is carried out at most; when that is not enough, it has failed."""
 
@@ -134,8 +136,10 @@ class Frame(Part):
     """A protocol file without its steps."""
 
     protocol: Head
+    """Title and purpose, see below."""
     device: dict[str, Any] = {}
     """``name`` and options of the twin on which it is rehearsed."""
     sentinel: SentinelTable | None = None
+    """What is watched, see below; without it nothing is."""
     interlocks: dict[str, InterlockBound] = {}
     """Bounds on health channels, as in a configuration file."""

@@ -36,9 +36,11 @@ class Calibrated(Results):
     record: str
     """The record's file, within the run folder."""
     procedures: list[str]
+    """Those that were carried out."""
     faults: int
     """Findings that are faults."""
     warnings: int
+    """Findings that are warnings."""
     dead: int
     """Parameters that do not move."""
 
@@ -54,6 +56,7 @@ class Calibrate(Step):
     skip: Names = ()
     """Procedures to leave out."""
     seed: Seed = 0
+    """Seed of the settings that are drawn."""
     valid_for: Duration = 86400.0
     """Age up to which later runs accept the record."""
     faults_allowed: Annotated[int, Field(ge=0)] = 0

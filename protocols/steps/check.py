@@ -18,6 +18,7 @@ class Checked(Results):
     """What ``check`` finds."""
 
     problems: list[str]
+    """What is not as it should be, in words."""
     health: dict[str, float]
     """Health readings by channel."""
 

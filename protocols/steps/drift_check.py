@@ -22,15 +22,21 @@ class Drifted(Results):
     """What ``drift-check`` finds."""
 
     looks: int
+    """How often it looked, the first time included."""
     changes: list[float]
     """RMS change of the outputs since the first look beyond noise, as a share of their RMS; one for each later look."""
     largest_change: float
+    """The largest of them."""
     last_change: float
+    """The last of them."""
     scores: list[float]
     """Of the trained network at each look; empty where none was named."""
     first_score: float | None
+    """At the first look."""
     last_score: float | None
+    """At the last look."""
     lowest_score: float | None
+    """The lowest of all looks."""
 
 
 class DriftCheck(Step):

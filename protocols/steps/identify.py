@@ -15,9 +15,11 @@ class Identified(Results):
     device: str
     """Name of the device."""
     serial_number: str
+    """As its description has it."""
     kind: str
     """Photonic, mechanical or crossbar."""
     layers: int
+    """Number of layers."""
     parameters: int
     """Of all layers together."""
     instruments: dict[str, str]

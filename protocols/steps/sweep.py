@@ -23,11 +23,13 @@ class Swept(Results):
     """What ``sweep`` finds."""
 
     values: list[Value]
+    """As the step names them."""
     judged: list[float]
     """The result that is judged by, for each value."""
     best: Value
     """The value with the best of them."""
     best_judged: float
+    """That result there."""
     points: list[dict[str, Any]]
     """All results, for each value."""
 
@@ -43,9 +45,11 @@ class Sweep(Step):
     setting: str
     """Dotted name of the setting within it, such as ``settings.learning_rate``."""
     values: list[Value] = Field(min_length=1, max_length=1000)
+    """What the setting takes, one after the other."""
     judge_by: str = "score"
     """Dotted name of the result that is judged by."""
     best: Literal["highest", "lowest"] = "highest"
+    """Which value of it is the best."""
     _points: tuple[Step, ...] = PrivateAttr(())
 
     @model_validator(mode="after")

@@ -37,8 +37,11 @@ class Trained(Results):
     steps: int
     """Of all layers together."""
     writes: int
+    """Parameter writes, everything included."""
     shots: int
+    """Patterns presented, everything included."""
     device_seconds: float
+    """Device time, the sentinel's left out."""
 
 
 class Train(Step):

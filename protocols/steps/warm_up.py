@@ -16,6 +16,7 @@ class WarmedUp(Results):
     """What ``warm-up`` finds."""
 
     looks: int
+    """How often it looked."""
     seconds: float
     """Device time until the outputs stood still."""
     last_change: float
@@ -37,6 +38,7 @@ class WarmUp(Step):
     longest: Duration = 3600.0
     """Device time after which it has failed."""
     seed: Seed = 0
+    """Seed of the fixed setting and its patterns."""
 
     @model_validator(mode="after")
     def _can_come_to_rest(self) -> Self:
