@@ -9,7 +9,7 @@ from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import Counts, Guarded, Timing
+from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
@@ -48,8 +48,10 @@ class _Found:
         self.dead_outputs = {**outcome.dead_outputs, **self.dead_outputs}
         self.transfer = outcome.transfer or self.transfer
 
-    def as_record(self) -> LayerRecord:
+    def as_record(self, described: LayerDescription) -> LayerRecord:
         return LayerRecord(
+            groups={group.name: group.shape for group in described.groups},
+            output_names=described.output_names,
             quantities=self.quantities,
             dead=dict(sorted(self.dead.items())),
             dead_outputs=dict(sorted(self.dead_outputs.items())),
@@ -132,7 +134,7 @@ class Runner:
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
             measured.quantities = aged(measured.quantities, self.device_seconds - self._phases_at_s)
-            records.append(measured.as_record())
+            records.append(measured.as_record(self.device.description.layers[layer]))
             findings += measured.findings
         if len(records) < len(self.device.description.layers):
             records = records[:1] * len(self.device.description.layers)

@@ -85,8 +85,8 @@ def allan(series: FloatArray, step_s: float) -> tuple[FloatArray, FloatArray, Fl
     deviations: list[float] = []
     degrees: list[float] = []
     for size in sizes:
-        means = (summed[size:] - summed[:-size]) / size
-        changes = means[size:] - means[:-size]
+        means: FloatArray = (summed[size:] - summed[:-size]) / size
+        changes: FloatArray = means[size:] - means[:-size]
         deviations.append(float(np.sqrt(0.5 * np.mean(changes**2))))
         degrees.append(max(1.0, (count / size - 1.0) * outputs))
     deviation: FloatArray = np.array(deviations)
