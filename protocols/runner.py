@@ -70,8 +70,11 @@ class Runner:
                 if self._is_enough(step, found):
                     self._end(entry, "done", found)
                     return
-            except (InterlockTripped, LimitViolation):
-                self._stopped(entry, "an interlock tripped, or a limit was not kept", judged=False)
+            except (InterlockTripped, LimitViolation) as error:
+                shift.guard.before_exchange = None
+                shift.guard.park()
+                entry.failures.append(str(error))
+                self._stopped(entry, str(error), judged=False)
                 raise
             except (DeviceError, RunFailed, InputError) as error:
                 if not self._goes_on(step, entry, error):

@@ -43,6 +43,10 @@ class Listener(Protocol):
         """Show one line."""
         ...
 
+    def question(self, text: str) -> None:
+        """Show what waits for an answer, whatever else is shown."""
+        ...
+
     def training(self, session: Session, event: Event) -> None:
         """Show an event of a training run."""
         ...
@@ -191,7 +195,7 @@ class Shift:
         """Stand still until ``ffzero-lab continue RUN``; raises Interruption when it is stopped meanwhile."""
         if park:
             self.guard.park()
-        self.tell(f"paused: {reason}; go on with: ffzero-lab continue {self.run.path}")
+        self._question(f"paused: {reason}; go on with: ffzero-lab continue {self.run.path}")
         self.status("paused", reason=reason, parked=park)
         self._wait_for_an_answer(terminal=False)
         self.status("running")
@@ -200,14 +204,16 @@ class Shift:
         """Wait until the operator agrees; returns where. Raises Interruption when they do not."""
         told = f"waits for an answer: {message}"
         self.status("paused", reason=told)
-        self.tell(message)
-        self.tell(
-            f"to agree: ffzero-lab continue {self.run.path}; to end here: ffzero-lab stop {self.run.path}; "
-            "at this terminal: y or n"
+        self._question(
+            f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n   to end here: ffzero-lab stop {self.run.path}\n"
+            "   at this terminal: y or n"
         )
         where = self._wait_for_an_answer(terminal=True)
         self.status("running")
         return where
+
+    def _question(self, text: str) -> None:
+        self.listener.question(f"{self._at + 1:2d} {self.entry.name}  {text}")
 
     def _wait_for_an_answer(self, *, terminal: bool) -> str:
         self._continued = False

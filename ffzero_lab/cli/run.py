@@ -4,7 +4,7 @@ import select
 import shlex
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,13 @@ class Voice:
             typer.echo(text)
         except OSError:
             self._silent = True
+
+    def question(self, text: str) -> None:
+        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing."""
+        if self._silent:
+            with suppress(OSError):
+                typer.echo(text, err=True)
+        self.line(text)
 
     def training(self, session: Session, event: Event) -> None:
         """Show an event of a training run, of its steps a few for each layer."""

@@ -97,7 +97,8 @@ def _print_run(console: Console, reader: RunReader) -> None:
 def _print_protocol(console: Console, manifest: Mapping[str, Any]) -> None:
     console.print(manifest["protocol"]["title"], markup=False, highlight=False)
     for number, step in enumerate(manifest.get("steps", ()), start=1):
-        score = (step["results"] or {}).get("score")
+        results: dict[str, Any] = step["results"] or {}
+        score = results.get("score")
         found = "" if score is None else f", score {score:.4f}"
         failed = f"; failed: {step['failures'][-1]}" if step["failures"] else ""
         line = f"{number:2d} {step['name']} ({step['kind']}): {step['state']}{found}{failed}"

@@ -10,6 +10,7 @@ from ffzero_lab.opening import open_device
 from ffzero_lab.runs import RunReader
 from protocols.reference import Looked, Reference
 from tests.protocols.conftest import HEAD, TRAIN, Carry
+from tests.protocols.test_resuming import answering
 
 IDEAL = HEAD + 'preset = "ideal"\n'
 CALIBRATE = """
@@ -64,7 +65,7 @@ def test_the_change_is_that_of_the_outputs_beyond_noise() -> None:
 
 
 def test_a_step_of_the_laser_is_seen_at_its_size() -> None:
-    faults = [{"kind": "laser-step", "from_s": 10.0, "power": 0.9}]
+    faults = [{"kind": "laser-step", "from_s": 10.0, "factor": 0.9}]
     with open_device("twin:photonic", ports=4, layers=2, preset="typical", faults=faults) as device:
         reference = Reference(device, 3)
         reference.hold()
@@ -76,6 +77,7 @@ def test_a_step_of_the_laser_is_seen_at_its_size() -> None:
     assert later.change_since(first) == pytest.approx(0.1, abs=0.015)
 
 
+@pytest.mark.slow
 def test_drift_in_the_middle_of_training_has_the_chip_calibrated_again_and_training_goes_on(carry: Carry) -> None:
     chip = HEAD + 'drive = "volts"\ndrift = { phase_rad = 0.15, time_s = 5.0 }\n'
     watch = sentinel(0.3, 0.02, "recalibrate", 'calibrate = "measure"\nmost = 1')
@@ -95,14 +97,13 @@ def test_drift_in_the_middle_of_training_has_the_chip_calibrated_again_and_train
 
 
 def test_a_drift_that_pauses_waits_until_somebody_continues(carry: Carry) -> None:
-    from tests.protocols.test_resuming import ControlRequest, answering
-
     drifting = HEAD + "drift = { phase_rad = 0.3, time_s = 1.0 }\n"
     hold = '[[step]]\nname = "hold"\nkind = "drift-check"\nduration = "2s"\nevery = "1s"\n'
-    agreeing = answering("runs", ControlRequest("continue"))
+    agreeing = answering("continue")
     ended = carry(drifting + sentinel(1.5, 0.01, "pause") + hold)
     agreeing.join()
     assert ended.code == 0, ended.out
+    assert agreeing.reason.startswith("drift: the reference has changed by")
     summary = json.loads(ended.out)
     assert [look["action"] for look in summary["sentinel"]["seen"]] == ["paused"]
     assert any("drift: the reference has changed" in note for note in summary["notes"])
