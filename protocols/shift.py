@@ -205,8 +205,8 @@ class Shift:
         told = f"waits for an answer: {message}"
         self.status("paused", reason=told)
         self._question(
-            f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n   to end here: ffzero-lab stop {self.run.path}\n"
-            "   at this terminal: y or n"
+            f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
+            f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
         where = self._wait_for_an_answer(terminal=True)
         self.status("running")
