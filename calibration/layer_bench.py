@@ -3,11 +3,9 @@
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
 
 from calibration.journal import Arrays, Journal
 from calibration.plausibility import Darkness, check_darkness, check_resistances, darkness
@@ -49,7 +47,8 @@ class LayerBench:
         if part is None:
             before = self._darkness_before()
             with self.device.ledger.spending_on("calibration"):
-                part = {array: _as_kept(values) for array, values in measure().items()}
+                # in the order of a part that is read from its file: sums of the same numbers then come to the same bits
+                part = {array: np.asarray(values, order="C") for array, values in measure().items()}
                 check_resistances(self.device, self.layer, self.known)
                 if before is not None:
                     check_darkness(self.device, self.layer, before)
@@ -77,8 +76,3 @@ class LayerBench:
             self.journal.keep(key, part, self.state())
         total, uncertainty = part["sum"].tolist()
         return Darkness(total, uncertainty)
-
-
-def _as_kept(values: ArrayLike) -> NDArray[Any]:
-    """Return *values* laid out in memory as they are when they are read back: sums then round alike after a resume."""
-    return np.array(values, order="C")

@@ -7,12 +7,15 @@ from calibration.general.latency import Latency
 from calibration.general.noise import Noise
 from calibration.general.settling import Settling
 from calibration.general.step_size import StepSize
+from calibration.mechanical.actuators import Actuators
+from calibration.mechanical.sensors import Sensors
 from calibration.photonic.crosstalk import Crosstalk
 from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
 from calibration.photonic.modulators import Modulators
 from calibration.photonic.offsets import Offsets
+from calibration.photonic.relative import RelativePhases
 from calibration.procedure import Procedure
 from ffzero_lab.errors import InputError, not_one_of
 
@@ -25,11 +28,14 @@ def procedures() -> tuple[Procedure, ...]:
         Electrical(),
         Fringes(),
         Crosstalk(),
+        Sensors(),
+        Actuators(),
         Settling(),
         Latency(),
         Noise(),
         Drift(),
         Offsets(),
+        RelativePhases(),
         StepSize(),
     )
 

@@ -18,8 +18,8 @@ FAST = 2048
 """Readings one right after the other."""
 SLOW, EVERY_S, AVERAGED = 96, 0.5, 16
 """Averages of so many readings, and the seconds between two of them."""
-OUT_OF_FAMILY = 3.0
-"""An output that is so many times as noisy as the median one is told."""
+OUT_OF_FAMILY, ROUNDING = 3.0, 1e-12
+"""An output that is so many times as noisy as the median one is told, unless it is noise of rounding alone."""
 
 
 class Noise:
@@ -68,7 +68,7 @@ class Noise:
                     where=f"layer {bench.layer}, {described.output_name(int(output))}",
                     what=f"{sigma[output] / np.nanmedian(sigma):.1f} times as noisy as the median output",
                 )
-                for output in np.flatnonzero(sigma > OUT_OF_FAMILY * np.nanmedian(sigma))
+                for output in np.flatnonzero(sigma > max(OUT_OF_FAMILY * float(np.nanmedian(sigma)), ROUNDING))
             ),
         )
 

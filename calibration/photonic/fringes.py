@@ -74,6 +74,7 @@ class Fringes:
     wanted: float = 0.005
     name: str = "fringes"
     needs: tuple[str, ...] = ("electrical",)
+    finds: tuple[str, ...] = ("dark",)
 
     def suits(self, bench: Bench) -> str:
         """Return why there are no fringes to look for."""

@@ -33,6 +33,16 @@ def canonical(
     return found
 
 
+def gathered(layout: Layout) -> FloatArray:
+    """Return the standard deviations (P,) of canonical phases when every phase of its own, γ as well, has one of 1.
+
+    φ behind the inputs takes up γ, which drifts like all others.
+    """
+    nowhere = np.zeros(layout.ports**2)
+    moved = np.stack([canonical(layout, one) for one in np.eye(len(nowhere))]) - canonical(layout, nowhere)
+    return np.linalg.norm(moved, axis=0)
+
+
 def balanced(
     layout: Layout, phases: FloatArray, mzi: int, sign: float, first: float = 0.0, second: float = 0.0
 ) -> FloatArray:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ageing import HOUR_S, WALK
 from calibration.photonic import contexts
 from calibration.photonic.constants import Readings, jacobian
 from calibration.photonic.first_constants import first_constants, known_before
-from calibration.photonic.joint_fit import Fit, fit
+from calibration.photonic.joint_fit import Fit, drifted, fit
 from calibration.photonic.mesh_model import FloatArray, Layout
 from calibration.photonic.mesh_outcome import Heat, Solved
 from calibration.photonic.mesh_settings import Design, design_for, measured
@@ -146,7 +147,10 @@ def _solved(bench: Bench, layout: Layout, attempt: int) -> Solved:
     before = known_before(layout, start, dead, known.dark_spread[seen])
     best = settled(layout, fit(layout, start, before, readings), before, readings, dead[dead < layout.n_mzi])
     heat = Heat(readings.settings.mean(axis=0), known.heats, known.heat_spread)
-    drift_rad = _drift(layout, best, readings, repeated, design)
+    seconds = float(sum(part["seconds"].sum() for part in (raw, again)))
+    drift_rad = max(_drift(layout, best, readings, repeated, design), _walk(bench, seconds))
+    if drift_rad > 0.0:
+        best = drifted(layout, best, readings, drift_rad)
     return Solved(layout, described, best, heat, dead, seen, drift_rad)
 
 
@@ -180,6 +184,12 @@ def _drift(layout: Layout, best: Fit, readings: Readings, repeated: Readings, de
     if change.sum() < chance:
         return 0.0
     return float(np.sqrt(change.sum() / (bent**2).sum(axis=0)[counts].sum()))
+
+
+def _walk(bench: Bench, seconds: float) -> float:
+    """Return the standard deviation, rad, by which a phase walks in so many *seconds*, where that was measured."""
+    walk = bench.known.get(WALK)
+    return 0.0 if walk is None else float(walk.array[0]) * float(np.sqrt(seconds / HOUR_S))
 
 
 def _findings(bench: Bench, solved: Solved) -> tuple[Finding, ...]:

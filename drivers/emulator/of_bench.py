@@ -40,9 +40,7 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
         for name, instrument in instruments.items()
     ]
     try:
-        return EmulationSpec.model_validate(
-            {"twin": table.twin.replace(":", ".", 1), "options": table.options, "instruments": specs}
-        )
+        return EmulationSpec.model_validate({"twin": table.twin, "options": table.options, "instruments": specs})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ["emulation", *map(str, first["loc"])]

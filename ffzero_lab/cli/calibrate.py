@@ -70,7 +70,7 @@ def wanted_from(
 def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> None:
     """Measure a device and keep the record, or only say what that would take."""
     procedures = chosen(wanted.only, wanted.skip)
-    with open_chosen(wanted.chosen) as device:
+    with _told_how_to_go_on() as begun_in, open_chosen(wanted.chosen) as device:
         earlier = _record_to_build_on(wanted, device)
         before = None if earlier is None else load(earlier)
         if dry_run:
@@ -81,10 +81,10 @@ def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool)
         name = begun.strftime("%Y%m%d-%H%M%S") + UNFINISHED
         folder = folder_of(wanted.folder, device.description.serial_number) / name
         refuse_nothing_to_do(Runner(device, procedures, Journal(), wanted.seed, mute, before).plan())
-        with _told_how_to_go_on(folder):
-            journal = Journal.create(folder, _request(wanted, device, begun, earlier))
-            runner = Runner(device, procedures, journal, wanted.seed, voice(as_json=as_json), before)
-            _measure_and_save(runner, wanted, begun, signals, as_json=as_json)
+        begun_in.append(folder)
+        journal = Journal.create(folder, _request(wanted, device, begun, earlier))
+        runner = Runner(device, procedures, journal, wanted.seed, voice(as_json=as_json), before)
+        _measure_and_save(runner, wanted, begun, signals, as_json=as_json)
 
 
 def resume(folder: Path, signals: Signals, *, as_json: bool) -> None:
@@ -176,14 +176,19 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
 
 
 @contextmanager
-def _told_how_to_go_on(folder: Path) -> Generator[None]:
-    """When something ends a calibration early, make the command that resumes it the last thing said."""
+def _told_how_to_go_on(*folders: Path) -> Generator[list[Path]]:
+    """When something ends a calibration early, make the command that resumes it the last thing said.
+
+    Yields the list of the folder in which it was begun. Closing the device belongs inside: what fails there is said
+    before.
+    """
+    begun_in = [*folders]
     try:
-        yield
+        yield begun_in
     except InputError:
         raise
     except (Exception, Interruption) as error:
-        if folder.is_dir():
+        for folder in filter(Path.is_dir, begun_in):
             error.add_note(f"to go on:\nffzero-lab calibrate --resume {shlex.quote(str(folder))}")
         raise
 

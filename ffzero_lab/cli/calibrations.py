@@ -72,7 +72,7 @@ def diff_command(earlier: Path, later: Path, *, as_json: bool) -> None:
                 f"{earlier} is of a device with the serial number {before.serial_number}, {later} of one with "
                 f"{after.serial_number}: they are not compared"
             )
-        comparison = compare(before, after)
+        comparison = compare(before, after, (after.ended - before.ended).total_seconds())
         if as_json:
             print_json({"agrees": comparison.agrees, **asdict(comparison)})
         else:

@@ -69,6 +69,28 @@ def test_faults_of_every_kind_are_found_and_no_other_and_the_rest_is_known() -> 
     assert not {3, 10, 13} & set(record.transfer.columns), "dead heaters have no gain"
 
 
+def test_uncertainties_hold_on_a_bench_on_which_phases_drift_while_offsets_are_measured() -> None:
+    """A minute for the offsets; the walk that was measured before is in their uncertainties."""
+    covered: list[np.ndarray] = []
+    for seed in range(6):
+        timing = {"write_s": 0.5}
+        device, record, _ = carried_out(*PHASES, "drift", seed=seed, timing=timing)
+        truth, known = photonic_truth(device, 0), record.quantities
+        off = wrapped(known["offsets.phase"].array - canonical(LAYOUT, photonic_phases(device, 0)))
+        pairs = [
+            (off, known["offsets.phase"].spread),
+            (known["offsets.pi_power"].array - truth.pi_power_w, known["offsets.pi_power"].spread),
+            (known["offsets.splitter_first"].array - truth.splitter_first, known["offsets.splitter_first"].spread),
+            (known["offsets.splitter_second"].array - truth.splitter_second, known["offsets.splitter_second"].spread),
+            (
+                known["offsets.output_gain"].array - truth.responsivity / truth.responsivity.mean(),
+                known["offsets.output_gain"].spread,
+            ),
+        ]
+        covered += [np.abs(difference[spread > 0.0]) < 1.96 * spread[spread > 0.0] for difference, spread in pairs]
+    assert 0.9 <= np.concatenate(covered).mean() <= 0.99
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_turns_by_two_pi_show_the_crosstalk_within_its_uncertainty(seed: int) -> None:
     _, record, findings = carried_out("electrical", "fringes", "crosstalk", seed=seed, ports=6)
@@ -113,12 +135,35 @@ def test_phases_after_a_calibration_age_by_the_walk_that_was_measured() -> None:
     from calibration.ageing import aged
     from ffzero_lab.device.record import Quantity
 
+    spread = np.where(np.arange(16) < 12, 0.003, 0.0)
     known = {
-        "offsets.phase": Quantity.of("rad", "parameter", [1.0, 2.0, 0.0], [0.003, 0.004, 0.0]),
+        "offsets.phase": Quantity.of("rad", "parameter", np.arange(16.0), spread),
         "drift.phase_walk": Quantity.of("rad/√h", "layer", 0.06, 0.01),
     }
     after = aged(known, 900.0)["offsets.phase"]
-    assert after.array.tolist() == [1.0, 2.0, 0.0]
-    assert after.spread == pytest.approx([np.hypot(0.003, 0.03), np.hypot(0.004, 0.03), 0.0])
+    assert after.array.tolist() == list(range(16))
+    rng = np.random.default_rng(0)
+    walked = np.array([canonical(LAYOUT, 0.03 * rng.standard_normal(16)) for _ in range(4000)]).std(axis=0)
+    assert after.spread == pytest.approx(np.hypot(spread, walked), rel=0.05)
     assert aged(known, 0.0) == known
     assert aged({"offsets.phase": known["offsets.phase"]}, 900.0)["offsets.phase"] == known["offsets.phase"]
+
+
+def test_a_chip_too_large_for_the_joint_fit_gets_phases_that_count_from_zero_drive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calibration.photonic.offsets.MOST_PORTS", 3)
+    faults = [{"kind": "open", "parameter": "theta[3]"}]
+    device, record, findings = carried_out("electrical", "fringes", "offsets", "relative", faults=faults)
+    assert record.transfer is not None
+    assert 3 not in record.transfer.columns
+    assert not any(record.transfer.offset)
+    truth = photonic_truth(device, 0)
+    rates = np.pi / (truth.pi_power_w * truth.resistance_ohm)
+    assert np.array(record.transfer.gains) == pytest.approx(rates[list(record.transfer.rows)], rel=0.02)
+    assert any("counted from zero drive" in finding.what for finding in findings)
+
+
+def test_a_chip_that_the_joint_fit_knows_needs_no_relative_phases() -> None:
+    _, record, _ = carried_out("fringes", "relative")
+    assert record.transfer is None, "a record of fringes alone never stands in for offsets"
