@@ -2,9 +2,11 @@
 
 Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/faults.py``. Every run is ``ffzero-lab train`` on a mesh of four
 ports behind emulated instruments, on a twin without noise and drift, in one of three ways of presenting patterns (a
-memory that steps, one that does not, none). A plan has one to four faults, each once at a random exchange or, one in
-six, with some probability at every exchange: that is a cable or an instrument that does not work. Stuck readings and
-dead channels are left out, because they look like valid answers and no link can tell.
+memory that steps, one that does not, none). With ``--bench qontrol``, a Qontrol rack on a serial line drives heaters
+and modulators, told in ASCII or in binary frames, and measured after every write. A plan has one to four faults, each
+once at a random exchange or, one in six, with some probability at every exchange: that is a cable or an instrument that
+does not work. Stuck readings and dead channels of a meter are left out, because they look like valid answers and no
+link can tell; of a rack they are not, since its outputs are measured.
 
 Every reading that the engine was given is compared with what the twin answers at those setpoints and patterns, in
 single precision, bit for bit; the setpoints are compared by what the twin then reads, the sequence of both with the
@@ -12,13 +14,15 @@ run without faults. A reading over the range is given as full scale and counted 
 is no wrong value where the emulator made one and the run says so, but training goes on from it, so that such a run may
 end at other parameters. It is counted by itself and its other readings are held to the twin as everywhere.
 
-An exchange hangs when it takes more than its deadline and a tenth. The time that its thread could have run meanwhile
-and got no processor is taken off (Linux tells it); such exchanges are counted by themselves.
+An exchange hangs when it takes more than its deadline and a tenth. The longest time that a thread of this process could
+have run meanwhile and got no processor is taken off (Linux tells it; the emulator and the driver share an interpreter,
+so that each waits for the other); such exchanges are counted by themselves.
 
 The exit code is 0 when nothing came out that must not.
 """
 
 import argparse
+import contextlib
 import faulthandler
 import json
 import os
@@ -34,6 +38,7 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
+from qontrol_bench import VOLTS_PER_UNIT, rack_bench_of
 from typer.testing import CliRunner
 from wired_bench import MEMORY, WATTS_PER_UNIT, as_toml, bench_of
 
@@ -66,7 +71,12 @@ KINDS: tuple[FaultKind, ...] = (
     "partial-list",
     "over-range",
 )
-WAYS = ("stepping", "recalled", "one by one")
+BAUD = 2_000_000
+RACK_LINK = {"deadline_s": DEADLINE_S, "connect_s": 1.0, "pause_s": 0.005, "quiet_s": 0.05}
+RACK_KINDS: tuple[FaultKind, ...] = ("serial-error", "complaint", "module-restart", "stuck", "dead-channel")
+WITHIN = 2e-5
+"""How far a measured output may be off: little more than a step of the converter, which is 1.5e-5 of full scale."""
+FULL_SCALE_V, FULL_WORD = 12.0, 0xFFFF
 SETTINGS = ("--steps", "4", "--batch", "6", "--set", "learning_rate=0.02", "--set", "epsilon=0.02")
 QUIET = ("--set", "baselines=false", "--set", "log_every=1", "--set", "run.checkpoint_every=1000")
 SLACK = 1.1
@@ -139,7 +149,8 @@ def recording(given: Given) -> type[Guarded]:
 class Judge:
     """The twin in this process: what a reading must be."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: "Subject") -> None:
+        self._subject = subject
         self._twin = PhotonicTwin.open(PhotonicTwin.Config.model_validate({**TWIN, "drive": "volts"}))
         self.full_scale_w = self._twin.description.layers[0].output_upper * WATTS_PER_UNIT
 
@@ -147,9 +158,9 @@ class Judge:
         """Return how many values were believed that are not the twin's, told saturation at those channels aside."""
         found = 0
         for place, setpoints, rows, outputs in given.readings:
-            self._twin.write_parameters(0, setpoints)
+            self._twin.write_parameters(0, self._subject.driven(setpoints))
             for row, output in zip(rows, outputs, strict=True):
-                self._twin.load_inputs(0, given.staged[place][row][np.newaxis])
+                self._twin.load_inputs(0, self._subject.presented(given.staged[place][row])[np.newaxis])
                 expected = self._twin.read_outputs(0, np.zeros(1, dtype=np.intp))[0] * WATTS_PER_UNIT
                 differing = np.flatnonzero(output != expected.astype(np.float32))
                 found += sum(
@@ -158,21 +169,86 @@ class Judge:
         return found
 
 
-def content_of(way: str) -> dict[str, Any]:
-    """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
-    content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
-    if way != "one by one":
-        content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
-    if way == "recalled":
-        for key in ("step_through", "position"):
-            assert key in MEMORY
-            del content["inputs"]["modulator0"][key]
-    content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
-    content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
-    return content
+class Subject:
+    """The bench that is disturbed: a source and modulators that speak SCPI over TCP.
+
+    Attributes
+    ----------
+    ways
+        In how many ways it is spoken to.
+    kinds
+        What goes wrong.
+    """
+
+    ways: tuple[str, ...] = ("stepping", "recalled", "one by one")
+    kinds: tuple[FaultKind, ...] = KINDS
+
+    def content_of(self, way: str) -> dict[str, Any]:
+        """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
+        content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
+        if way != "one by one":
+            content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
+        if way == "recalled":
+            for key in ("step_through", "position"):
+                assert key in MEMORY
+                del content["inputs"]["modulator0"][key]
+        content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
+        content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
+        return content
+
+    def driven(self, setpoints: np.ndarray) -> np.ndarray:
+        """Return what stands at the heaters (P,) when *setpoints* were written."""
+        return setpoints
+
+    def presented(self, pattern: np.ndarray) -> np.ndarray:
+        """Return what stands at the inputs (n,) when *pattern* was presented."""
+        return pattern
+
+    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
+        """Return the largest setpoint that a channel may see."""
+        del channel
+        return {"source": heater_upper_v, "modulator0": 1.0}[instrument]
+
+    def called(self, instrument: str) -> tuple[str, ...]:
+        """Return the names by which an error may call an instrument."""
+        return (instrument,)
 
 
-def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> FaultPlan:
+class RackSubject(Subject):
+    """A Qontrol rack for both; its converters have steps, and VMAX is lost when a module restarts."""
+
+    ways = ("ascii", "binary")
+    kinds = KINDS + RACK_KINDS
+
+    def content_of(self, way: str) -> dict[str, Any]:
+        """Return the bench file."""
+        measured = {"measured_within": WITHIN, "settle_s": 0.001}
+        return rack_bench_of(TWIN, baud=BAUD, form=way, link=LINK, rack=RACK_LINK, channels=measured, name="campaign")
+
+    def driven(self, setpoints: np.ndarray) -> np.ndarray:
+        """Return the voltages on the steps of the converter."""
+        return np.rint(setpoints / FULL_SCALE_V * FULL_WORD) * (FULL_SCALE_V / FULL_WORD)
+
+    def presented(self, pattern: np.ndarray) -> np.ndarray:
+        """Return the amplitudes on the steps of the converter."""
+        return self.driven(pattern * VOLTS_PER_UNIT) / VOLTS_PER_UNIT
+
+    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
+        """Return the largest voltage of a heater or of a modulator, to a step."""
+        del instrument
+        return (heater_upper_v if channel < 16 else VOLTS_PER_UNIT) + FULL_SCALE_V / FULL_WORD / 2.0
+
+    def called(self, instrument: str) -> tuple[str, ...]:
+        """Return the names by which an error may call an instrument."""
+        return (instrument, "heaters", "modulator0") if instrument == "rack" else (instrument,)
+
+
+SUBJECTS: Mapping[str, type[Subject]] = {"scpi": Subject, "qontrol": RackSubject}
+
+
+def plan_of(
+    seed: int, spec: EmulationSpec, exchanges: Mapping[str, int], kinds: tuple[FaultKind, ...] = KINDS
+) -> FaultPlan:
     """Draw what goes wrong, spread over all exchanges that the run without faults had with each instrument."""
     rng = Generator(Philox(SeedSequence(seed, spawn_key=(7,))))
     faults: list[Fault] = []
@@ -183,7 +259,7 @@ def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> Fau
             [instrument],
             exchanges=exchanges[instrument.name],
             n_faults=1,
-            kinds=KINDS,
+            kinds=[kind for kind in kinds if instrument.kind != "power-meter" or kind in KINDS],
             delay_s=float(rng.choice(DELAYS_S)),
         ).faults
         if rng.random() < 1.0 / 6.0:
@@ -193,17 +269,17 @@ def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> Fau
     return FaultPlan(seed=seed, faults=tuple(faults))
 
 
-def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
+def run(subject: Subject, folder: Path, way: str, plan: FaultPlan) -> Ended:
     """Train once under *plan*."""
     folder.mkdir()
-    content = content_of(way)
+    content = subject.content_of(way)
     config = BenchConfig.model_validate(content)
     spec = EmulationSpec.model_validate(
         {**emulation_of(config).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
     )
     given = Given()
     with Emulation(spec) as emulation:
-        resources = {name: f"TCPIP::{host}::{port}::SOCKET" for name, (host, port) in emulation.addresses.items()}
+        resources = emulation.resources
         (folder / "bench.toml").write_text(connected(as_toml(content), resources, config), encoding="utf-8")
         opening.Guarded = recording(given)  # type: ignore[misc]
         arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
@@ -240,14 +316,17 @@ class Watch:
         self._exchange = exchange = Wire.exchange
 
         def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
-            began_s, waited_s = time.monotonic(), waited_for_a_processor_s()
+            began_s, before = time.monotonic(), waited_for_a_processor_s()
             try:
                 return exchange(wire, message, reply, deadline_s)
             finally:
                 taken_s = time.monotonic() - began_s
-                self.counted[wire._resource] += 1
+                self.counted[wire._resource] += len(getattr(reply, "questions", "1"))  # a rack counts messages
                 if taken_s > SLACK * deadline_s:
-                    waited_s = waited_for_a_processor_s() - waited_s
+                    waited_s = max(
+                        (now - before.get(thread, 0.0) for thread, now in waited_for_a_processor_s().items()),
+                        default=0.0,
+                    )
                     what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
                     self.late.append((what, (taken_s - waited_s) / deadline_s))
 
@@ -258,12 +337,16 @@ class Watch:
         Wire.exchange = self._exchange  # type: ignore[method-assign]
 
 
-def waited_for_a_processor_s() -> float:
-    """Return how long this thread could have run so far, and did not; 0 where the system does not tell."""
-    try:
-        return 1e-9 * int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return 0.0
+def waited_for_a_processor_s() -> dict[str, float]:
+    """Return how long each thread could have run so far, and did not; empty where the system does not tell.
+
+    Emulator and driver share an interpreter: one that has it and gets no processor keeps all others waiting.
+    """
+    waited: dict[str, float] = {}
+    for thread in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            waited[thread.name] = 1e-9 * int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+    return waited
 
 
 @dataclass
@@ -299,14 +382,15 @@ class Count:
 class Campaign:
     """Runs plans in *folder* and counts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, subject: Subject | None = None) -> None:
         self._folder = folder
-        self._judge = Judge()
+        self._subject = subject = Subject() if subject is None else subject
+        self._judge = Judge(subject)
         rows = [f"{0.1 * (i % 5)},{1 + 0.1 * (i % 3)},{i % 7 + 5 * (i % 2)},{'ab'[i % 2]}" for i in range(18)]
         (folder / "two.csv").write_text("x,y,z,label\n" + "\n".join(rows) + "\n")
         os.environ["FFZERO_LOCK_DIR"] = str(folder / "locks")
         self.count = Count()
-        self._references = {way: run(folder / f"reference {way}", way, FaultPlan()) for way in WAYS}
+        self._references = {way: run(subject, folder / f"reference {way}", way, FaultPlan()) for way in subject.ways}
         for way, reference in self._references.items():
             if (
                 reference.code != 0
@@ -314,17 +398,18 @@ class Campaign:
                 or self._judge.wrong(reference.given, set())
             ):
                 raise SystemExit(f"the run without faults, {way}, is not in order: {reference.told} {reference.late}")
-            if not np.array_equal(reference.parameters, self._references[WAYS[0]].parameters):
-                raise SystemExit(f"without faults, {way} ends at other parameters than {WAYS[0]}")
+            if not np.array_equal(reference.parameters, self._references[subject.ways[0]].parameters):
+                raise SystemExit(f"without faults, {way} ends at other parameters than {subject.ways[0]}")
 
     def disturb(self, seed: int) -> None:
         """Run the plan of *seed*, and judge it."""
-        way = WAYS[seed % len(WAYS)]
+        subject = self._subject
+        way = subject.ways[seed % len(subject.ways)]
         reference = self._references[way]
-        spec = emulation_of(BenchConfig.model_validate(content_of(way)))
-        plan = plan_of(seed, spec, reference.exchanges)
+        spec = emulation_of(BenchConfig.model_validate(subject.content_of(way)))
+        plan = plan_of(seed, spec, reference.exchanges, subject.kinds)
         faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
-        ended = run(self._folder / str(seed), way, plan)
+        ended = run(subject, self._folder / str(seed), way, plan)
         faulthandler.cancel_dump_traceback_later()
         count, witnessed = self.count, ended.witnessed
         struck = Counter(str(fault["kind"]) for fault in witnessed.faults)
@@ -376,7 +461,7 @@ class Campaign:
         if ended.code not in ALLOWED_EXITS or "Traceback" in ended.told:
             return f"it ended with {ended.code}"
         struck = {str(fault["instrument"]) for fault in ended.witnessed.faults}
-        names = {name for one in struck for name in (one, ended.resources[one])}
+        names = {name for one in struck for name in (*self._subject.called(one), ended.resources[one])}
         if not any(name in ended.told for name in names):
             return "its error names no instrument at which a fault struck"
         if (
@@ -391,12 +476,12 @@ class Campaign:
         return None
 
     def _out_of_limits(self, witnessed: Witnessed) -> list[str]:
-        upper = {"source": bench_upper(self._judge), "modulator0": 1.0}
+        heater_upper_v = bench_upper(self._judge)
         outside = [
             f"{name} channel {channel}: {value}"
             for (name, channel), (low, high) in witnessed.range().items()
             for value in (low, high)
-            if not 0.0 <= value <= upper[name]
+            if not 0.0 <= value <= self._subject.upper(name, channel, heater_upper_v)
         ]
         return outside + [f"{channel} refused {value}" for channel, value in witnessed.refused]
 
@@ -415,6 +500,9 @@ def _kind_of(message: str) -> str:
         ("reply refused", "bad reply"),
         ("is read back", "setpoint not taken"),
         ("restarted", "restart"),
+        ("does not hold", "setpoint lost"),
+        ("is measured", "setpoint not taken"),
+        ("the rack reports", "complaint of the rack"),
     ):
         if words in message:
             return kind
@@ -425,13 +513,14 @@ def main() -> None:
     """Run the campaign and print what it counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plans", type=int, default=500)
+    parser.add_argument("--bench", choices=[*SUBJECTS], default="scpi", help="what drives heaters and modulators")
     parser.add_argument("--first", type=int, default=0, help="seed of the first plan")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     began_s = time.perf_counter()
     sys.setswitchinterval(1e-4)  # emulator and driver share an interpreter: none shall keep the other waiting
     with tempfile.TemporaryDirectory() as name:
-        campaign = Campaign(Path(name))
+        campaign = Campaign(Path(name), SUBJECTS[arguments.bench]())
         for seed in range(arguments.first, arguments.first + arguments.plans):
             campaign.disturb(seed)
             print(f"{campaign.count.plans}/{arguments.plans}", end="\r", file=sys.stderr, flush=True)

@@ -9,6 +9,8 @@ from pydantic_core import PydanticUndefined
 from drivers.bench.layers import GroupTable, LayerTable, SpanTable
 from drivers.bench.tables import ActuatorsTable, BenchTable, DetectorsTable, HealthTable, InputsTable, TimingTable
 from drivers.bench.units import UNITS, QuantityTable
+from drivers.qontrol.config import RackChannelsConfig, RackInputsConfig
+from drivers.qontrol.link_config import RackLinkConfig
 
 PAGE = Path(__file__).parent / "reference" / "bench-file.md"
 HEAD = """# Bench files
@@ -31,6 +33,9 @@ TABLES: dict[str, type[BaseModel]] = {
     "layers.inputs and layers.outputs": SpanTable,
     "[[layers.groups]]": GroupTable,
     "[health.NAME]": HealthTable,
+    "[links.NAME] of a Qontrol rack": RackLinkConfig,
+    "[actuators.NAME] with qontrol.actuators": RackChannelsConfig,
+    "[inputs.NAME] with qontrol.inputs": RackInputsConfig,
 }
 
 

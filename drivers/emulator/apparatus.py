@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.wires import Plug, Wires, plugs
-from ffzero_lab.device import Device, FloatArray, Metered
+from ffzero_lab.device import Device, FloatArray, Metered, Resumable
 
 BoolArray = NDArray[np.bool_]
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -35,6 +35,17 @@ class Apparatus:
         """Name of the source by kind of place, layer and index."""
         self._unwritten = {*range(len(layers))}
         self._unstaged = {*range(len(layers))}
+
+    def warm_up(self) -> None:
+        """Read every layer once, and be as before: whatever compiles itself does so before somebody waits for it."""
+        if not isinstance(self._twin, Resumable):
+            return
+        state = self._twin.snapshot()
+        for layer, own in enumerate(self._twin.description.layers):
+            entrance = 0 if self._cascaded else layer
+            self._twin.load_inputs(entrance, np.full((1, len(self._inputs[entrance])), own.input_upper))
+            self._twin.read_outputs(layer, _FIRST)
+        self._twin.restore(state)
 
     def plug_parameters(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
         """Wire the channels of source *name* to parameters; raises ValueError for what cannot be wired so."""

@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.faults import FaultPlan
-from drivers.emulator.instrument import Instrument
+from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
+from drivers.emulator.line import SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
+from drivers.emulator.qontrol_rack import QontrolRack, QontrolRackSpec
 from drivers.emulator.server import TcpServer
 from drivers.emulator.station import Station
 from drivers.emulator.troubles import Troubles
@@ -20,7 +23,9 @@ from drivers.emulator.voltage_source import VoltageSource, VoltageSourceSpec
 from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 
-AnyInstrumentSpec = Annotated[VoltageSourceSpec | ModulatorSpec | PowerMeterSpec, Field(discriminator="kind")]
+AnyInstrumentSpec = Annotated[
+    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | QontrolRackSpec, Field(discriminator="kind")
+]
 DRIVER_GROUP = "ffzero_lab.drivers"
 
 
@@ -34,7 +39,7 @@ class EmulationSpec(BaseModel):
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
-    """The instruments, each with a ``kind`` of its own: voltage-source, modulator or power-meter."""
+    """The instruments, each with a ``kind`` of its own: voltage-source, modulator, power-meter or qontrol-rack."""
     faults: FaultPlan = FaultPlan()
     """What goes wrong."""
     witness: Path | None = None
@@ -68,34 +73,59 @@ class Emulation:
 
     def __init__(self, spec: EmulationSpec) -> None:
         self._apparatus = Apparatus(_twin(spec.twin, spec.options))
+        self._apparatus.warm_up()
         self._witness = Witness(spec.witness)
+        self._folder: TemporaryDirectory[str] | None = None
         self._servers: dict[str, TcpServer] = {}
+        self._lines: dict[str, SerialLine] = {}
         try:
             stations = [(one, self._station(one, spec.faults)) for one in spec.instruments]
             for one, station in stations:
                 station.power_up()
-                self._servers[one.name] = _listening(station, one)
+                if isinstance(one, LineSpec):
+                    self._lines[one.name] = SerialLine(station, one.path or self._path(one.name), one.baud)
+                else:
+                    self._servers[one.name] = _listening(station, one)
         except BaseException:
             self.close()
             raise
 
     @property
     def addresses(self) -> Mapping[str, tuple[str, int]]:
-        """Host and port of each instrument by its name."""
+        """Host and port of each instrument at a socket, by its name."""
         return {name: server.address for name, server in self._servers.items()}
+
+    @property
+    def ports(self) -> Mapping[str, Path]:
+        """Path of the port of each instrument at a serial line, by its name."""
+        return {name: line.path for name, line in self._lines.items()}
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """Where each instrument can be reached, as a bench file says it: a VISA resource, or the path of a port."""
+        sockets = {name: f"TCPIP0::{host}::{port}::SOCKET" for name, (host, port) in self.addresses.items()}
+        return sockets | {name: str(path) for name, path in self.ports.items()}
 
     def close(self) -> None:
         """Cut all connections and end; what stood at the outputs is as it was."""
-        for server in self._servers.values():
+        for server in (*self._servers.values(), *self._lines.values()):
             server.close()
         self._witness.close()
         self._apparatus.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _path(self, name: str) -> Path:
+        """Return a place for a port."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="ffzero-lines-")
+        return Path(self._folder.name) / name
 
     def _station(self, spec: AnyInstrumentSpec, plan: FaultPlan) -> Station:
         troubles = Troubles(spec.name, plan, self._witness)
@@ -109,9 +139,11 @@ class Emulation:
                 return Modulator(spec, self._apparatus, troubles, self._witness)
             case PowerMeterSpec():
                 return PowerMeter(spec, self._apparatus, troubles)
+            case QontrolRackSpec():
+                return QontrolRack(spec, self._apparatus, troubles, self._witness)
 
 
-def _listening(station: Station, spec: AnyInstrumentSpec) -> TcpServer:
+def _listening(station: Station, spec: SocketSpec) -> TcpServer:
     try:
         return TcpServer(station, spec.port)
     except OSError as error:

@@ -30,7 +30,15 @@ class DarkBatch(BadReply):
 
 
 class StagingLost(DeviceError):
-    """The device no longer holds the staged patterns (power-up, reboot); staging them again is safe."""
+    """The device no longer holds the staged patterns (power-up, reboot); staging them again is safe.
+
+    Attributes
+    ----------
+    returns_slowly
+        Whether the driver brings the setpoints back along their slew limit by itself, however far the next write is.
+    """
+
+    returns_slowly = False
 
 
 class CalibrationMissing(DeviceError):
@@ -43,3 +51,11 @@ class CalibrationExpired(CalibrationMissing):
 
 class ImplausibleReading(BadReply):
     """A reading that physics does not allow, such as light that grows with the source off: something is broken."""
+
+
+class RecordingDamaged(DeviceError):
+    """A recording of exchanges is not what was written."""
+
+
+class ReplayDiffers(DeviceError):
+    """What is asked of a replayed device is not what the recorded one was asked, or the recording has ended."""
