@@ -48,10 +48,11 @@ def told_to_end() -> Event:
 
 def announcement(emulation: Emulation) -> dict[str, Any]:
     """Return where the instruments of a running emulation can be reached, for a program to read."""
-    instruments = {
-        name: {"host": host, "port": port, "resource": f"TCPIP0::{host}::{port}::SOCKET"}
-        for name, (host, port) in emulation.addresses.items()
+    instruments: dict[str, dict[str, Any]] = {
+        name: {"resource": resource} for name, resource in emulation.resources.items()
     }
+    for name, (host, port) in emulation.addresses.items():
+        instruments[name] |= {"host": host, "port": port}
     return {"pid": os.getpid(), "instruments": instruments}
 
 

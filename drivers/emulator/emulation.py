@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.faults import FaultPlan
-from drivers.emulator.instrument import Instrument
+from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
+from drivers.emulator.line import SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
 from drivers.emulator.server import TcpServer
@@ -69,33 +71,57 @@ class Emulation:
     def __init__(self, spec: EmulationSpec) -> None:
         self._apparatus = Apparatus(_twin(spec.twin, spec.options))
         self._witness = Witness(spec.witness)
+        self._folder: TemporaryDirectory[str] | None = None
         self._servers: dict[str, TcpServer] = {}
+        self._lines: dict[str, SerialLine] = {}
         try:
             stations = [(one, self._station(one, spec.faults)) for one in spec.instruments]
             for one, station in stations:
                 station.power_up()
-                self._servers[one.name] = _listening(station, one)
+                if isinstance(one, LineSpec):
+                    self._lines[one.name] = SerialLine(station, one.path or self._path(one.name), one.baud)
+                else:
+                    self._servers[one.name] = _listening(station, one)
         except BaseException:
             self.close()
             raise
 
     @property
     def addresses(self) -> Mapping[str, tuple[str, int]]:
-        """Host and port of each instrument by its name."""
+        """Host and port of each instrument at a socket, by its name."""
         return {name: server.address for name, server in self._servers.items()}
+
+    @property
+    def ports(self) -> Mapping[str, Path]:
+        """Path of the port of each instrument at a serial line, by its name."""
+        return {name: line.path for name, line in self._lines.items()}
+
+    @property
+    def resources(self) -> Mapping[str, str]:
+        """Where each instrument can be reached, as a bench file says it: a VISA resource, or the path of a port."""
+        sockets = {name: f"TCPIP0::{host}::{port}::SOCKET" for name, (host, port) in self.addresses.items()}
+        return sockets | {name: str(path) for name, path in self.ports.items()}
 
     def close(self) -> None:
         """Cut all connections and end; what stood at the outputs is as it was."""
-        for server in self._servers.values():
+        for server in (*self._servers.values(), *self._lines.values()):
             server.close()
         self._witness.close()
         self._apparatus.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _path(self, name: str) -> Path:
+        """Return a place for a port."""
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="ffzero-lines-")
+        return Path(self._folder.name) / name
 
     def _station(self, spec: AnyInstrumentSpec, plan: FaultPlan) -> Station:
         troubles = Troubles(spec.name, plan, self._witness)
@@ -111,7 +137,7 @@ class Emulation:
                 return PowerMeter(spec, self._apparatus, troubles)
 
 
-def _listening(station: Station, spec: AnyInstrumentSpec) -> TcpServer:
+def _listening(station: Station, spec: SocketSpec) -> TcpServer:
     try:
         return TcpServer(station, spec.port)
     except OSError as error:

@@ -59,9 +59,13 @@ def connected(text: str, resources: Mapping[str, str], config: BenchConfig) -> s
     for instruments in config.instruments.values():
         for name, instrument in instruments.items():
             link = links[instrument.link]
-            link.pop("port", None)
-            link.pop("baud", None)
-            link["resource"] = resources[name]
+            if "::" in resources[name]:
+                link.pop("port", None)
+                link.pop("baud", None)
+                link["resource"] = resources[name]
+            else:
+                link.pop("resource", None)
+                link["port"] = resources[name]
     return tomlkit.dumps(document)
 
 

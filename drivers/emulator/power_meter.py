@@ -10,7 +10,7 @@ from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.faults import OF_METERS, ON_THE_WIRE, FaultKind
 from drivers.emulator.grammar import block, choice, number
-from drivers.emulator.instrument import InstrumentSpec
+from drivers.emulator.instrument import SocketSpec
 from drivers.emulator.scpi import Commands, ScpiInstrument, channel_index
 from drivers.emulator.source import miscounted
 from drivers.emulator.troubles import Troubles
@@ -26,7 +26,7 @@ Model = Literal["N7744C", "N7745C"]
 PowerUnit = Literal["W", "dBm"]
 
 
-class PowerMeterSpec(InstrumentSpec):
+class PowerMeterSpec(SocketSpec):
     """Specification of a power meter: its ports are lit by outputs of the device."""
 
     kind: Literal["power-meter"] = "power-meter"

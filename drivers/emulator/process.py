@@ -39,10 +39,11 @@ class EmulationProcess:
         line = "" if self._process.stdout is None else self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the emulation did not start: {self._ended()}")
+        instruments = json.loads(line)["instruments"]
         self.addresses: Mapping[str, tuple[str, int]] = {
-            name: (instrument["host"], instrument["port"])
-            for name, instrument in json.loads(line)["instruments"].items()
+            name: (one["host"], one["port"]) for name, one in instruments.items() if "host" in one
         }
+        self.resources: Mapping[str, str] = {name: one["resource"] for name, one in instruments.items()}
 
     @property
     def pid(self) -> int:

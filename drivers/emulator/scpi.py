@@ -77,9 +77,10 @@ class ScpiInstrument(Instrument):
             self._report(error)
         return b";".join(replies) + END if replies else b""
 
-    def overrun(self) -> None:
-        """Report -363."""
+    def overrun(self) -> bytes:
+        """Report -363 in the error queue."""
         self._report(ScpiError(-363))
+        return b""
 
     def undelivered(self) -> None:
         """Report -410."""

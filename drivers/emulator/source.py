@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.faults import OF_SOURCES, ON_THE_WIRE, FaultKind
 from drivers.emulator.grammar import choice, number
-from drivers.emulator.instrument import InstrumentSpec
+from drivers.emulator.instrument import SocketSpec
 from drivers.emulator.scpi import ScpiInstrument, channel_index
 from drivers.emulator.troubles import Troubles
 from drivers.emulator.witness import Witness
@@ -20,7 +20,7 @@ from ffzero_lab.device import FloatArray
 ON_OFF = {"ON": 1, "OFF": 0, "1": 1, "0": 0}
 
 
-class SourceSpec(InstrumentSpec):
+class SourceSpec(SocketSpec):
     """What can be set of a source."""
 
     channels: Annotated[int, Field(ge=1, le=65536)]

@@ -15,6 +15,11 @@ class Station:
         self._troubles = troubles
         self._lock = lock
 
+    @property
+    def instrument(self) -> Instrument:
+        """The instrument, for what never changes of it."""
+        return self._instrument
+
     def exchange(self, message: bytes) -> Delivery:
         """Let the instrument obey a *message* (without terminator); one that it restarts on is lost."""
         with self._lock:
@@ -28,8 +33,23 @@ class Station:
         """Tell the instrument that a message was too long."""
         with self._lock:
             self._troubles.next_exchange()
-            self._instrument.overrun()
-        return NOTHING
+            return _said(self._instrument.overrun())
+
+    def broken_off(self, received: bytes) -> Delivery:
+        """Tell the instrument that a message broke off."""
+        with self._lock:
+            self._troubles.next_exchange()
+            return _said(self._instrument.broken_off(received))
+
+    def tick(self) -> Delivery:
+        """Let the instrument do what it does by itself."""
+        with self._lock:
+            return _said(self._instrument.tick())
+
+    def greeting(self) -> bytes | None:
+        """Return what the instrument says after it has restarted; None: its port vanishes for a moment instead."""
+        with self._lock:
+            return self._instrument.greeting()
 
     def undelivered(self) -> None:
         """Tell the instrument that nobody took its reply."""
@@ -40,3 +60,7 @@ class Station:
         """Switch the instrument on."""
         with self._lock:
             self._instrument.power_up()
+
+
+def _said(words: bytes) -> Delivery:
+    return Delivery((words,)) if words else NOTHING
