@@ -1,5 +1,6 @@
 """The emulator: a twin served as instruments, through their own protocols over real sockets, with planned faults."""
 
+from drivers.emulator.board import BoardSpec
 from drivers.emulator.emulation import AnyInstrumentSpec, Emulation, EmulationSpec
 from drivers.emulator.faults import Fault, FaultKind, FaultPlan
 from drivers.emulator.modulator import ModulatorSpec
@@ -11,6 +12,7 @@ from drivers.emulator.witness import Output, Witnessed, read_witness
 
 __all__ = [
     "AnyInstrumentSpec",
+    "BoardSpec",
     "Emulation",
     "EmulationProcess",
     "EmulationSpec",

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.emulator.apparatus import Apparatus
+from drivers.emulator.board import BoardSpec, EmulatedBoard
+from drivers.emulator.board_plant import BoardPlant
 from drivers.emulator.faults import FaultPlan
 from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
-from drivers.emulator.line import SerialLine
+from drivers.emulator.line import BITS_PER_BYTE, SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
 from drivers.emulator.server import TcpServer
@@ -22,7 +24,9 @@ from drivers.emulator.voltage_source import VoltageSource, VoltageSourceSpec
 from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 
-AnyInstrumentSpec = Annotated[VoltageSourceSpec | ModulatorSpec | PowerMeterSpec, Field(discriminator="kind")]
+AnyInstrumentSpec = Annotated[
+    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | BoardSpec, Field(discriminator="kind")
+]
 DRIVER_GROUP = "ffzero_lab.drivers"
 
 
@@ -36,7 +40,7 @@ class EmulationSpec(BaseModel):
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
-    """The instruments, each with a ``kind`` of its own: voltage-source, modulator or power-meter."""
+    """The instruments, each with a ``kind`` of its own: voltage-source, modulator, power-meter or board."""
     faults: FaultPlan = FaultPlan()
     """What goes wrong."""
     witness: Path | None = None
@@ -135,6 +139,9 @@ class Emulation:
                 return Modulator(spec, self._apparatus, troubles, self._witness)
             case PowerMeterSpec():
                 return PowerMeter(spec, self._apparatus, troubles)
+            case BoardSpec():
+                plant = BoardPlant(spec.name, spec.converters, self._apparatus, troubles, self._witness)
+                return EmulatedBoard(plant, troubles, BITS_PER_BYTE / spec.baud)
 
 
 def _listening(station: Station, spec: SocketSpec) -> TcpServer:

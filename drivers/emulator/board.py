@@ -1,0 +1,426 @@
+"""An emulated board: the protocol of docs/reference/board-protocol.md in Python, beside the firmware in C++."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from drivers.board.frames import HEADER, PROTOCOL_VERSION, REPLY, Damaged, Type, crc16, decoded, encoded, frame_end
+from drivers.board.messages import ARMED, CASCADED, Codes, Entry, ErrorCode, Hello, Refusal, What
+from drivers.emulator.board_plant import BoardPlant, Converters
+from drivers.emulator.faults import ON_THE_WIRE, FaultKind
+from drivers.emulator.instrument import Instrument, LineSpec
+from drivers.emulator.troubles import Troubles
+from ffzero_lab.device import DeviceError
+
+FIRMWARE = 0x0100
+LOG_DEPTH = 64
+READINGS_PER_FRAME = 256
+LEAD_S = 0.02
+"""The watchdog acts so much earlier: parking takes time as well."""
+BITS_PER_BYTE = 10
+OF_BOARDS: tuple[FaultKind, ...] = (*ON_THE_WIRE, "reboot", "dead-channel", "over-range", "wrong-count")
+
+
+class BoardSpec(LineSpec):
+    """Specification of a board: it drives, presents and reads the whole twin."""
+
+    kind: Literal["board"] = "board"
+    full_scale: Annotated[float, Field(gt=0.0)] | None = None
+    """Reading at which a converter is saturated, in the twin's unit; None: the twin's own full scale."""
+    watchdog_ms: Annotated[int, Field(ge=50, le=65_535)] = 1000
+    """Time after which it parks itself when nobody speaks to it."""
+    gap_ms: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Silence in which a frame has broken off, and after damage."""
+    settle_us: Annotated[int, Field(ge=0)] = 0
+    """Time to settle after a write."""
+    payload_max: Annotated[int, Field(ge=64, le=65_535)] = 8192
+    """Bytes of the largest payload."""
+    pattern_words: Annotated[int, Field(ge=1)] = 65_536
+    """Words of pattern memory."""
+    readings_max: Annotated[int, Field(ge=16)] = 16_384
+    """Words of memory for readings."""
+
+    @property
+    def n_channels(self) -> int:
+        """Channels that a fault may name: the outputs of a layer count from 1, any of them may be meant."""
+        return 1
+
+    @property
+    def breaks_by(self) -> tuple[FaultKind, ...]:
+        """What can happen to it."""
+        return OF_BOARDS
+
+    @property
+    def converters(self) -> Converters:
+        """The board that is built around the twin."""
+        sizes = {"payload_max", "pattern_words", "readings_max", "full_scale", "watchdog_ms", "gap_ms", "settle_us"}
+        return Converters(serial_number=self.serial_number, **{name: getattr(self, name) for name in sizes})
+
+
+@dataclass(frozen=True)
+class _Acted:
+    """The last request that acted, and its readings."""
+
+    content: bytes
+    sequence: int
+    readings: Codes | None
+
+
+class _Refused(Exception):
+    def __init__(self, code: ErrorCode, **what: int) -> None:
+        super().__init__(code.name)
+        self.refusal = Refusal(code, **what)
+
+
+class EmulatedBoard(Instrument):
+    """One board, answering whole frames; *byte_s* is the time of a byte on its line.
+
+    Everything that it does is done at once and takes no time; its readings leave when all have been measured.
+    """
+
+    tick_s: ClassVar[float | None] = 5e-3
+
+    def __init__(
+        self, plant: BoardPlant, troubles: Troubles, byte_s: float = 0.0, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plant = plant
+        self._troubles = troubles
+        self._byte_s = byte_s
+        self._now_s = now_s
+        self._hello = plant.hello
+        self._gap_s = 1e-3 * plant.hello.gap_ms
+        self.gap_s = self._gap_s  # type: ignore[misc] - every board has its own
+        self.power_up()
+
+    def power_up(self) -> None:
+        """Park, and know nothing any more."""
+        self._began_s = self._fed_s = self._now_s()
+        self._deaf_until_s = 0.0
+        self._damaged = 0
+        self._staged: dict[int, Codes] = {}
+        self._entries: list[Entry] = []
+        self._n_entries = 0
+        self._acted: _Acted | None = None
+        self._why_not: ErrorCode | None = ErrorCode.NOT_GREETED
+        self._first_nonce: int | None = None
+        self._watchdog_parks = 0
+        self._armed = True
+        self._greeting = self._event(self._park(What.BOOT, FIRMWARE))
+
+    def greeting(self) -> bytes | None:
+        """Say that it is there."""
+        return self._greeting
+
+    def message_end(self, received: bytes) -> int | None:
+        """Return where the frame ends; anything else is swallowed whole until the line has been silent."""
+        now_s = self._now_s()
+        if now_s < self._deaf_until_s:
+            self._deaf_until_s = now_s + len(received) * self._byte_s + self._gap_s
+            return len(received)
+        try:
+            end = frame_end(received)
+        except Damaged:
+            self._turn_deaf(len(received))
+            return len(received)
+        if end is not None and HEADER.unpack_from(received)[3] > self._hello.payload_max:
+            return len(received)
+        return end if end is None or end <= len(received) else None
+
+    def answer(self, message: bytes) -> bytes:
+        """Obey one frame; damage is not answered, or with an error where its header is good."""
+        if len(message) < HEADER.size or crc16(message[: HEADER.size - 2]) != HEADER.unpack_from(message)[4]:
+            return b""
+        _, kind, sequence, length, _ = HEADER.unpack_from(message)
+        wrong = ErrorCode.TOO_LONG if length > self._hello.payload_max else ErrorCode.BAD_CHECK
+        try:
+            frame = None if wrong is ErrorCode.TOO_LONG else decoded(message)
+        except Damaged:
+            frame = None
+        if frame is None:
+            self._turn_deaf(0)
+            return _error(sequence, Refusal(wrong, kind, given=length, highest=self._hello.payload_max))
+        self._fed_s = self._now_s()
+        try:
+            reply = self._carried_out(frame.type, frame.sequence, frame.payload, message)
+        except _Refused as refused:
+            refusal = replace(refused.refusal, request=frame.type)
+            self._note(What.REFUSED, refusal.layer, refusal.place, refusal.code)
+            reply = _error(frame.sequence, refusal)
+        self._fed_s = self._now_s() + len(reply) * self._byte_s
+        return reply
+
+    def broken_off(self, received: bytes) -> bytes:
+        """Drop a frame that has stopped."""
+        del received
+        self._damaged += 1
+        return b""
+
+    def overrun(self) -> bytes:
+        """Drop what is longer than any frame."""
+        self._turn_deaf(0)
+        return b""
+
+    def undelivered(self) -> None:
+        """Nobody reads; nothing depends on it."""
+
+    def tick(self) -> bytes:
+        """Park when nobody has spoken for the time of the watchdog."""
+        if not self._armed or self._now_s() - self._fed_s + LEAD_S < 1e-3 * self._hello.watchdog_ms:
+            return b""
+        self._watchdog_parks += 1
+        self._why_not = ErrorCode.WATCHDOG
+        return self._event(self._park(What.WATCHDOG_PARKED, 0))
+
+    def _turn_deaf(self, n_bytes: int) -> None:
+        self._damaged += 1
+        self._deaf_until_s = self._now_s() + n_bytes * self._byte_s + self._gap_s
+
+    def _carried_out(self, kind: int, sequence: int, payload: bytes, message: bytes) -> bytes:
+        match kind:
+            case Type.HELLO:
+                return encoded(kind | REPLY, sequence, self._greeted(payload).encoded())
+            case Type.LOG:
+                return encoded(kind | REPLY, sequence, self._log_from(payload))
+            case Type.PARK:
+                _need(payload, 0)
+                self._park(What.PARKED, 0)
+                return encoded(kind | REPLY, sequence)
+            case _:
+                pass
+        if self._why_not is not None:
+            raise _Refused(self._why_not)
+        match kind:
+            case Type.HEARTBEAT:
+                _need(payload, 0)
+                return encoded(kind | REPLY, sequence)
+            case Type.LIMITS:
+                return encoded(kind | REPLY, sequence, self._limits(payload))
+            case Type.SETPOINTS:
+                _need(payload, 2)
+                return encoded(kind | REPLY, sequence, self._standing[self._layer(payload)].astype("<u2").tobytes())
+            case Type.HEALTH:
+                _need(payload, 0)
+                values = np.array(self._plant.health(), dtype="<i4")
+                return encoded(kind | REPLY, sequence, values.tobytes())
+            case Type.STAGE | Type.WRITE | Type.READ | Type.PROBE:
+                return self._act(kind, sequence, payload, message)
+            case _:
+                raise _Refused(ErrorCode.UNKNOWN, given=kind)
+
+    def _act(self, kind: int, sequence: int, payload: bytes, message: bytes) -> bytes:
+        """Act, or answer once more what was done already."""
+        if self._acted is not None and self._acted.sequence == sequence:
+            if self._acted.content != message:
+                raise _Refused(ErrorCode.SEQUENCE, given=sequence)
+            return self._granted(kind, sequence, self._acted.readings)
+        match kind:
+            case Type.STAGE:
+                readings = self._stage(payload)
+            case Type.WRITE:
+                readings = self._write(payload)
+            case Type.READ:
+                readings = self._read(payload)
+            case _:
+                readings = self._probe(payload)
+        self._acted = _Acted(message, sequence, readings)
+        return self._granted(kind, sequence, readings)
+
+    def _granted(self, kind: int, sequence: int, readings: Codes | None) -> bytes:
+        if readings is None:
+            return encoded(kind | REPLY, sequence)
+        for fault in self._troubles.strikes("wrong-count"):
+            readings = readings[:-1] if fault.surplus < 0 else np.append(readings, readings[-1:])
+        content = readings.astype("<u2")
+        return b"".join(
+            encoded(kind | REPLY, sequence, first.to_bytes(4, "little") + content[first : first + step].tobytes())
+            for step in (READINGS_PER_FRAME,)
+            for first in range(0, len(content), step)
+        )
+
+    def _greeted(self, payload: bytes) -> Hello:
+        _need(payload, 8)
+        version, nonce = int.from_bytes(payload[:2], "little"), int.from_bytes(payload[4:], "little")
+        if version != PROTOCOL_VERSION:
+            raise _Refused(ErrorCode.VERSION, given=version, lowest=PROTOCOL_VERSION, highest=PROTOCOL_VERSION)
+        self._first_nonce = nonce if self._first_nonce is None else self._first_nonce
+        self._why_not = None
+        self._note(What.GREETED, value=nonce & 0xFFFF)
+        return replace(
+            self._hello,
+            nonce=nonce,
+            first_nonce=self._first_nonce,
+            firmware=FIRMWARE,
+            flags=self._hello.flags | (ARMED if self._armed else 0),
+            watchdog_parks=self._watchdog_parks,
+            damaged=self._damaged,
+        )
+
+    def _limits(self, payload: bytes) -> bytes:
+        _need(payload, 6)
+        layer = self._layer(payload)
+        first, count = (int.from_bytes(payload[at : at + 2], "little") for at in (2, 4))
+        most = self._hello.payload_max // 6
+        if not 0 < count <= most or first + count > self._hello.layers[layer].parameters:
+            raise _Refused(ErrorCode.TOO_MANY, layer=layer, place=first, given=count, lowest=1, highest=most)
+        return self._plant.limits[layer].encoded(first, count)
+
+    def _stage(self, payload: bytes) -> None:
+        _need(payload, 4, at_least=True)
+        layer = self._layer(payload)
+        if layer and self._hello.flags & CASCADED:
+            raise _Refused(ErrorCode.NO_LAYER, layer=layer)
+        width, first = self._hello.layers[layer].inputs, int.from_bytes(payload[2:4], "little")
+        held = np.empty((0, width), dtype=np.uint16) if payload[1] & 1 else self._staged.get(layer)
+        held = np.empty((0, width), dtype=np.uint16) if held is None else held
+        count, rest = divmod(len(payload) - 4, 2 * width)
+        if count == 0 or rest:
+            needed = 4 + 2 * width * max(1, count)
+            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=needed, highest=needed)
+        if first > len(held):
+            raise _Refused(ErrorCode.NOT_STAGED, layer=layer, given=first, highest=len(held))
+        if first + count > self._hello.rows:
+            what = {"given": first + count, "lowest": 1, "highest": self._hello.rows}
+            raise _Refused(ErrorCode.TOO_MANY, layer=layer, **what)
+        rows = _words(payload[4:]).reshape(count, width)
+        self._staged[layer] = np.concatenate([held[:first], rows, held[first + count :]])
+
+    def _write(self, payload: bytes) -> None:
+        _need(payload, 2, at_least=True)
+        layer = self._layer(payload)
+        _need(payload, 2 + 2 * self._hello.layers[layer].parameters)
+        codes = _words(payload[2:])
+        self._check_setting(layer, 0, codes)
+        self._arm(layer)
+        self._drive(layer, codes)
+
+    def _read(self, payload: bytes) -> Codes:
+        _need(payload, 2, at_least=True)
+        layer = self._layer(payload)
+        if len(payload) < 4 or len(payload) % 2:
+            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=4, highest=4)
+        patterns = self._rows(layer, _words(payload[2:]), 1)
+        self._arm(layer)
+        return self._measured(layer, patterns)
+
+    def _probe(self, payload: bytes) -> Codes:
+        _need(payload, 2, at_least=True)
+        layer = self._layer(payload)
+        _need(payload, 4, at_least=True)
+        own, n_settings = self._hello.layers[layer], int.from_bytes(payload[2:4], "little")
+        before = 4 + 2 * own.parameters * n_settings
+        if n_settings == 0 or len(payload) < before + 2 or (len(payload) - before) % 2:
+            needed = before + 2
+            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=needed, highest=needed)
+        settings = _words(payload[4:before]).reshape(n_settings, own.parameters)
+        rows = _words(payload[before:])
+        self._check_count(layer, n_settings * len(rows) * own.outputs)
+        for number, codes in enumerate(settings):
+            self._check_setting(layer, number, codes)
+        patterns = self._rows(layer, rows, n_settings)
+        self._arm(layer)
+        counts: list[Codes] = []
+        for codes in settings:
+            self._drive(layer, codes)
+            counts.append(self._measured(layer, patterns))
+        return np.concatenate(counts)
+
+    def _check_setting(self, layer: int, setting: int, codes: Codes) -> None:
+        limits, own = self._plant.limits[layer], self._hello.layers[layer]
+        wrong = np.flatnonzero((codes < limits.lowest) | (codes > limits.highest))
+        where = {"layer": layer, "setting": setting}
+        if len(wrong):
+            place = int(wrong[0])
+            self._plant.refused(layer, place, int(codes[place]))
+            lowest, highest = int(limits.lowest[place]), int(limits.highest[place])
+            what = {"place": place, "given": int(codes[place]), "lowest": lowest, "highest": highest}
+            raise _Refused(ErrorCode.OUT_OF_LIMITS, **where, **what)
+        squares = int((codes.astype(np.uint64) ** 2).sum())
+        if own.power_ceiling and squares > own.power_ceiling:
+            given, highest = (min(-(-value // 65_536), 2**31 - 1) for value in (squares, own.power_ceiling))
+            raise _Refused(ErrorCode.POWER, **where, given=given, highest=highest)
+
+    def _check_count(self, layer: int, count: int) -> None:
+        if count > self._hello.readings_max:
+            what = {"given": count, "lowest": 1, "highest": self._hello.readings_max}
+            raise _Refused(ErrorCode.TOO_MANY, layer=layer, **what)
+
+    def _rows(self, layer: int, rows: Codes, n_settings: int) -> Codes:
+        """Return the staged patterns (B, n_in) of *rows*."""
+        self._check_count(layer, n_settings * len(rows) * self._hello.layers[layer].outputs)
+        staged = self._staged.get(0 if self._hello.flags & CASCADED else layer)
+        n_staged = 0 if staged is None else len(staged)
+        wrong = np.flatnonzero(rows >= n_staged)
+        if staged is None or len(wrong):
+            place = int(wrong[0])
+            what = {"place": place, "given": int(rows[place]), "highest": n_staged}
+            raise _Refused(ErrorCode.NOT_STAGED, layer=layer, **what)
+        return staged[rows]
+
+    def _arm(self, layer: int) -> None:
+        self._acted = None
+        if not self._armed:
+            self._note(What.ARMED, layer)
+        self._armed = True
+
+    def _drive(self, layer: int, codes: Codes) -> None:
+        self._standing[layer] = codes
+        self._faultless(lambda: self._plant.write(layer, codes))
+
+    def _measured(self, layer: int, patterns: Codes) -> Codes:
+        found: list[Codes] = []
+        self._faultless(lambda: found.append(self._plant.measure(layer, patterns).reshape(-1)))
+        return found[0]
+
+    def _faultless(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except DeviceError as error:
+            self._park(What.HARDWARE_FAULT, 0)
+            raise _Refused(ErrorCode.HARDWARE) from error
+
+    def _park(self, what: What, value: int) -> Entry:
+        self._plant.park()
+        self._standing = [limits.safe for limits in self._plant.limits]
+        self._armed, self._acted = False, None
+        now_s = self._now_s()
+        silent_ms = round(1e3 * (now_s - self._fed_s))
+        self._fed_s = now_s
+        return self._note(what, value=silent_ms if what is What.WATCHDOG_PARKED else value)
+
+    def _log_from(self, payload: bytes) -> bytes:
+        _need(payload, 4)
+        first = int.from_bytes(payload, "little")
+        most = (self._hello.payload_max - 4) // 16
+        entries = [entry for entry in self._entries if entry.number >= first][:most]
+        return self._n_entries.to_bytes(4, "little") + b"".join(entry.encoded() for entry in entries)
+
+    def _note(self, what: What, layer: int = 0, place: int = 0, value: int = 0) -> Entry:
+        entry = Entry(self._n_entries, round(1e3 * (self._now_s() - self._began_s)), what, layer, place, value)
+        self._n_entries += 1
+        self._entries = [*self._entries[1 - LOG_DEPTH :], entry]
+        return entry
+
+    def _event(self, entry: Entry) -> bytes:
+        return encoded(Type.EVENT, 0, entry.encoded())
+
+    def _layer(self, payload: bytes) -> int:
+        if payload[0] >= len(self._hello.layers):
+            raise _Refused(ErrorCode.NO_LAYER, layer=payload[0])
+        return payload[0]
+
+
+def _error(sequence: int, refusal: Refusal) -> bytes:
+    return encoded(Type.ERROR, sequence, refusal.encoded())
+
+
+def _words(content: bytes) -> Codes:
+    return np.frombuffer(content, dtype="<u2").astype(np.uint16)
+
+
+def _need(payload: bytes, length: int, *, at_least: bool = False) -> None:
+    if len(payload) < length or (len(payload) > length and not at_least):
+        raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=length, highest=length)
