@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 from drivers.emulator import EmulationSpec
@@ -79,14 +79,20 @@ def board_spec(
     return EmulationSpec.model_validate({**content, "faults": faults or FaultPlan()})
 
 
+@contextmanager
 def firmware_board(
     binary: Path, options: Mapping[str, Any], *, baud: int = 0, witness: Path | None = None, **board: Any
-) -> FirmwareBoard:
-    """Return the firmware with the same twin behind it, in real time."""
+) -> Generator[FirmwareBoard]:
+    """Serve the firmware with the same twin behind it, in real time."""
     apparatus = Apparatus(PhotonicTwin.open(PhotonicTwin.Config.model_validate(dict(options))))
     seen = Witness(witness)
     plant = BoardPlant("board", Converters(SERIAL, **board), apparatus, Troubles("board", FaultPlan(), seen), seen)
-    return FirmwareBoard(binary, plant, RLock() if apparatus.lock is None else apparatus.lock, baud=baud)
+    try:
+        with FirmwareBoard(binary, plant, apparatus.lock, baud=baud) as board:
+            yield board
+    finally:
+        seen.close()
+        apparatus.close()
 
 
 def environment() -> dict[str, str]:

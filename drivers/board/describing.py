@@ -48,10 +48,8 @@ def check_agreement(config: BoardConfig, hello: Hello) -> None:
         where = f"layers.{number}"
         given = (sum(group.count for group in table.groups), table.inputs.count, table.outputs.count)
         if given != (own.parameters, own.inputs, own.outputs):
-            said = f"{own.parameters}, {own.inputs} and {own.outputs}"
-            raise ValueError(
-                f"{where}: {given[0]} parameters, {given[1]} inputs and {given[2]} outputs; the board: {said}"
-            )
+            said = f"the board has {own.parameters}, {own.inputs} and {own.outputs}"
+            raise ValueError(f"{where}: {given[0]} parameters, {given[1]} inputs and {given[2]} outputs; {said}")
         levels, scale = table.inputs.stated, table.outputs.stated
         _check_span(f"{where}.inputs", own.input_span, levels.lower, levels.upper, levels.unit)
         if not np.isclose(own.output_span.upper, scale.full_scale, rtol=1e-9):

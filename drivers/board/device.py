@@ -61,7 +61,7 @@ class Board(Device):
             self._connection.close()
             raise
         self._standing: list[list[Codes] | None] = [None] * len(self._layers)
-        """Where each layer may stand: the setting written last, several while one of them is under way; None: unknown."""
+        """Where each layer may stand: the setting written last, several while one is under way; None: unknown."""
 
     @staticmethod
     def bench_name(config: BoardConfig) -> str:
@@ -185,9 +185,8 @@ class Board(Device):
                 for layer, safe in enumerate(self._safe):
                     self._check_parked(layer, safe)
         except Exception as error:
-            error.add_note(
-                f"{self._config.name} parks itself {self._connection.hello.watchdog_ms} ms after the last word from here"
-            )
+            watchdog_ms = self._connection.hello.watchdog_ms
+            error.add_note(f"{self._config.name} parks itself {watchdog_ms} ms after the last word from here")
             raise
         finally:
             self._forget()

@@ -8,7 +8,18 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from drivers.board.frames import HEADER, PROTOCOL_VERSION, REPLY, Damaged, Type, crc16, decoded, encoded, frame_end
+from drivers.board.frames import (
+    HEADER,
+    PROTOCOL_VERSION,
+    REPLY,
+    Damaged,
+    DamagedPayload,
+    Type,
+    crc16,
+    decoded,
+    encoded,
+    frame_end,
+)
 from drivers.board.messages import ARMED, CASCADED, Codes, Entry, ErrorCode, Hello, Refusal, What
 from drivers.emulator.board_plant import BoardPlant, Converters
 from drivers.emulator.faults import ON_THE_WIRE, FaultKind
@@ -123,15 +134,19 @@ class EmulatedBoard(Instrument):
             return len(received)
         try:
             end = frame_end(received)
+            if end is not None and HEADER.unpack_from(received)[3] > self._hello.payload_max:
+                raise Damaged("longer than the memory")
+            frame = decoded(received)
+        except DamagedPayload:
+            self._turn_deaf(len(received))
+            return frame_end(received)
         except Damaged:
             self._turn_deaf(len(received))
             return len(received)
-        if end is not None and HEADER.unpack_from(received)[3] > self._hello.payload_max:
-            return len(received)
-        return end if end is None or end <= len(received) else None
+        return None if frame is None else end
 
     def answer(self, message: bytes) -> bytes:
-        """Obey one frame; damage is not answered, or with an error where its header is good."""
+        """Obey one frame as `message_end` has cut it; of what is damaged, only a good header is answered."""
         if len(message) < HEADER.size or crc16(message[: HEADER.size - 2]) != HEADER.unpack_from(message)[4]:
             return b""
         _, kind, sequence, length, _ = HEADER.unpack_from(message)
@@ -141,7 +156,6 @@ class EmulatedBoard(Instrument):
         except Damaged:
             frame = None
         if frame is None:
-            self._turn_deaf(0)
             return _error(sequence, Refusal(wrong, kind, given=length, highest=self._hello.payload_max))
         self._fed_s = self._now_s()
         try:

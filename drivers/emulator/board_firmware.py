@@ -16,7 +16,7 @@ from drivers.emulator.board_plant import BoardPlant
 from ffzero_lab.device import DeviceError
 
 SOURCES = Path(__file__).parents[1] / "board" / "firmware"
-FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wconversion", "-O1", "-g")
+FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wconversion", "-O1")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 PROGRAMS = {
     "board-host": ("host/main.cpp", "host/plant.cpp", "host/line.cpp"),

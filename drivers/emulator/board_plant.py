@@ -143,9 +143,9 @@ def _layer(layer: LayerDescription, converters: Converters) -> BoardLayer:
 
 def _power_ceiling(layer: LayerDescription, span: Span) -> int:
     """Return the budget of equal resistors driven from 0 V, in squared codes; 0 where the board cannot know it."""
-    laws = {group.power for group in layer.groups}
-    law = laws.pop()
-    if layer.power_budget_w is None or laws or law is None or law.exponent != 2.0 or span.lower != 0.0:
+    law = layer.groups[0].power
+    same = all(group.power == law for group in layer.groups)
+    if layer.power_budget_w is None or not same or law is None or law.exponent != 2.0 or span.lower != 0.0:
         return 0
     return int(layer.power_budget_w / law.watts / span.step**2)
 
