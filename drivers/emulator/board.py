@@ -111,6 +111,8 @@ class EmulatedBoard(Instrument):
         """Park, and know nothing any more."""
         self._began_s = self._fed_s = self._now_s()
         self._deaf_until_s = 0.0
+        self._told = False
+        """Whether the damage that is lying there was counted."""
         self._damaged = 0
         self._staged: dict[int, Codes] = {}
         self._entries: list[Entry] = []
@@ -127,32 +129,28 @@ class EmulatedBoard(Instrument):
         return self._greeting
 
     def message_end(self, received: bytes) -> int | None:
-        """Return where the frame ends; anything else is swallowed whole until the line has been silent."""
-        now_s = self._now_s()
-        if now_s < self._deaf_until_s:
-            self._deaf_until_s = now_s + len(received) * self._byte_s + self._gap_s
-            return len(received)
+        """Return where the frame ends; damage is left lying until the line has been silent, with all behind it."""
+        if self._now_s() < self._deaf_until_s:
+            return None
+        self._told = False
         try:
             end = frame_end(received)
             if end is not None and HEADER.unpack_from(received)[3] > self._hello.payload_max:
-                raise Damaged("longer than the memory")
-            frame = decoded(received)
+                end = HEADER.size
+                raise DamagedPayload("longer than the memory")
+            return None if decoded(received) is None else end
         except DamagedPayload:
             self._turn_deaf(len(received))
-            return frame_end(received)
+            return end
         except Damaged:
-            self._turn_deaf(len(received))
-            return len(received)
-        return None if frame is None else end
+            return None
 
     def answer(self, message: bytes) -> bytes:
-        """Obey one frame as `message_end` has cut it; of what is damaged, only a good header is answered."""
-        if len(message) < HEADER.size or crc16(message[: HEADER.size - 2]) != HEADER.unpack_from(message)[4]:
-            return b""
+        """Obey one frame as `message_end` has cut it; of what is damaged, only the header is there or good."""
         _, kind, sequence, length, _ = HEADER.unpack_from(message)
         wrong = ErrorCode.TOO_LONG if length > self._hello.payload_max else ErrorCode.BAD_CHECK
         try:
-            frame = None if wrong is ErrorCode.TOO_LONG else decoded(message)
+            frame = decoded(message)
         except Damaged:
             frame = None
         if frame is None:
@@ -168,9 +166,9 @@ class EmulatedBoard(Instrument):
         return reply
 
     def broken_off(self, received: bytes) -> bytes:
-        """Drop a frame that has stopped."""
+        """Drop a frame that has stopped, or what lay behind damage."""
         del received
-        self._damaged += 1
+        self._damaged += not self._told
         return b""
 
     def overrun(self) -> bytes:
@@ -190,7 +188,9 @@ class EmulatedBoard(Instrument):
         return self._event(self._park(What.WATCHDOG_PARKED, 0))
 
     def _turn_deaf(self, n_bytes: int) -> None:
+        """Hear nothing until the line has been silent; *n_bytes* are still on it."""
         self._damaged += 1
+        self._told = True
         self._deaf_until_s = self._now_s() + n_bytes * self._byte_s + self._gap_s
 
     def _carried_out(self, kind: int, sequence: int, payload: bytes, message: bytes) -> bytes:
