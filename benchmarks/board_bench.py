@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from drivers.board.messages import Hello
 from drivers.emulator import EmulationSpec
 from drivers.emulator.apparatus import Apparatus
 from drivers.emulator.board_firmware import FirmwareBoard
@@ -79,6 +80,12 @@ def board_spec(
     return EmulationSpec.model_validate({**content, "faults": faults or FaultPlan()})
 
 
+def board_hello(options: Mapping[str, Any]) -> Hello:
+    """Return what that board says of itself."""
+    twin = PhotonicTwin.open(PhotonicTwin.Config.model_validate(dict(options)))
+    return _plant(Apparatus(twin), Converters(SERIAL), Witness(None)).hello
+
+
 @contextmanager
 def firmware_board(
     binary: Path, options: Mapping[str, Any], *, baud: int = 0, witness: Path | None = None, **board: Any
@@ -86,13 +93,17 @@ def firmware_board(
     """Serve the firmware with the same twin behind it, in real time."""
     apparatus = Apparatus(PhotonicTwin.open(PhotonicTwin.Config.model_validate(dict(options))))
     seen = Witness(witness)
-    plant = BoardPlant("board", Converters(SERIAL, **board), apparatus, Troubles("board", FaultPlan(), seen), seen)
+    plant = _plant(apparatus, Converters(SERIAL, **board), seen)
     try:
         with FirmwareBoard(binary, plant, apparatus.lock, baud=baud) as board:
             yield board
     finally:
         seen.close()
         apparatus.close()
+
+
+def _plant(apparatus: Apparatus, converters: Converters, witness: Witness) -> BoardPlant:
+    return BoardPlant("board", converters, apparatus, Troubles("board", FaultPlan(), witness), witness)
 
 
 def environment() -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/faults.py``. Every run is ``ffzero-lab train`` on a mesh of four
 ports behind emulated instruments, on a twin without noise and drift, in one of three ways of presenting patterns (a
-memory that steps, one that does not, none). A plan has one to four faults, each once at a random exchange or, one in
-six, with some probability at every exchange: that is a cable or an instrument that does not work. Stuck readings and
-dead channels are left out, because they look like valid answers and no link can tell.
+memory that steps, one that does not, none). With ``--bench qontrol``, a Qontrol rack on a serial line drives heaters
+and modulators, told in ASCII or in binary frames, and measured after every write. A plan has one to four faults, each
+once at a random exchange or, one in six, with some probability at every exchange: that is a cable or an instrument that
+does not work. Stuck readings and dead channels of a meter are left out, because they look like valid answers and no
+link can tell; of a rack they are not, since its outputs are measured. With ``--bench board``, one all-in-one board is
+everything, with a memory for lists of settings or with hardly any.
 
 Every reading that the engine was given is compared with what the twin answers at those setpoints and patterns, in
 single precision, bit for bit; the setpoints are compared by what the twin then reads, the sequence of both with the
@@ -33,7 +36,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from board_bench import board_file, board_hello, board_spec
 from numpy.random import Generator, Philox, SeedSequence
+from qontrol_bench import VOLTS_PER_UNIT, rack_bench_of
 from typer.testing import CliRunner
 from wired_bench import MEMORY, WATTS_PER_UNIT, as_toml, bench_of
 
@@ -66,7 +71,12 @@ KINDS: tuple[FaultKind, ...] = (
     "partial-list",
     "over-range",
 )
-WAYS = ("stepping", "recalled", "one by one")
+BAUD = 2_000_000
+RACK_LINK = {"deadline_s": DEADLINE_S, "connect_s": 1.0, "pause_s": 0.005, "quiet_s": 0.05}
+RACK_KINDS: tuple[FaultKind, ...] = ("serial-error", "complaint", "module-restart", "stuck", "dead-channel")
+WITHIN = 2e-5
+"""How far a measured output may be off: little more than a step of the converter, which is 1.5e-5 of full scale."""
+FULL_SCALE_V, FULL_WORD = 12.0, 0xFFFF
 SETTINGS = ("--steps", "4", "--batch", "6", "--set", "learning_rate=0.02", "--set", "epsilon=0.02")
 QUIET = ("--set", "baselines=false", "--set", "log_every=1", "--set", "run.checkpoint_every=1000")
 SLACK = 1.1
@@ -139,40 +149,160 @@ def recording(given: Given) -> type[Guarded]:
 class Judge:
     """The twin in this process: what a reading must be."""
 
-    def __init__(self) -> None:
+    def __init__(self, subject: "Subject") -> None:
+        self._subject = subject
         self._twin = PhotonicTwin.open(PhotonicTwin.Config.model_validate({**TWIN, "drive": "volts"}))
-        self.full_scale_w = self._twin.description.layers[0].output_upper * WATTS_PER_UNIT
+        self.full_scale_w = subject.reported(np.array([self._twin.description.layers[0].output_upper]))[0]
 
     def wrong(self, given: Given, saturated_channels: set[int]) -> int:
         """Return how many values were believed that are not the twin's, told saturation at those channels aside."""
         found = 0
         for place, setpoints, rows, outputs in given.readings:
-            self._twin.write_parameters(0, setpoints)
+            self._twin.write_parameters(0, self._subject.driven(setpoints))
             for row, output in zip(rows, outputs, strict=True):
-                self._twin.load_inputs(0, given.staged[place][row][np.newaxis])
-                expected = self._twin.read_outputs(0, np.zeros(1, dtype=np.intp))[0] * WATTS_PER_UNIT
-                differing = np.flatnonzero(output != expected.astype(np.float32))
+                self._twin.load_inputs(0, self._subject.presented(given.staged[place][row])[np.newaxis])
+                expected = self._subject.reported(self._twin.read_outputs(0, np.zeros(1, dtype=np.intp))[0])
+                differing = np.flatnonzero(output != expected)
                 found += sum(
                     output[index] != self.full_scale_w or int(index) not in saturated_channels for index in differing
                 )
         return found
 
 
-def content_of(way: str) -> dict[str, Any]:
-    """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
-    content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
-    if way != "one by one":
-        content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
-    if way == "recalled":
-        for key in ("step_through", "position"):
-            assert key in MEMORY
-            del content["inputs"]["modulator0"][key]
-    content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
-    content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
-    return content
+class Subject:
+    """The bench that is disturbed: a source and modulators that speak SCPI over TCP.
+
+    Attributes
+    ----------
+    ways
+        In how many ways it is spoken to.
+    kinds
+        What goes wrong.
+    """
+
+    ways: tuple[str, ...] = ("stepping", "recalled", "one by one")
+    kinds: tuple[FaultKind, ...] = KINDS
+
+    def content_of(self, way: str) -> dict[str, Any]:
+        """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
+        content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
+        if way != "one by one":
+            content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
+        if way == "recalled":
+            for key in ("step_through", "position"):
+                assert key in MEMORY
+                del content["inputs"]["modulator0"][key]
+        content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
+        content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
+        return content
+
+    def spec_of(self, way: str) -> EmulationSpec:
+        """Return what is emulated."""
+        return emulation_of(BenchConfig.model_validate(self.content_of(way)))
+
+    def file_of(self, way: str, resources: Mapping[str, str]) -> str:
+        """Return the bench file that leads to *resources*."""
+        content = self.content_of(way)
+        return connected(as_toml(content), resources, BenchConfig.model_validate(content))
+
+    def driven(self, setpoints: np.ndarray) -> np.ndarray:
+        """Return what stands at the heaters (P,) when *setpoints* were written."""
+        return setpoints
+
+    def reported(self, intensities: np.ndarray) -> np.ndarray:
+        """Return the readings (n,) of *intensities* (n,)."""
+        return (intensities * WATTS_PER_UNIT).astype(np.float32)
+
+    def presented(self, pattern: np.ndarray) -> np.ndarray:
+        """Return what stands at the inputs (n,) when *pattern* was presented."""
+        return pattern
+
+    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
+        """Return the largest setpoint that a channel may see."""
+        del channel
+        return {"source": heater_upper_v, "modulator0": 1.0}[instrument]
+
+    def called(self, instrument: str) -> tuple[str, ...]:
+        """Return the names by which an error may call an instrument."""
+        return (instrument,)
 
 
-def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> FaultPlan:
+class RackSubject(Subject):
+    """A Qontrol rack for both; its converters have steps, and VMAX is lost when a module restarts."""
+
+    ways = ("ascii", "binary")
+    kinds = KINDS + RACK_KINDS
+
+    def content_of(self, way: str) -> dict[str, Any]:
+        """Return the bench file."""
+        measured = {"measured_within": WITHIN, "settle_s": 0.001}
+        return rack_bench_of(TWIN, baud=BAUD, form=way, link=LINK, rack=RACK_LINK, channels=measured, name="campaign")
+
+    def driven(self, setpoints: np.ndarray) -> np.ndarray:
+        """Return the voltages on the steps of the converter."""
+        return np.rint(setpoints / FULL_SCALE_V * FULL_WORD) * (FULL_SCALE_V / FULL_WORD)
+
+    def presented(self, pattern: np.ndarray) -> np.ndarray:
+        """Return the amplitudes on the steps of the converter."""
+        return self.driven(pattern * VOLTS_PER_UNIT) / VOLTS_PER_UNIT
+
+    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
+        """Return the largest voltage of a heater or of a modulator, to a step."""
+        del instrument
+        return (heater_upper_v if channel < 16 else VOLTS_PER_UNIT) + FULL_SCALE_V / FULL_WORD / 2.0
+
+    def called(self, instrument: str) -> tuple[str, ...]:
+        """Return the names by which an error may call an instrument."""
+        return (instrument, "heaters", "modulator0") if instrument == "rack" else (instrument,)
+
+
+class BoardSubject(Subject):
+    """An all-in-one board: everything has steps, and one memory holds more than the other."""
+
+    ways = ("list mode", "little memory")
+    kinds = tuple(kind for kind in KINDS if kind != "partial-list")
+
+    def __init__(self) -> None:
+        self._hello = board_hello({**TWIN, "drive": "volts"})
+
+    def spec_of(self, way: str) -> EmulationSpec:
+        """Return what is emulated."""
+        little = {"payload_max": 200, "readings_max": 16, "pattern_words": 200} if way == "little memory" else {}
+        return board_spec({**TWIN, "drive": "volts"}, gap_ms=20, baud=BAUD, **little)
+
+    def file_of(self, way: str, resources: Mapping[str, str]) -> str:
+        """Return the bench file that leads to *resources*."""
+        del way
+        link = {"deadline_s": DEADLINE_S, "quiet_s": 0.04, "pause_s": 0.005, "baud": BAUD}
+        return as_toml({"driver": "board", **board_file({**TWIN, "drive": "volts"}, resources["board"], **link)})
+
+    def driven(self, setpoints: np.ndarray) -> np.ndarray:
+        """Return the voltages on the steps of the converter."""
+        span = self._hello.layers[0].parameter_span
+        return span.values(span.codes(setpoints))
+
+    def presented(self, pattern: np.ndarray) -> np.ndarray:
+        """Return the amplitudes on the steps of the converter."""
+        span = self._hello.layers[0].input_span
+        return span.values(span.codes(pattern))
+
+    def reported(self, intensities: np.ndarray) -> np.ndarray:
+        """Return the readings on the steps of the converter."""
+        span = self._hello.layers[0].output_span
+        return span.values(span.codes(intensities))
+
+    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
+        """Return the largest setpoint, to a step."""
+        del channel
+        return 1.0 if instrument == "board-inputs" else heater_upper_v * (1.0 + 1e-12)
+
+
+SUBJECTS: Mapping[str, type[Subject]] = {"scpi": Subject, "qontrol": RackSubject, "board": BoardSubject}
+
+
+def plan_of(
+    seed: int, spec: EmulationSpec, exchanges: Mapping[str, int], kinds: tuple[FaultKind, ...] = KINDS
+) -> FaultPlan:
     """Draw what goes wrong, spread over all exchanges that the run without faults had with each instrument."""
     rng = Generator(Philox(SeedSequence(seed, spawn_key=(7,))))
     faults: list[Fault] = []
@@ -183,7 +313,7 @@ def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> Fau
             [instrument],
             exchanges=exchanges[instrument.name],
             n_faults=1,
-            kinds=KINDS,
+            kinds=[kind for kind in kinds if instrument.kind != "power-meter" or kind in KINDS],
             delay_s=float(rng.choice(DELAYS_S)),
         ).faults
         if rng.random() < 1.0 / 6.0:
@@ -193,18 +323,16 @@ def plan_of(seed: int, spec: EmulationSpec, exchanges: Mapping[str, int]) -> Fau
     return FaultPlan(seed=seed, faults=tuple(faults))
 
 
-def run(folder: Path, way: str, plan: FaultPlan) -> Ended:
+def run(subject: Subject, folder: Path, way: str, plan: FaultPlan) -> Ended:
     """Train once under *plan*."""
     folder.mkdir()
-    content = content_of(way)
-    config = BenchConfig.model_validate(content)
     spec = EmulationSpec.model_validate(
-        {**emulation_of(config).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
+        {**subject.spec_of(way).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
     )
     given = Given()
     with Emulation(spec) as emulation:
-        resources = {name: f"TCPIP::{host}::{port}::SOCKET" for name, (host, port) in emulation.addresses.items()}
-        (folder / "bench.toml").write_text(connected(as_toml(content), resources, config), encoding="utf-8")
+        resources = emulation.resources
+        (folder / "bench.toml").write_text(subject.file_of(way, resources), encoding="utf-8")
         opening.Guarded = recording(given)  # type: ignore[misc]
         arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
         arguments += ["--uncalibrated", "--run-dir", str(folder / "runs"), *SETTINGS, *QUIET]
@@ -245,7 +373,7 @@ class Watch:
                 return exchange(wire, message, reply, deadline_s)
             finally:
                 taken_s = time.monotonic() - began_s
-                self.counted[wire._resource] += 1
+                self.counted[wire._resource] += len(getattr(reply, "questions", "1"))  # a rack counts messages
                 if taken_s > SLACK * deadline_s:
                     waited_s = waited_for_a_processor_s() - waited_s
                     what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
@@ -299,14 +427,15 @@ class Count:
 class Campaign:
     """Runs plans in *folder* and counts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, subject: Subject | None = None) -> None:
         self._folder = folder
-        self._judge = Judge()
+        self._subject = subject = Subject() if subject is None else subject
+        self._judge = Judge(subject)
         rows = [f"{0.1 * (i % 5)},{1 + 0.1 * (i % 3)},{i % 7 + 5 * (i % 2)},{'ab'[i % 2]}" for i in range(18)]
         (folder / "two.csv").write_text("x,y,z,label\n" + "\n".join(rows) + "\n")
         os.environ["FFZERO_LOCK_DIR"] = str(folder / "locks")
         self.count = Count()
-        self._references = {way: run(folder / f"reference {way}", way, FaultPlan()) for way in WAYS}
+        self._references = {way: run(subject, folder / f"reference {way}", way, FaultPlan()) for way in subject.ways}
         for way, reference in self._references.items():
             if (
                 reference.code != 0
@@ -314,17 +443,17 @@ class Campaign:
                 or self._judge.wrong(reference.given, set())
             ):
                 raise SystemExit(f"the run without faults, {way}, is not in order: {reference.told} {reference.late}")
-            if not np.array_equal(reference.parameters, self._references[WAYS[0]].parameters):
-                raise SystemExit(f"without faults, {way} ends at other parameters than {WAYS[0]}")
+            if not np.array_equal(reference.parameters, self._references[subject.ways[0]].parameters):
+                raise SystemExit(f"without faults, {way} ends at other parameters than {subject.ways[0]}")
 
     def disturb(self, seed: int) -> None:
         """Run the plan of *seed*, and judge it."""
-        way = WAYS[seed % len(WAYS)]
+        subject = self._subject
+        way = subject.ways[seed % len(subject.ways)]
         reference = self._references[way]
-        spec = emulation_of(BenchConfig.model_validate(content_of(way)))
-        plan = plan_of(seed, spec, reference.exchanges)
+        plan = plan_of(seed, subject.spec_of(way), reference.exchanges, subject.kinds)
         faulthandler.dump_traceback_later(WATCHDOG_S, exit=True)
-        ended = run(self._folder / str(seed), way, plan)
+        ended = run(subject, self._folder / str(seed), way, plan)
         faulthandler.cancel_dump_traceback_later()
         count, witnessed = self.count, ended.witnessed
         struck = Counter(str(fault["kind"]) for fault in witnessed.faults)
@@ -376,7 +505,7 @@ class Campaign:
         if ended.code not in ALLOWED_EXITS or "Traceback" in ended.told:
             return f"it ended with {ended.code}"
         struck = {str(fault["instrument"]) for fault in ended.witnessed.faults}
-        names = {name for one in struck for name in (one, ended.resources[one])}
+        names = {name for one in struck for name in (*self._subject.called(one), ended.resources[one])}
         if not any(name in ended.told for name in names):
             return "its error names no instrument at which a fault struck"
         if (
@@ -391,12 +520,12 @@ class Campaign:
         return None
 
     def _out_of_limits(self, witnessed: Witnessed) -> list[str]:
-        upper = {"source": bench_upper(self._judge), "modulator0": 1.0}
+        heater_upper_v = bench_upper(self._judge)
         outside = [
             f"{name} channel {channel}: {value}"
             for (name, channel), (low, high) in witnessed.range().items()
             for value in (low, high)
-            if not 0.0 <= value <= upper[name]
+            if not 0.0 <= value <= self._subject.upper(name, channel, heater_upper_v)
         ]
         return outside + [f"{channel} refused {value}" for channel, value in witnessed.refused]
 
@@ -415,6 +544,9 @@ def _kind_of(message: str) -> str:
         ("reply refused", "bad reply"),
         ("is read back", "setpoint not taken"),
         ("restarted", "restart"),
+        ("does not hold", "setpoint lost"),
+        ("is measured", "setpoint not taken"),
+        ("the rack reports", "complaint of the rack"),
     ):
         if words in message:
             return kind
@@ -425,13 +557,14 @@ def main() -> None:
     """Run the campaign and print what it counted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plans", type=int, default=500)
+    parser.add_argument("--bench", choices=[*SUBJECTS], default="scpi", help="what drives heaters and modulators")
     parser.add_argument("--first", type=int, default=0, help="seed of the first plan")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     began_s = time.perf_counter()
     sys.setswitchinterval(1e-4)  # emulator and driver share an interpreter: none shall keep the other waiting
     with tempfile.TemporaryDirectory() as name:
-        campaign = Campaign(Path(name))
+        campaign = Campaign(Path(name), SUBJECTS[arguments.bench]())
         for seed in range(arguments.first, arguments.first + arguments.plans):
             campaign.disturb(seed)
             print(f"{campaign.count.plans}/{arguments.plans}", end="\r", file=sys.stderr, flush=True)

@@ -93,6 +93,7 @@ def wiring_of(
         safe=safe,
         memory=table.memory if isinstance(table, InputsTable) else 0,
         resolution=stated.resolution if isinstance(stated, Limits) else 0.0,
+        slew_per_s=stated.slew_per_s if isinstance(stated, Limits) else None,
         park_s=park_s,
         link=None if table.link is None else links[table.link],
     )

@@ -57,6 +57,9 @@ class Wiring:
         Patterns that may be held in the instrument; 0: none.
     resolution
         Worst-case step between two setpoints; 0: not stated.
+    slew_per_s
+        Fastest change of a setpoint in one second, or None. The guard keeps it; a driver that brings setpoints back
+        after a restart has to.
     park_s
         Longest time that parking it may take.
     link
@@ -72,6 +75,7 @@ class Wiring:
     safe: float = 0.0
     memory: int = 0
     resolution: float = 0.0
+    slew_per_s: float | None = None
     park_s: float = 1.5
     link: LinkTable | None = None
 

@@ -15,7 +15,6 @@ from drivers.board.frames import (
     Damaged,
     DamagedPayload,
     Type,
-    crc16,
     decoded,
     encoded,
     frame_end,
@@ -133,6 +132,7 @@ class EmulatedBoard(Instrument):
         if self._now_s() < self._deaf_until_s:
             return None
         self._told = False
+        end: int | None = None
         try:
             end = frame_end(received)
             if end is not None and HEADER.unpack_from(received)[3] > self._hello.payload_max:

@@ -17,6 +17,7 @@ from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
 from drivers.emulator.line import BITS_PER_BYTE, SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
+from drivers.emulator.qontrol_rack import QontrolRack, QontrolRackSpec
 from drivers.emulator.server import TcpServer
 from drivers.emulator.station import Station
 from drivers.emulator.troubles import Troubles
@@ -25,7 +26,7 @@ from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 
 AnyInstrumentSpec = Annotated[
-    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | BoardSpec, Field(discriminator="kind")
+    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | QontrolRackSpec | BoardSpec, Field(discriminator="kind")
 ]
 DRIVER_GROUP = "ffzero_lab.drivers"
 
@@ -40,7 +41,7 @@ class EmulationSpec(BaseModel):
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
-    """The instruments, each with a ``kind`` of its own: voltage-source, modulator, power-meter or board."""
+    """The instruments, each with a ``kind``: voltage-source, modulator, power-meter, qontrol-rack or board."""
     faults: FaultPlan = FaultPlan()
     """What goes wrong."""
     witness: Path | None = None
@@ -142,6 +143,8 @@ class Emulation:
             case BoardSpec():
                 plant = BoardPlant(spec.name, spec.converters, self._apparatus, troubles, self._witness)
                 return EmulatedBoard(plant, troubles, BITS_PER_BYTE / spec.baud)
+            case QontrolRackSpec():
+                return QontrolRack(spec, self._apparatus, troubles, self._witness)
 
 
 def _listening(station: Station, spec: SocketSpec) -> TcpServer:

@@ -19,12 +19,25 @@ FaultKind = Literal[
     "dead-channel",
     "wrong-count",
     "partial-list",
+    "serial-error",
+    "complaint",
+    "module-restart",
 ]
 ON_THE_WIRE: tuple[FaultKind, ...] = ("close", "drop", "delay", "garbage", "half-line", "dribble")
 """What happens to a reply on its way, in the order in which it is looked for; one of them strikes an exchange."""
 OF_SOURCES: tuple[FaultKind, ...] = ("reboot", "dead-channel", "wrong-count", "partial-list")
 OF_METERS: tuple[FaultKind, ...] = ("reboot", "dead-channel", "wrong-count", "stuck", "over-range")
-BY_CHANNEL: tuple[FaultKind, ...] = ("stuck", "over-range", "dead-channel")
+OF_RACKS: tuple[FaultKind, ...] = (
+    "reboot",
+    "dead-channel",
+    "stuck",
+    "wrong-count",
+    "partial-list",
+    "serial-error",
+    "complaint",
+    "module-restart",
+)
+BY_CHANNEL: tuple[FaultKind, ...] = ("stuck", "over-range", "dead-channel", "complaint", "module-restart")
 FOR_GOOD = 2**62
 """An exchange that never comes."""
 
@@ -47,7 +60,7 @@ class Fault(BaseModel):
     probability: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Chance of each message; give this or ``exchange``."""
     channel: PositiveInt | None = None
-    """Channel of a stuck, over-range or dead one; None: all of them."""
+    """Channel that it happens to, from 1 (of a rack as well); None: all of them."""
     lasts: PositiveInt | None = None
     """Exchanges for which it holds; None: one, but a dead channel stays dead."""
     delay_s: Annotated[float, Field(ge=0.0, le=60.0)] = 0.05

@@ -12,7 +12,8 @@ from drivers.bench.connections import Connection, RoleName, connections_of
 from drivers.bench.tables import ActuatorsTable, InputsTable, InstrumentTable
 from drivers.emulator.emulation import EmulationSpec
 from drivers.emulator.power_meter import PORTS
-from drivers.emulator.wires import Wires
+from drivers.emulator.rack_of_bench import rack_spec, racks_of
+from drivers.emulator.wiring import wires_of
 
 KINDS: Mapping[RoleName, str] = {"actuators": "voltage-source", "inputs": "modulator", "detectors": "power-meter"}
 """What stands for an instrument of each role."""
@@ -30,15 +31,21 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
     table = config.emulation
     if table is None:
         raise ValueError("emulation: give a table [emulation] with the twin that shall stand behind the instruments")
-    unknown = sorted(set(table.instruments) - {name for some in config.instruments.values() for name in some})
-    if unknown:
-        raise ValueError(f"emulation.instruments.{unknown[0]}: the file has no such instrument")
     connections = connections_of(config.layers)
-    specs = [
-        _spec(config, role, name, instrument, connections) | dict(table.instruments.get(name, {}))
+    racks = racks_of(config)
+    own = [
+        _spec(config, role, name, instrument, connections)
         for role, instruments in config.instruments.items()
         for name, instrument in instruments.items()
+        if instrument.link not in racks
     ]
+    specs = [
+        spec | dict(table.instruments.get(spec["name"], {}))
+        for spec in (*own, *(rack_spec(config, link, tables, connections) for link, tables in racks.items()))
+    ]
+    unknown = sorted(set(table.instruments) - {spec["name"] for spec in specs})
+    if unknown:
+        raise ValueError(f"emulation.instruments.{unknown[0]}: the file has no such instrument{_or_rack(racks)}")
     try:
         return EmulationSpec.model_validate(
             {"twin": table.twin.replace(":", ".", 1), "options": table.options, "instruments": specs}
@@ -53,12 +60,14 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
 
 
 def connected(text: str, resources: Mapping[str, str], config: BenchConfig) -> str:
-    """Return the *text* of a bench file with the links of its instruments led to *resources*, by instrument name."""
+    """Return the *text* of a bench file with its links led to *resources*, by name of the instrument or the rack."""
     document = tomlkit.parse(text)
     links: Any = document["links"]
+    racks = racks_of(config)
     for instruments in config.instruments.values():
-        for name, instrument in instruments.items():
-            link = links[instrument.link]
+        for own, instrument in instruments.items():
+            link = links[str(instrument.link)]
+            name = str(instrument.link) if instrument.link in racks else own
             if "::" in resources[name]:
                 link.pop("port", None)
                 link.pop("baud", None)
@@ -81,7 +90,7 @@ def _spec(
     if tuple(table.channels) != tuple(range(1, n_channels + 1)):
         raise ValueError(f"{role}.{name}.channels: emulated instruments count their channels from 1, without gaps")
     own = [c for c in connections if (c.role, c.instrument) == (role, name)]
-    spec: dict[str, Any] = {"kind": KINDS[role], "name": name, "wires": _wires(config, own)}
+    spec: dict[str, Any] = {"kind": KINDS[role], "name": name, "wires": wires_of(config, own)}
     here = _HERE.fullmatch(str(config.links[table.link].get("resource")))
     if here is not None:
         spec["port"] = int(here[1])
@@ -96,23 +105,5 @@ def _spec(
     return spec
 
 
-def _wires(config: BenchConfig, connections: Sequence[Connection]) -> list[Wires]:
-    """Return the wires of one instrument, each run of neighbouring channels once."""
-    runs: dict[tuple[int, int, int], Wires] = {}
-    for connection in connections:
-        layer = 0 if config.bench.shared_hardware else connection.layer
-        for first, index, count in _runs(connection):
-            runs[first, layer, index] = Wires(channel=first, layer=layer, index=index, count=count)
-    return list(runs.values())
-
-
-def _runs(connection: Connection) -> list[tuple[int, int, int]]:
-    """Return (channel, index, count) of each run in which channel and index rise together."""
-    found: list[tuple[int, int, int]] = []
-    for channel, index in zip(connection.channels, connection.indices, strict=True):
-        if found and channel == found[-1][0] + found[-1][2]:
-            first, start, count = found[-1]
-            found[-1] = (first, start, count + 1)
-        else:
-            found.append((channel, index, 1))
-    return found
+def _or_rack(racks: Mapping[str, object]) -> str:
+    return f"; a Qontrol rack has the name of its link: {', '.join(racks)}" if racks else ""

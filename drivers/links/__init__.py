@@ -12,7 +12,7 @@ from drivers.links.link import Link
 from drivers.links.log import Exchange, LogFile
 from drivers.links.parsers import quantity
 from drivers.links.patience import Patience
-from drivers.links.replies import Block, Lines, Numbers, Reply, Text
+from drivers.links.replies import Block, Lines, Numbers, Reply, Text, printable
 from drivers.links.serial_port import SerialTransport
 from drivers.links.transport import Stream, Transport
 from drivers.links.visa import VisaTransport
@@ -39,5 +39,6 @@ __all__ = [
     "VisaTransport",
     "WrongInstrument",
     "identify",
+    "printable",
     "quantity",
 ]

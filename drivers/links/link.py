@@ -50,6 +50,8 @@ class Link:
         The form of what the instrument may send between replies, and its reader; None where it never does.
     log
         Told of every exchange.
+    discarded
+        Told of what came while the link waited for silence, which is thrown away: among it may be something unasked.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Link:
         on_recovery: Callable[["Link"], None] | None = None,
         unasked: Reply[object] | None = None,
         log: Callable[[Exchange], None] | None = None,
+        discarded: Callable[[bytes], None] | None = None,
     ) -> None:
         self.owner = owner
+        self._discarded = discarded
         self._transport = transport
         self._clock = clock
         self._identify = identify
@@ -242,7 +246,9 @@ class Link:
     def _verify(self) -> None:
         """Make sure that the expected instrument answers, and in step."""
         if not self._wire.stream.closing_discards:
-            self._wire.drain(self.patience.quiet_s)
+            late = self._wire.drain(self.patience.quiet_s)
+            if late and self._discarded is not None:
+                self._discarded(late)
         identity = self._identify(self)
         if not self._wire.stream.closing_discards:
             self._wire.expect_silence(self.patience.quiet_s)

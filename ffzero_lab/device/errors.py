@@ -30,7 +30,15 @@ class DarkBatch(BadReply):
 
 
 class StagingLost(DeviceError):
-    """The device no longer holds the staged patterns (power-up, reboot); staging them again is safe."""
+    """The device no longer holds the staged patterns (power-up, reboot); staging them again is safe.
+
+    Attributes
+    ----------
+    returns_slowly
+        Whether the driver brings the setpoints back along their slew limit by itself, however far the next write is.
+    """
+
+    returns_slowly = False
 
 
 class CalibrationMissing(DeviceError):

@@ -256,7 +256,8 @@ class Guarded(Device):
                 return self._once_staged(act)
             except StagingLost as lost:
                 self._lost, restarts = lost, restarts + 1
-                self._look_for_jumps(moves)
+                if not lost.returns_slowly:
+                    self._look_for_jumps(moves)
                 if restarts > MOST_RESTARTS:
                     raise
 

@@ -1,0 +1,153 @@
+"""What a rack answers: lines in order, each complete and as its manual prints it, or an error line instead."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivers.links import printable, quantity
+from drivers.qontrol.commands import Question
+from drivers.qontrol.errors import UNASKED, ErrorLine, error_line
+from ffzero_lab.device import FloatArray
+
+LONGEST_LINE = 80
+_QUANTITY = re.compile(r"[+-]\d{1,4}\.\d{6} (?:V|mA)", re.ASCII)
+_MODULE = re.compile(r"(\S+):(\d+)")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back: the numbers (n,) in their order, and the error lines that answered a message instead."""
+
+    values: FloatArray
+    errors: tuple[ErrorLine, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers to several messages that were sent at once.
+
+    A message is answered by all its lines or by one error line. What can only be said unasked is passed to *heard* and
+    answers nothing.
+    """
+
+    questions: Sequence[Question]
+    heard: Callable[[ErrorLine], None]
+
+    @property
+    def limit_bytes(self) -> int:
+        """Return the greatest length of all answers, with an unasked line for each."""
+        return 2 * LONGEST_LINE * (1 + sum(len(question.answers) for question in self.questions))
+
+    def end(self, received: bytes) -> int | None:
+        """Return the length of all answers, None while more is needed; raises ValueError for a line of another form."""
+        place = question = answered = 0
+        while question < len(self.questions):
+            newline = received.find(b"\n", place)
+            if newline < 0:
+                return None
+            text, place = printable(received[place:newline]), newline + 1
+            error = error_line(text)
+            if error is None:
+                _check(text, self.questions[question].answers[answered])
+                answered += 1
+            elif error.code not in UNASKED:
+                answered = len(self.questions[question].answers)
+            if answered == len(self.questions[question].answers):
+                question, answered = question + 1, 0
+        return place
+
+    def read(self, reply: bytes) -> Answered:
+        """Return the numbers and the errors of complete answers."""
+        if self.end(reply) != len(reply):
+            raise ValueError("the answers are cut off, or there is more of them")
+        values: list[float] = []
+        errors: list[ErrorLine] = []
+        for text in (printable(line) for line in reply.split(b"\n")[:-1]):
+            error = error_line(text)
+            if error is None:
+                if text != "OK":
+                    values.append(quantity(text, text[text.index(" ") :]))
+            elif error.code not in UNASKED:
+                errors.append(error)
+            else:
+                self.heard(error)
+        return Answered(np.array(values, dtype=np.float64), tuple(errors))
+
+
+@dataclass(frozen=True)
+class Words:
+    """Lines of text up to the one for which *is_last* holds; *heard* is told of error lines among them.
+
+    An error line that answers the question is refused.
+    """
+
+    is_last: Callable[[str], bool]
+    heard: Callable[[ErrorLine], None]
+    limit_bytes: int = 65_536
+
+    def end(self, received: bytes) -> int | None:
+        """Return the length up to the end of the last line, None while more is needed."""
+        place = 0
+        while (newline := received.find(b"\n", place)) >= 0:
+            text, place = printable(received[place:newline]), newline + 1
+            error = error_line(text)
+            if error is not None and error.code not in UNASKED:
+                raise ValueError(f"the answer is {error}")
+            if error is None and self.is_last(text):
+                return place
+        return None
+
+    def read(self, reply: bytes) -> list[str]:
+        """Return the lines that are no errors."""
+        if self.end(reply) != len(reply):
+            raise ValueError("the lines are cut off, or there are more of them")
+        lines = [printable(line) for line in reply.split(b"\n")[:-1]]
+        for line in lines:
+            if (error := error_line(line)) is not None:
+                self.heard(error)
+        return [line for line in lines if error_line(line) is None]
+
+
+@dataclass(frozen=True)
+class Unasked:
+    """An error line that nobody asked for; *heard* is told of it. Any other line is a late reply, and refused."""
+
+    heard: Callable[[ErrorLine], None]
+    limit_bytes: int = LONGEST_LINE
+
+    def end(self, received: bytes) -> int | None:
+        """Return the length of the line."""
+        return received.find(b"\n") + 1 or None
+
+    def read(self, reply: bytes) -> None:
+        """Tell of the error; raises ValueError for what is none."""
+        error = error_line(printable(reply.removesuffix(b"\n")))
+        if error is None:
+            raise ValueError("a line came that nobody asked for, and that reports no error: a late reply?")
+        self.heard(error)
+
+
+def modules_of(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the modules that ``nupall?`` lists, in the order of the chain; raises ValueError for anything else."""
+    found = [_MODULE.fullmatch(line) for line in lines]
+    modules = [match[1] for match in found if match is not None]
+    if len(modules) != len(lines) or [match[2] for match in found if match] != [str(n) for n in range(len(lines))]:
+        raise ValueError(f"modules were expected, numbered from 0 in the order of the chain, not {list(lines)}")
+    return tuple(modules)
+
+
+def errors_in(received: bytes) -> list[ErrorLine]:
+    """Return the error lines among complete lines of whatever was discarded."""
+    lines = received.decode("latin-1").split("\n")[:-1]
+    return [error for line in lines if (error := error_line(line.strip())) is not None]
+
+
+def _check(text: str, expected: str) -> None:
+    """Raise ValueError unless *text* is what was *expected*: ``OK``, or a number in this unit with all its decimals."""
+    is_number = _QUANTITY.fullmatch(text) is not None and text.endswith(f" {expected}")
+    good = text == "OK" if expected == "OK" else is_number
+    if not good:
+        what = "OK" if expected == "OK" else f"a number such as +4.500000 {expected}"
+        raise ValueError(f"{what} was expected, not {text!r}")
