@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.wires import Plug, Wires, plugs
-from ffzero_lab.device import Device, DeviceDescription, FloatArray, Metered
+from ffzero_lab.device import Device, DeviceDescription, FloatArray, Metered, Resumable
 
 BoolArray = NDArray[np.bool_]
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -95,6 +95,18 @@ class Apparatus:
         self._unstaged.add(entrance)
         self._twin.load_inputs(entrance, patterns)
         return self._twin.read_outputs(layer, np.arange(len(patterns)))
+
+    def warm_up(self) -> None:
+        """Read every layer once as it is, and put the twin back: the first reading may have to compile something."""
+        state = self._twin.snapshot() if isinstance(self._twin, Resumable) else None
+        layers = self._twin.description.layers
+        for number in range(len(layers)):
+            entrance = layers[0 if self._cascaded else number]
+            self.present(number, np.full((1, entrance.n_inputs), entrance.input_upper))
+        if isinstance(self._twin, Resumable) and state is not None:
+            self._twin.restore(state)
+            self._unstaged = {*range(len(self._inputs))}
+            self._unwritten = {*range(len(self._parameters))}
 
     def health(self) -> dict[str, float]:
         """Return what the twin's own sensors read."""

@@ -65,6 +65,7 @@ class BoardPlant:
             flags=CASCADED if description.topology == "cascaded" else 0,
             health_channels=len(self._health),
         )
+        apparatus.warm_up()
         self.limits = [_limits(layer, own) for layer, own in zip(layers, self.hello.layers, strict=True)]
 
     @property
