@@ -274,7 +274,9 @@ class BoardSubject(Subject):
         """Return the bench file that leads to *resources*."""
         del way
         link = {"deadline_s": DEADLINE_S, "quiet_s": 0.04, "pause_s": 0.005, "baud": BAUD}
-        return as_toml({"driver": "board", **board_file({**TWIN, "drive": "volts"}, resources["board"], **link)})
+        content = board_file({**TWIN, "drive": "volts"}, resources["board"], **link)
+        content["health"] = [{key: channel[key] for key in ("name", "unit")} for channel in content["health"]]
+        return as_toml({"driver": "board", **content})
 
     def driven(self, setpoints: np.ndarray) -> np.ndarray:
         """Return the voltages on the steps of the converter."""
@@ -512,6 +514,7 @@ class Campaign:
             "the device is parked" not in ended.told
             and "parking failed as well" not in ended.told
             and ("what could be opened was parked" not in ended.told)
+            and ("was not opened, and nothing was energised" not in ended.told)
         ):
             return "its error does not say whether it is parked"
         first = next((line for line in ended.told.splitlines() if line.startswith("ffzero-lab: ")), "nothing told")

@@ -59,6 +59,8 @@ class Connection:
         """Whether a recovery while parking has looked after nothing."""
         self._log = None if config.log is None else LogFile(config.log)
         self._known: Hello | None = None
+        self._is_used = False
+        """Whether the board may have been given something that it can lose."""
         self._greeting: Hello | None = None
         self.used_s = clock.now_s()
         """When the board was last spoken to."""
@@ -87,6 +89,10 @@ class Connection:
         """Connect and greet; moves nothing. Raises WrongInstrument for another board, or the faults of the link."""
         self.link.open()
         self._known = self._greeting
+
+    def watch_for_restarts(self) -> None:
+        """Raise StagingLost from now on when the board loses what it was given."""
+        self._is_used = True
 
     def close(self) -> None:
         """Let the port go; the board stands as it is."""
@@ -234,6 +240,8 @@ class Connection:
             self._skipped = True
             return
         self._known = now
+        if not self._is_used:
+            return
         if now.first_nonce != before.first_nonce:
             self._lost()
             what = "has restarted: its setpoints and patterns are lost"

@@ -1,8 +1,9 @@
 """An all-in-one board behind the device port: parameters, pattern memory and outputs at one serial line."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from ffzero_lab.device import (
     WallClock,
 )
 
+T = TypeVar("T")
+
 _PROBE_HEAD, _READ_HEAD = 4, 2
 _WORD = 2
 
@@ -41,9 +44,11 @@ class Board(Device):
         self._news: StagingLost | None = None
         """What the heartbeat has found, for whoever uses the board next."""
         self._closed = False
+        self._standing: list[list[Codes] | None] = [None] * len(config.layers)
+        """Where each layer may stand: the setting written last, several while one is under way; None: unknown."""
         self._connection = Connection(config, clock, lost=self._forget, standing=self._check_standing)
-        self._connection.open()
         try:
+            self._connection.open()
             hello = self._connection.hello
             check_agreement(config, hello)
             self._layers = hello.layers
@@ -57,11 +62,11 @@ class Board(Device):
                 period_s=1e-3 * hello.watchdog_ms / BEATS_PER_WATCHDOG,
                 idle_s=config.idle_park_s,
             )
-        except BaseException:
+            self._connection.watch_for_restarts()
+        except BaseException as error:
             self._connection.close()
+            error.add_note(f"{config.name} was not opened, and nothing was energised")
             raise
-        self._standing: list[list[Codes] | None] = [None] * len(self._layers)
-        """Where each layer may stand: the setting written last, several while one is under way; None: unknown."""
 
     @staticmethod
     def bench_name(config: BoardConfig) -> str:
@@ -144,25 +149,23 @@ class Board(Device):
         """Return the health readings."""
         self._check_open()
         names = [channel.name for channel in self._config.health]
-        payload = self._connection.ask(Type.HEALTH, length=4 * len(names))
+        payload = self._asked_anyway(lambda: self._connection.ask(Type.HEALTH, length=4 * len(names)))
         return dict(zip(names, (1e-3 * np.frombuffer(payload, dtype="<i4")).tolist(), strict=True))
 
     def read_log(self) -> list[Entry]:
         """Return what the board's log still holds, the oldest entry first; also of a board that has restarted."""
         self._check_open()
         entries: list[Entry] = []
-        first = 0
         while True:
-            part = self._connection.log_from(first)
+            part = self._asked_anyway(partial(self._connection.log_from, entries[-1].number + 1 if entries else 0))
             entries += part.entries
             if not part.entries or part.entries[-1].number + 1 >= part.next:
                 return entries
-            first = part.entries[-1].number + 1
 
     def identify(self) -> Mapping[str, str]:
         """Ask the board who it is."""
         self._check_open()
-        self._connection.beat()
+        self._asked_anyway(self._connection.beat)
         return {self._config.name: self._connection.link.identity or ""}
 
     def safe_parameters(self, layer: int) -> FloatArray:
@@ -258,9 +261,17 @@ class Board(Device):
                 f"{described.unit_of(index)} after parking, not at {expected:.6g}: switch the board off by hand"
             )
 
+    def _asked_anyway(self, ask: Callable[[], T]) -> T:
+        """Ask what does not depend on what the board was given; that it is lost is told to who uses the board next."""
+        try:
+            return ask()
+        except StagingLost as lost:
+            self._tell(lost)
+            return ask()
+
     def _forget(self) -> None:
         """Take note that nobody knows where the layers stand."""
-        self._standing = [None] * len(self._layers)
+        self._standing = [None] * len(self._config.layers)
 
     def _beat(self) -> None:
         """Keep the board alive; what it has lost is told to whoever uses it next."""
