@@ -42,7 +42,7 @@ from ffzero_lab.training import Session, TrainSettings
 BAUDS = (115_200, 2_000_000)
 BITS_PER_BYTE = 10
 FUZZED_AT_ONCE = 50_000
-WATCHDOG_MS = 400
+WATCHDOG_MS = 1000
 KILLED_WITHIN_S = 0.6
 LINK = {"deadline_s": 1.0, "quiet_s": 0.1}
 NARROWER = {"full_scale": 8.0}
@@ -147,7 +147,7 @@ def kills(times: int, folder: Path) -> dict[str, Any]:
             time.sleep(dice.uniform(0.0, KILLED_WITHIN_S))
             os.kill(user.pid or 0, signal.SIGKILL)
             user.join()
-            time.sleep(2e-3 * WATCHDOG_MS)
+            time.sleep(1.5e-3 * WATCHDOG_MS)
             left_on = read_witness(witness).left_on()
             off += not left_on
             reader = Board.open(Board.Config.model_validate(content))
@@ -161,7 +161,7 @@ def kills(times: int, folder: Path) -> dict[str, Any]:
         "watchdog_ms": WATCHDOG_MS,
         "parked_in_time": in_time,
         "everything_off": off,
-        "silence_ms": [min(silences_ms, default=0), max(silences_ms, default=0)],
+        "silence_ms": sorted(silences_ms),
     }
 
 

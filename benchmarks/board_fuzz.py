@@ -50,15 +50,15 @@ class Record:
 def records(seed: int, count: int) -> Iterator[Record]:
     """Draw *count* records."""
     dice = random.Random(seed)
-    for _ in range(count):
-        frame, settings = good_frame(dice)
+    for number in range(count):
+        frame, settings = good_frame(dice, 1 + number % 65_534)  # the same number again would be refused
         what = dice.random()
         if what < 0.02:
             yield Record(Kind.GOOD, frame, settings)
         elif what < 0.10:
             payload = dice.randbytes(dice.randrange(1, 60))
             kind = dice.choice([*Type, dice.randrange(256)])
-            yield Record(Kind.NONSENSE, encoded(kind, dice.randrange(65_536), payload))
+            yield Record(Kind.NONSENSE, encoded(kind, 1 + number % 65_534, payload))
         else:
             damaged = frame
             while damaged.startswith(frame):  # whole after all, whatever stands behind it
@@ -66,9 +66,9 @@ def records(seed: int, count: int) -> Iterator[Record]:
             yield Record(Kind.DAMAGED, damaged)
 
 
-def good_frame(dice: random.Random) -> tuple[bytes, int]:
+def good_frame(dice: random.Random, sequence: int) -> tuple[bytes, int]:
     """Return a frame, and how many settings it writes."""
-    sequence, layer = dice.randrange(1, 65_535), dice.randrange(2)
+    layer = dice.randrange(2)
 
     def codes(n: int) -> Codes:
         return np.array([dice.randrange(LOWEST, HIGHEST + 1) for _ in range(n)], dtype=np.uint16)
@@ -124,7 +124,7 @@ def _swapped(dice: random.Random, frame: bytes) -> bytes:
 
 
 def _spliced(dice: random.Random, frame: bytes) -> bytes:
-    other, _ = good_frame(dice)
+    other, _ = good_frame(dice, dice.randrange(1, 65_535))
     spliced = frame[: dice.randrange(1, len(frame))] + other[dice.randrange(1, len(other)) :]
     return frame if spliced == other else spliced  # which would be whole
 

@@ -52,7 +52,8 @@ class Connection:
         self._sequence = secrets.randbelow(LAST_SEQUENCE)
         self._counting = threading.Lock()
         self._turn = threading.RLock()
-        """Held for one attempt of a request that acts, and for parking: nothing is repeated behind a parking."""
+        """Held for one attempt of any request, so that nobody's deadline passes while others recover the link, and for
+        parking: nothing is repeated behind it."""
         self._parkings = 0
         self._is_parking = False
         self._skipped = False
@@ -133,16 +134,16 @@ class Connection:
     @contextmanager
     def parking(self) -> Generator[None]:
         """Meanwhile nothing is repeated or looked after, and every exchange is in a hurry."""
+        usual, most_s = self._patience, PARKING_SHARE * self._config.park_s
         self._parkings += 1
+        self.link.patience = Patience(  # what is under way is in a hurry as well
+            deadline_s=min(usual.deadline_s, most_s),
+            quiet_s=usual.quiet_s,
+            attempts=PARKING_ATTEMPTS,
+            pause_s=min(usual.pause_s, most_s / PARKING_ATTEMPTS),
+        )
         with self._turn:
-            self._is_parking, usual = True, self._patience
-            most_s = PARKING_SHARE * self._config.park_s
-            self.link.patience = Patience(
-                deadline_s=min(usual.deadline_s, most_s),
-                quiet_s=usual.quiet_s,
-                attempts=PARKING_ATTEMPTS,
-                pause_s=min(usual.pause_s, most_s / PARKING_ATTEMPTS),
-            )
+            self._is_parking = True
             try:
                 yield
             finally:
@@ -174,11 +175,12 @@ class Connection:
 
     def _asked(self, message: bytes, reply: Callable[[], Reply[T]], deadline_s: float) -> T:
         for pause_s in self.link.patience.pauses():
-            try:
-                return self._exchanged(message, reply(), deadline_s)
-            except LinkFault as fault:
-                if pause_s is None or fault.is_final:
-                    raise
+            with self._turn:
+                try:
+                    return self._exchanged(message, reply(), deadline_s)
+                except LinkFault as fault:
+                    if pause_s is None or fault.is_final:
+                        raise
             self._clock.sleep_s(pause_s)
         raise AssertionError("unreachable: the last attempt raises")
 

@@ -29,8 +29,8 @@ from ffzero_lab.device import DeviceError
 FIRMWARE = 0x0100
 LOG_DEPTH = 64
 READINGS_PER_FRAME = 256
-LEAD_S = 0.02
-"""The watchdog acts so much earlier: parking takes time as well."""
+ACTS_AFTER = 0.875
+"""Share of the watchdog's time after which it acts: looking at the clock and parking take time as well."""
 BITS_PER_BYTE = 10
 OF_BOARDS: tuple[FaultKind, ...] = (*ON_THE_WIRE, "reboot", "dead-channel", "over-range", "wrong-count")
 
@@ -181,7 +181,7 @@ class EmulatedBoard(Instrument):
 
     def tick(self) -> bytes:
         """Park when nobody has spoken for the time of the watchdog."""
-        if not self._armed or self._now_s() - self._fed_s + LEAD_S < 1e-3 * self._hello.watchdog_ms:
+        if not self._armed or self._now_s() - self._fed_s < 1e-3 * ACTS_AFTER * self._hello.watchdog_ms:
             return b""
         self._watchdog_parks += 1
         self._why_not = ErrorCode.WATCHDOG

@@ -26,7 +26,7 @@ bool Board::fits() const {
         each = own.parameters > 0 && own.inputs > 0 && own.outputs > 0 && own.limits != nullptr &&
                6U + 2U * own.parameters <= memory_.payload_max && 4U + 2U * own.inputs <= memory_.payload_max &&
                own.outputs * rows_at_once <= memory_.readings_max &&
-               own.settle_us + watchdog_lead_us < layout_.watchdog_ms * 1000U;
+               own.settle_us < watchdog_us(layout_.watchdog_ms);
         for (std::uint16_t i = 0; each && i < own.parameters; ++i) {
             each = own.limits[i].lowest <= own.limits[i].highest;
         }
@@ -91,7 +91,7 @@ bool Board::send() {
 }
 
 bool Board::judge_silence() {
-    if (!armed_ || hardware_.now_us() - fed_us_ + watchdog_lead_us < layout_.watchdog_ms * 1000ULL) {
+    if (!armed_ || hardware_.now_us() - fed_us_ < watchdog_us(layout_.watchdog_ms)) {
         return false;
     }
     ++watchdog_parks_;

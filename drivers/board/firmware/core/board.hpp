@@ -12,7 +12,8 @@ namespace board {
 constexpr std::uint8_t most_layers = 8;
 constexpr std::size_t most_health_channels = 32;
 constexpr std::size_t rows_at_once = 16;
-constexpr std::uint32_t watchdog_lead_us = 20'000;  // it acts so much earlier: parking takes time as well
+// The watchdog acts when seven eighths of its time are over: looking at the clock and parking take time as well.
+constexpr std::uint64_t watchdog_us(std::uint16_t watchdog_ms) { return watchdog_ms * 875ULL; }
 
 class Board {
 public:
