@@ -86,9 +86,13 @@ class BoardHealth(Table):
     """A health channel, in the board's order."""
 
     name: Name
+    """Name of the reading, as interlocks call it."""
     unit: Name
+    """Its unit; the board tells thousandths of it."""
     lower: Number | None = None
+    """Smallest reading that is allowed."""
     upper: Number | None = None
+    """Largest reading that is allowed."""
 
 
 class BoardTiming(Table):

@@ -37,10 +37,20 @@ class OnABoard(DeviceConformance):
             yield
 
 
-class TestBoardDrivenInVolts(OnABoard):
-    pass
+class TestEmulatedBoard(OnABoard):
+    @pytest.fixture
+    def kind(self) -> str:
+        return "emulation"
 
 
+@pytest.mark.slow
+class TestFirmware(OnABoard):
+    @pytest.fixture
+    def kind(self) -> str:
+        return "firmware"
+
+
+@pytest.mark.slow
 class TestBoardInACascadeWithLittleMemory(OnABoard):
     options: ClassVar = {"topology": "cascaded", "drive": "phase"}
     board: ClassVar = {"payload_max": 256, "readings_max": 64, "pattern_words": 80}

@@ -1,8 +1,10 @@
 """The driver of the board: what it does when the board restarts, is not heard, is another one, or is not used."""
 
 import time
+import tomllib
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from drivers.board import Board
 from drivers.board.frames import Type
 from drivers.board.messages import What
 from drivers.board.replies import Readings
-from drivers.emulator import Emulation, Fault, FaultPlan, read_witness
+from drivers.emulator import Emulation, EmulationSpec, Fault, FaultPlan, read_witness
 from drivers.links import ExchangeTimeout, WrongInstrument
 from ffzero_lab.device import DeviceError, Guarded, LimitViolation, LinkLost, LinkTimeout, StagingLost
 
@@ -154,6 +156,17 @@ def test_mistakes_in_the_file_name_the_key(bench: Any) -> None:
         Board.Config.model_validate(content)
 
 
+def test_the_files_in_the_guide_are_right() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "board.md"
+    emulated, described = (part.split("```")[0] for part in guide.read_text().split("```toml\n")[1:])
+    EmulationSpec.model_validate(tomllib.loads(emulated))
+    content = tomllib.loads(described)
+    assert content.pop("driver") == "board"
+    config = Board.Config.model_validate(content)
+    assert [group.count for group in config.layers[0].groups] == [8]
+    assert Board.wiring(config)[0]["range"] == "0 to 4 V, safe 0 V"
+
+
 def test_a_port_that_is_not_there_is_named(bench: Any, tmp_path: Any) -> None:
     port = str(tmp_path / "ttyACM7")
     with pytest.raises(LinkLost, match="ttyACM7"):
@@ -209,7 +222,7 @@ def test_a_board_that_answers_no_more_is_left_to_its_watchdog(bench: Any, tmp_pa
     with faulty(bench, tmp_path, fault, watchdog_ms=WATCHDOG_MS) as emulation:
         board = opened(bench, emulation, park_s=1.0, attempts=1)
         prepared(board)
-        reads = iter(lambda: board.read_outputs(0, ROWS), None)
+        reads = (board.read_outputs(0, ROWS) for _ in range(10))
         with pytest.raises(LinkTimeout):
             deque(reads, maxlen=0)
         with pytest.raises(DeviceError) as caught:

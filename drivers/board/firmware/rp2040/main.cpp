@@ -2,6 +2,8 @@
 // UART 0. Everything that depends on your bench stands in the first block. Not tested here: see the README.
 #if __has_include("pico/stdlib.h")
 
+#include <initializer_list>
+
 #include "../core/board.hpp"
 #include "converters.hpp"
 #include "hardware/spi.h"
