@@ -177,6 +177,14 @@ class Board(Device):
         own = self._layers[layer]
         return own.input_span.values(np.full(own.inputs, own.safe_input, dtype=np.uint16))
 
+    def read_standing(self, layer: int) -> FloatArray:
+        """Read the outputs (n_out,) of a layer once, as everything stands."""
+        self._check_usable()
+        own = self._layers[layer]
+        payload = requests.read(layer, np.empty(0, dtype=np.intp))
+        counts = self._connection.measure(Type.READ, payload, own.outputs, self._config.timing.shot_s)
+        return own.output_span.values(counts)
+
     def park(self) -> None:
         """Have the board bring everything to its safe code, and see that it did."""
         if self._closed:

@@ -314,8 +314,10 @@ class EmulatedBoard(Instrument):
     def _read(self, payload: bytes) -> Codes:
         _need(payload, 2, at_least=True)
         layer = self._layer(payload)
-        if len(payload) < 4 or len(payload) % 2:
+        if len(payload) % 2:
             raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=4, highest=4)
+        if len(payload) == 2:
+            return self._found(lambda: self._plant.read(layer))
         patterns = self._rows(layer, _words(payload[2:]), 1)
         self._arm(layer)
         return self._measured(layer, patterns)
@@ -385,8 +387,11 @@ class EmulatedBoard(Instrument):
         self._faultless(lambda: self._plant.write(layer, codes))
 
     def _measured(self, layer: int, patterns: Codes) -> Codes:
+        return self._found(lambda: self._plant.measure(layer, patterns).reshape(-1))
+
+    def _found(self, measure: Callable[[], Codes]) -> Codes:
         found: list[Codes] = []
-        self._faultless(lambda: found.append(self._plant.measure(layer, patterns).reshape(-1)))
+        self._faultless(lambda: found.append(measure()))
         return found[0]
 
     def _faultless(self, call: Callable[[], None]) -> None:

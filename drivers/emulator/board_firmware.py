@@ -133,6 +133,8 @@ class FirmwareBoard:
                 self._plant.write(layer, codes)
             case b"M":
                 return self._plant.measure(layer, codes.reshape(-1, width)).astype("<u2").tobytes()
+            case b"R":
+                return self._plant.read(layer).astype("<u2").tobytes()
             case b"H":
                 return np.array(self._plant.health(), dtype="<i4").tobytes()
             case _:

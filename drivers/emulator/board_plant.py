@@ -65,6 +65,7 @@ class BoardPlant:
             flags=CASCADED if description.topology == "cascaded" else 0,
             health_channels=len(self._health),
         )
+        self._presented = [np.full(own.inputs, own.safe_input, dtype=np.uint16) for own in self.hello.layers]
         apparatus.warm_up()
         self.limits = [_limits(layer, own) for layer, own in zip(layers, self.hello.layers, strict=True)]
 
@@ -79,20 +80,32 @@ class BoardPlant:
 
     def measure(self, layer: int, patterns: Codes) -> Codes:
         """Present *patterns* (n, n_in) and return the counts (n, n_out); a reading over the range is the last one."""
+        entrance = self._entrance(layer)
+        self._presented[entrance] = patterns[-1]
+        last = self.hello.layers[entrance].input_span.values(patterns[-1]).tolist()
+        self._witness.output(f"{self._name}-inputs", _numbers(entrance, len(last)), last, on=True)
+        return self._counts(layer, patterns)
+
+    def read(self, layer: int) -> Codes:
+        """Return the counts (n_out,) of a layer as everything stands."""
+        return self._counts(layer, self._presented[self._entrance(layer)][np.newaxis])[0]
+
+    def _entrance(self, layer: int) -> int:
+        return 0 if self.hello.flags & CASCADED else layer
+
+    def _counts(self, layer: int, patterns: Codes) -> Codes:
         own = self.hello.layers[layer]
-        entrance = self.hello.layers[0] if self.hello.flags & CASCADED else own
-        amplitudes = entrance.input_span.values(patterns)
+        amplitudes = self.hello.layers[self._entrance(layer)].input_span.values(patterns)
         outputs = self._apparatus.present(layer, amplitudes)
         outputs[:, self._troubles.channels("dead-channel", own.outputs)] = 0.0
         counts = np.rint((outputs - own.output_span.lower) / own.output_span.step)
         counts = np.minimum(np.maximum(counts, 0.0), LAST_CODE).astype(np.uint16)  # as a converter saturates
         counts[:, self._troubles.channels("over-range", own.outputs)] = LAST_CODE
-        last = amplitudes[-1]
-        self._witness.output(f"{self._name}-inputs", _numbers(layer, len(last)), last.tolist(), on=True)
         return counts
 
     def park(self) -> None:
         """Bring everything to its safe code, inputs first."""
+        self._presented = [np.full(own.inputs, own.safe_input, dtype=np.uint16) for own in self.hello.layers]
         for layer, own in enumerate(self.hello.layers):
             if layer == 0 or not self.hello.flags & CASCADED:
                 zeros = [0.0] * own.inputs

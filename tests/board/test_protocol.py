@@ -180,6 +180,19 @@ def test_readings_of_many_frames_come_without_a_gap(greeted: Host) -> None:
     assert (probed[:, :6] == probed[:, 294:]).all()
 
 
+def test_a_reading_without_rows_is_of_everything_as_it_stands(greeted: Host) -> None:
+    nothing = requests.read(0, np.array([], dtype=int))
+    dark = greeted.readings(Type.READ, nothing, 4)
+    assert not greeted.hello().flags & ARMED
+    staged(greeted)
+    (codes,) = settings(greeted.hello(), 1)
+    probed = greeted.readings(Type.PROBE, requests.probe(0, codes[np.newaxis], np.array([3, 1])), 8)
+    assert (greeted.readings(Type.READ, nothing, 4) == probed[4:]).all()
+    greeted.granted(Type.PARK)
+    assert (greeted.readings(Type.READ, nothing, 4) == dark).all()
+    assert (probed[4:] != dark).any()
+
+
 def test_the_same_request_is_answered_again_without_acting_twice(greeted: Host) -> None:
     staged(greeted)
     one, other = settings(greeted.hello(), 2)
@@ -232,7 +245,7 @@ def test_what_does_not_fit_is_refused_by_name(greeted: Host) -> None:
         (Type.WRITE, b"\0", ErrorCode.BAD_LENGTH),
         (Type.READ, requests.read(0, np.array([6])), ErrorCode.NOT_STAGED),
         (Type.READ, requests.read(1, np.array([0])), ErrorCode.NOT_STAGED),
-        (Type.READ, requests.read(0, np.array([], dtype=int)), ErrorCode.BAD_LENGTH),
+        (Type.READ, requests.read(0, np.array([0])) + b"\0", ErrorCode.BAD_LENGTH),
         (Type.PROBE, requests.probe(0, settings(hello, 5), many), ErrorCode.TOO_MANY),
         (Type.PROBE, requests.probe(0, codes[np.newaxis][:0], np.array([0])), ErrorCode.BAD_LENGTH),
         (Type.PROBE, requests.probe(0, codes[np.newaxis], np.array([], dtype=int)), ErrorCode.BAD_LENGTH),

@@ -38,6 +38,7 @@ private:
         std::uint16_t setting = 0;  // the present one
         std::uint16_t row = 0;
         bool written = false;
+        bool standing = false;  // one reading of everything as it is
         std::uint64_t settled_us = 0;
         std::size_t measured = 0;
         std::size_t sent = 0;

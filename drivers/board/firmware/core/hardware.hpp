@@ -50,6 +50,8 @@ public:
     // how many it has measured, at least one; 0: a converter did not do as told.
     virtual std::size_t measure(std::uint8_t layer, const std::uint16_t* const* patterns, std::size_t count,
                                 std::uint16_t* counts) = 0;
+    // Reads all outputs of a layer as everything stands; presents nothing. False: a converter did not do as told.
+    virtual bool read(std::uint8_t layer, std::uint16_t* counts) = 0;
     // Everything to its safe code, inputs first; from any state. False: not everything may have got there.
     virtual bool park() = 0;
     // Thousandths of the unit of each health channel.

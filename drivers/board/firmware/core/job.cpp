@@ -61,6 +61,13 @@ bool Board::measure_some() {
         job_.row = static_cast<std::uint16_t>(job_.row + done);
         job_.measured += done * own.outputs;
         fed_us_ = hardware_.now_us();
+    } else if (job_.standing) {
+        if (!hardware_.read(job_.layer, memory_.readings)) {
+            park_after_fault(job_.type);
+            refuse(static_cast<std::uint8_t>(job_.type), job_.sequence, {Code::hardware, job_.layer});
+            return true;
+        }
+        job_.measured = own.outputs;
     }
     if (job_.row == job_.rows) {
         job_.written = false;

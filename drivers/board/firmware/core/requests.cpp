@@ -253,7 +253,7 @@ Refusal Board::begin(const Receiver& frame) {
     if (refusal.code != Code::none) {
         return refusal;
     }
-    if (!armed_) {
+    if (!armed_ && !job.standing) {
         journal_.note(fed_us_, What::armed, job.layer, 0, 0);
     }
     std::memcpy(memory_.request, frame.payload(), frame.length());
@@ -272,11 +272,12 @@ Refusal Board::begin_write(Job& job, const std::uint8_t* payload, std::size_t le
 }
 
 Refusal Board::begin_read(Job& job, const std::uint8_t* payload, std::size_t length) const {
-    if (length < 4 || length % 2 != 0) {
+    if (length % 2 != 0) {
         return wrong_length(length, 4);
     }
     job.rows = static_cast<std::uint16_t>((length - 2) / 2);
-    job.total = static_cast<std::size_t>(job.rows) * layer(job.layer).outputs;
+    job.standing = job.rows == 0;
+    job.total = (job.standing ? 1U : static_cast<std::size_t>(job.rows)) * layer(job.layer).outputs;
     if (job.total > memory_.readings_max) {
         return {Code::too_many, job.layer, 0, 0, static_cast<std::int32_t>(job.total), 1,
                 static_cast<std::int32_t>(memory_.readings_max)};

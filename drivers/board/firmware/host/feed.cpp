@@ -45,6 +45,11 @@ public:
         rows += static_cast<unsigned>(count);
         return count;
     }
+    bool read(std::uint8_t, std::uint16_t* counts) override {
+        std::fill(counts, counts + outputs, std::uint16_t{1});
+        ++rows;
+        return true;
+    }
     bool park() override { return true; }
     bool health(std::int32_t* values) override {
         values[0] = 25'000;

@@ -30,6 +30,7 @@ public:
                         std::uint16_t* counts) override {
         return plant_.measure(layer, patterns, count, counts) ? count : 0;
     }
+    bool read(std::uint8_t layer, std::uint16_t* counts) override { return plant_.read(layer, counts); }
     bool park() override { return plant_.park(); }
     bool health(std::int32_t* values) override { return plant_.health(values); }
     std::size_t receive(std::uint8_t* bytes, std::size_t count) override { return line_.receive(bytes, count); }

@@ -78,6 +78,14 @@ bool Plant::measure(std::uint8_t layer, const std::uint16_t* const* patterns, st
     return true;
 }
 
+bool Plant::read(std::uint8_t layer, std::uint16_t* counts) {
+    if (!ask('R', layer, 0, nullptr, 0)) {
+        return false;
+    }
+    take(counts, 2U * layers_[layer].outputs);
+    return true;
+}
+
 bool Plant::park() { return ask('P', 0, 0, nullptr, 0); }
 
 bool Plant::health(std::int32_t* values) {

@@ -17,6 +17,7 @@ public:
     int socket() const { return socket_; }
     bool write(std::uint8_t layer, const std::uint16_t* codes);
     bool measure(std::uint8_t layer, const std::uint16_t* const* patterns, std::size_t count, std::uint16_t* counts);
+    bool read(std::uint8_t layer, std::uint16_t* counts);
     bool park();
     bool health(std::int32_t* values);
 

@@ -67,11 +67,16 @@ public:
             drive(input_select, channel, patterns[0][channel]);
         }
         busy_wait_us_32(input_settle_us);
+        read(0, counts);
+        return 1;  // one at a time, so that the line is looked after in between
+    }
+
+    bool read(std::uint8_t, std::uint16_t* counts) override {
         exchange(0);
         for (std::uint8_t channel = 0; channel < outputs; ++channel) {
             counts[channel] = exchange(static_cast<std::uint8_t>((channel + 1) % outputs));
         }
-        return 1;  // one at a time, so that the line is looked after in between
+        return true;
     }
 
     bool park() override {
