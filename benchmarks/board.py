@@ -32,9 +32,11 @@ from wire import SETTINGS, furthest_apart, options_of, trained
 from wired_bench import as_toml
 
 from drivers.board import Board
+from drivers.board.frames import Type
 from drivers.board.messages import What
 from drivers.emulator import EmulationProcess, read_witness
 from drivers.emulator.board_firmware import compiled
+from drivers.links.wire import Wire
 from ffzero_lab import open_device
 from ffzero_lab.datasets import load_dataset
 from ffzero_lab.training import Session, TrainSettings
@@ -58,34 +60,60 @@ def with_board(content: dict[str, Any], full_scale: float | None = None) -> dict
 
 
 def step(baud: int, steps: int) -> dict[str, float]:
-    """Return the seconds of a step, of its bytes on the line, and their ratio."""
+    """Return the seconds of a step, of its exchange and of its bytes on the line (medians), and the ratio."""
     options = options_of("ideal", 0)
-    with tempfile.TemporaryDirectory() as name, EmulationProcess(board_spec(options, baud=baud), Path(name)) as process:
-        log = Path(name) / "exchanges.jsonl"
-        content = board_file(options, process.resources["board"], baud=baud, **LINK)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        EmulationProcess(board_spec(options, baud=baud), Path(name)) as process,
+        open_device("board", **board_file(options, process.resources["board"], baud=baud, **LINK)) as opened,
+        Counting() as counting,
+    ):
+        settings = TrainSettings(dataset="iris", uncalibrated=True, baselines=False, steps=2 * steps, **SETTINGS)
+        moments = Session(opened, load_dataset("iris"), settings).run()
+        next(moments)
+        counting.exchanges.clear()
         taken: list[float] = []
-        with open_device("board", **content, log=str(log)) as opened:
-            settings = TrainSettings(dataset="iris", uncalibrated=True, baselines=False, steps=steps, **SETTINGS)
-            moments = Session(opened, load_dataset("iris"), settings).run()
+        for _ in range(steps):
+            began_s = time.perf_counter()
             next(moments)
-            before = len(log.read_text().splitlines())
-            for _ in range(steps // 2):
-                began_s = time.perf_counter()
-                next(moments)
-                taken.append(time.perf_counter() - began_s)
-            moments.close()
-            rows = [json.loads(line) for line in log.read_text().splitlines()[before:]]
-        probes = [row for row in rows if row["sent"][1] == "\x06"][: len(taken)]
-        n_bytes = statistics.mean(len(row["sent"]) + len(row["received"]) for row in probes)
-        bare_s = BITS_PER_BYTE * n_bytes / baud
-        return {
-            "baud": baud,
-            "step_s": statistics.median(taken),
-            "exchange_s": statistics.median(row["elapsed_s"] for row in probes),
-            "bytes": n_bytes,
-            "bare_s": bare_s,
-            "ratio": statistics.median(taken) / bare_s,
-        }
+            taken.append(time.perf_counter() - began_s)
+        moments.close()
+        probes = [(n_bytes, took_s) for kind, n_bytes, took_s in counting.exchanges if kind == Type.PROBE]
+    n_bytes = statistics.mean(n_bytes for n_bytes, _ in probes)
+    bare_s = BITS_PER_BYTE * n_bytes / baud
+    return {
+        "baud": baud,
+        "steps": steps,
+        "bytes": n_bytes,
+        "bare_ms": 1e3 * bare_s,
+        "step_ms": 1e3 * statistics.median(taken),
+        "exchange_ms": 1e3 * statistics.median(took_s for _, took_s in probes),
+        "ratio": statistics.median(taken) / bare_s,
+        "ratio_of_the_fastest_tenth": float(np.quantile(taken, 0.1)) / bare_s,
+    }
+
+
+class Counting:
+    """Notes type, bytes and seconds of every exchange of every link while it stands."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[tuple[int, int, float]] = []
+
+    def __enter__(self) -> "Counting":
+        self._exchange = exchange = Wire.exchange
+
+        def counted(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
+            began_s = time.perf_counter()
+            value = exchange(wire, message, reply, deadline_s)
+            took_s = time.perf_counter() - began_s
+            self.exchanges.append((message[1] if message else 0, len(message) + getattr(reply, "n_bytes", 0), took_s))
+            return value
+
+        Wire.exchange = counted  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Wire.exchange = self._exchange  # type: ignore[method-assign]
 
 
 def fuzz(count: int, folder: Path, subjects: tuple[str, ...]) -> dict[str, Any]:

@@ -197,7 +197,10 @@ class Board(Device):
                     self._check_parked(layer, safe)
         except Exception as error:
             watchdog_ms = self._connection.hello.watchdog_ms
-            error.add_note(f"{self._config.name} parks itself {watchdog_ms} ms after the last word from here")
+            name = self._config.name
+            error.add_note(
+                f"{name} may be energised still; it parks itself {watchdog_ms} ms after the last word from here"
+            )
             raise
         finally:
             self._forget()

@@ -48,6 +48,11 @@ class _Frames:
         self._at = 0
         self.refusal: Refusal | None = None
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that were taken in so far."""
+        return self._at
+
     def end(self, received: bytes) -> int | None:
         """Return where the reply ends; raises ValueError for damage, late replies, and after a restart."""
         while (frame := decoded(received, self._at)) is not None:

@@ -227,7 +227,7 @@ def test_a_board_that_answers_no_more_is_left_to_its_watchdog(bench: Any, tmp_pa
             deque(reads, maxlen=0)
         with pytest.raises(DeviceError) as caught:
             board.close()
-        assert "parks itself 300 ms after the last word" in "".join(caught.value.__notes__)
+        assert "it parks itself 300 ms after the last word" in "".join(caught.value.__notes__)
         board.close()
         time.sleep(1.5e-3 * WATCHDOG_MS)
     assert not read_witness(tmp_path / "witness.jsonl").left_on()
