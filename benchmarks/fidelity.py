@@ -1,9 +1,9 @@
 """How well phases arrive that are written through a calibration record: fidelity of intensities.
 
 ``python benchmarks/fidelity.py --seeds 5``: a chip of 8 ports in volts, preset typical, is calibrated by the procedures
-of ``ffzero-lab calibrate``; then 100 Haar-random settings are written through the record, and 8 random inputs are read at
-each. F = (Σ √(p_i q_i))² compares the normalised intensities with those of an ideal mesh, and with what the record's own
-model of the chip expects. The ideal mesh with its phases on this chip's splitters is the ceiling of the first.
+of ``ffzero-lab calibrate``; then 100 Haar-random settings are written through the record, and 8 random inputs are read
+at each. F = (Σ √(p_i q_i))² compares the normalised intensities with those of an ideal mesh, and with what the record's
+own model of the chip expects. The ideal mesh with its phases on this chip's splitters is the ceiling of the first.
 """
 
 import argparse
@@ -97,8 +97,8 @@ def main() -> None:
         with open_device("twin:photonic", ports=PORTS, layers=1, drive="volts", preset="typical", seed=seed) as device:
             rows.append(told(device, calibrated(device, seed), seed))
         print(
-            f"seed {seed}: F against the ideal mesh {rows[-1][0]:.5f} (asked for 0.99; perfect phases on these splitters "
-            f"{rows[-1][2]:.5f}), against the record's model {rows[-1][1]:.5f} (asked for 0.999)",
+            f"seed {seed}: F against the ideal mesh {rows[-1][0]:.5f} (asked for 0.99; perfect phases on these "
+            f"splitters {rows[-1][2]:.5f}), against the record's model {rows[-1][1]:.5f} (asked for 0.999)",
             flush=True,
         )
     print(f"least: {min(r[0] for r in rows):.5f} and {min(r[1] for r in rows):.5f}")

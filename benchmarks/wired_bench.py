@@ -8,7 +8,7 @@ states of itself, so that a run on either is told the same; what is left is the 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,6 +64,8 @@ def bench_of(
                 "resolution_v": group.resolution,
                 "set_list": ":SOURce:VOLTage:LIST {values}",
                 "read_list": ":SOURce:VOLTage:LIST?",
+                "measure_volts": ":MEASure:VOLTage:ALL?",
+                "measure_amperes": ":MEASure:CURRent:ALL?",
                 **SWITCH,
             }
         },
@@ -138,10 +140,11 @@ class Emulated:
     """``ffzero-lab emulate`` in a process of its own, serving the bench file of *content* from *folder*.
 
     ``file`` is the bench file that connects to it, ``witness`` what its outputs saw. Use it as a context; `restarted`
-    is a power cut of the whole bench.
+    is a power cut of the whole bench. A twin of one's own is looked for in *paths* as well.
     """
 
-    def __init__(self, folder: Path, content: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, content: Mapping[str, Any], paths: Sequence[Path] = ()) -> None:
+        self._paths = paths
         self.file, self.witness = folder / "emulated.toml", folder / "witness.jsonl"
         (folder / "bench.toml").write_text(as_toml(content), encoding="utf-8")
         self._process = self._started(folder / "bench.toml", "--output", str(self.file))
@@ -171,14 +174,14 @@ class Emulated:
     def _started(self, file: Path, *more: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "ffzero_lab", "emulate", str(file), "--witness", str(self.witness), *more]
         process = subprocess.Popen(
-            command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment(self._paths), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         if process.stdout is None or not process.stdout.readline():
             raise RuntimeError(f"the emulation did not start: {process.communicate()[1]}")
         return process
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a process that shall find the packages which this one has."""
-    paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
+def environment(more: Sequence[Path] = ()) -> dict[str, str]:
+    """Return the environment of a process that shall find the packages which this one has, and what is in *more*."""
+    paths = [str(PACKAGES), *map(str, more), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ageing import aged
 from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity
 
 FALSE_ALARMS = 0.01
@@ -48,17 +49,20 @@ class Comparison:
         return not self.changed and not any(each.beyond for each in self.quantities)
 
 
-def compare(earlier: CalibrationRecord, later: CalibrationRecord) -> Comparison:
+def compare(earlier: CalibrationRecord, later: CalibrationRecord, apart_s: float = 0.0) -> Comparison:
     """Compare every value that both records know; phases are compared on the circle.
+
+    *apart_s* is the time that the device had between the two: by the walk that the earlier record knows, the phases'
+    uncertainties grow with it.
 
     The bound is that of a normal distribution for as many values as there are (Šidák 1967, J. Am. Stat. Assoc. 62,
     626), so that two sound calibrations of an unchanged device disagree in one of a hundred comparisons.
     """
     pairs = [
-        (layer, name, before.quantities[name], after.quantities[name])
+        (layer, name, quantity, after.quantities[name])
         for layer, (before, after) in enumerate(zip(earlier.layers, later.layers, strict=False))
-        for name in before.quantities
-        if name in after.quantities and before.quantities[name].axis in AXES
+        for name, quantity in aged(before.quantities, apart_s).items()
+        if name in after.quantities and quantity.axis in AXES
     ]
     known = [_differences(before, after) for _, _, before, after in pairs]
     sigmas = allowed_sigmas(

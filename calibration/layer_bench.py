@@ -47,7 +47,8 @@ class LayerBench:
         if part is None:
             before = self._darkness_before()
             with self.device.ledger.spending_on("calibration"):
-                part = {array: np.asarray(values) for array, values in measure().items()}
+                # in the order of a part that is read from its file: sums of the same numbers then come to the same bits
+                part = {array: np.asarray(values, order="C") for array, values in measure().items()}
                 check_resistances(self.device, self.layer, self.known)
                 if before is not None:
                     check_darkness(self.device, self.layer, before)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ffzero_lab.device import DarkBatch, FloatArray, Guarded, ImplausibleReading, Metered
+from ffzero_lab.device import DarkBatch, FloatArray, Guarded, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Quantity
 
 LOOKS = 16
@@ -16,7 +16,7 @@ GROWS = 0.02
 BAND = 0.5
 """Volts and those that the current brings over the known resistance may differ by this share of the larger."""
 TELLING = 0.1
-"""Share of the layer's highest volts over which a heater is looked at."""
+"""Share of the volts at its upper limit over which a heater is looked at: meters read a little of nothing, too."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def check_resistances(device: Guarded, layer: int, known: Mapping[str, Quantity]
     described = device.description.layers[layer]
     expected = amperes * measured.array  # volts, were the resistance what it was; opens and shorts differ as well
     level = np.maximum(np.abs(volts), np.abs(expected))
-    driven = level > TELLING * np.nanmax(level, initial=0.0)
+    driven = level > TELLING * _highest_volts(described, measured.array)
     wrong = np.abs(volts - expected) > BAND * level
     if (driven & wrong).any():
         worst = int(np.nanargmax(np.where(driven & wrong, np.abs(volts - expected) / level, 0.0)))
@@ -87,3 +87,21 @@ def check_resistances(device: Guarded, layer: int, known: Mapping[str, Quantity]
             f"{amperes[worst]:.4g} A, and had {measured.array[worst]:.4g} ohm when it was measured before "
             f"(allowed: {BAND:.0%} of change). Look at this heater and its wiring before it is driven again"
         )
+
+
+def _highest_volts(described: LayerDescription, ohm: FloatArray) -> FloatArray:
+    """Return the volts (P,) at the upper limits, of heaters whose resistance is unknown those of the median one.
+
+    By the power that the description states, √(P·R); without one, setpoints are taken for volts.
+    """
+    typical = float(np.nanmedian(ohm)) if np.isfinite(ohm).any() else np.nan
+    resistance = np.where(np.isfinite(ohm), ohm, typical)
+    upper, highest, start = described.per_parameter("upper"), np.empty(described.n_parameters), 0
+    for group in described.groups:
+        those = slice(start, start + group.size)
+        start += group.size
+        law = group.power
+        highest[those] = (
+            upper[those] if law is None else np.sqrt(law.watts * upper[those] ** law.exponent * resistance[those])
+        )
+    return highest

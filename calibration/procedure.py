@@ -63,7 +63,8 @@ class Outcome:
 class Procedure(Protocol):
     """One measurement of the bench, alone in its file, with its physics in the docstring.
 
-    One that waits between readings says so in an attribute ``waits_s``, seconds beside what its counts take.
+    One that waits between readings says so in an attribute ``waits_s``, seconds beside what its counts take. One that
+    finds out what is dead lists in ``finds`` what it calls it: that is then not believed from an earlier record.
     """
 
     @property

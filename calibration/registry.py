@@ -7,6 +7,9 @@ from calibration.general.latency import Latency
 from calibration.general.noise import Noise
 from calibration.general.settling import Settling
 from calibration.general.step_size import StepSize
+from calibration.mechanical.actuators import Actuators
+from calibration.mechanical.sensors import Sensors
+from calibration.photonic.crosstalk import Crosstalk
 from calibration.photonic.detectors import Detectors
 from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
@@ -23,6 +26,9 @@ def procedures() -> tuple[Procedure, ...]:
         Modulators(),
         Electrical(),
         Fringes(),
+        Crosstalk(),
+        Sensors(),
+        Actuators(),
         Settling(),
         Latency(),
         Noise(),

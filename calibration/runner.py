@@ -1,5 +1,6 @@
 """Carries out procedures layer by layer, each building on what those before it found."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import Counts, Guarded, Timing
+from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
@@ -48,8 +49,10 @@ class _Found:
         self.dead_outputs = {**outcome.dead_outputs, **self.dead_outputs}
         self.transfer = outcome.transfer or self.transfer
 
-    def as_record(self) -> LayerRecord:
+    def as_record(self, described: LayerDescription) -> LayerRecord:
         return LayerRecord(
+            groups={group.name: group.shape for group in described.groups},
+            output_names=described.output_names,
             quantities=self.quantities,
             dead=dict(sorted(self.dead.items())),
             dead_outputs=dict(sorted(self.dead_outputs.items())),
@@ -70,7 +73,8 @@ class Runner:
     tell
         Shows a person what is going on.
     before
-        An earlier record of the device: what single procedures build on when those before them are left out.
+        An earlier record of the device: what single procedures build on when those before them are left out. What is
+        measured anew is not taken from it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
     """
@@ -86,9 +90,18 @@ class Runner:
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
-    _phases_at_s: float = field(default=0.0, init=False)
+    _phases_at_s: dict[int, float] = field(default_factory=dict[int, float], init=False)
+    """Device seconds at which the phases of a layer were measured."""
+    _paused_s: float = field(default=0.0, init=False)
+    """Time that passed between an interruption and going on, for phases that were measured before it."""
 
     def __post_init__(self) -> None:
+        described, before = self.device.description, self.before
+        if before is not None and len(before.layers) != len(described.layers):
+            raise CalibrationMissing(
+                f"the newest record of {described.name} has {len(before.layers)} layers, the device has "
+                f"{len(described.layers)}: single procedures cannot build on it; calibrate it as a whole"
+            )
         self._began_s = self.device.clock.now_s()
 
     @property
@@ -131,8 +144,9 @@ class Runner:
                     measured.take(procedure.name, outcome)
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
-            measured.quantities = aged(measured.quantities, self.device_seconds - self._phases_at_s)
-            records.append(measured.as_record())
+            since_s = self.device_seconds - self._phases_at_s.get(layer, self.device_seconds)
+            measured.quantities = aged(measured.quantities, since_s + self._paused_s)
+            records.append(measured.as_record(self.device.description.layers[layer]))
             findings += measured.findings
         if len(records) < len(self.device.description.layers):
             records = records[:1] * len(self.device.description.layers)
@@ -149,7 +163,9 @@ class Runner:
         counts = self.device.ledger.by_purpose["calibration"] - before
         self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
         if PHASES in {f"{procedure.name}.{name}" for name in outcome.quantities}:
-            self._phases_at_s = self.device_seconds
+            if counts != Counts():
+                self._phases_at_s[layer], self._paused_s = self.device_seconds, 0.0
+            self._phases_at_s.setdefault(layer, self.device_seconds)  # measured last before an interruption
         return outcome
 
     def _start(self, layer: int) -> _Found:
@@ -157,10 +173,14 @@ class Runner:
         if self.before is None:
             return _Found(dead=dead)
         earlier = self.before.layers[layer]
+        anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
+        names, finds = {each.name for each in anew}, {word for each in anew for word in getattr(each, "finds", ())}
         return _Found(
-            quantities=dict(earlier.quantities),
-            dead={**earlier.dead, **dead},
-            dead_outputs=dict(earlier.dead_outputs),
+            quantities={
+                name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names
+            },
+            dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
+            dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )
 
     def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:
@@ -195,6 +215,9 @@ class Runner:
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
             "seconds": np.array(self.device_seconds),
+            "began_s": np.array([self._began_s, self._earlier_s]),
+            "phases_at_s": np.array([self._phases_at_s.get(layer, np.nan) for layer in self.layers]),
+            "time_s": np.array(time.time()),
             **{f"device/{name}": values for name, values in exact.items()},
         }
 
@@ -203,9 +226,15 @@ class Runner:
             return
         self.device.ledger.by_purpose["calibration"] = Counts(*state["counts"].tolist())
         exact = {name.removeprefix("device/"): values for name, values in state.items() if name.startswith("device/")}
+        self._phases_at_s = {
+            layer: at_s for layer, at_s in enumerate(state["phases_at_s"].tolist()) if np.isfinite(at_s)
+        }
         if exact:
             self.device.restore(exact)
+            self._began_s, self._earlier_s = state["began_s"].tolist()
+            return
         self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()
+        self._paused_s = max(0.0, time.time() - float(state["time_s"]))
 
 
 def spent_by(counts: Counts, seconds: float) -> Spent:

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from ffzero_lab.archives import unpack_archive
 from ffzero_lab.device import CalibrationMissing, DeviceDescription
 from ffzero_lab.device.record import SCHEMA_VERSION, CalibrationRecord
 from ffzero_lab.errors import InputError
@@ -59,6 +61,20 @@ def load(path: Path) -> CalibrationRecord:
         where = ".".join(str(part) for part in first["loc"]) or "the record"
         more = f" ({len(others)} more such mistakes)" if others else ""
         raise InputError(f"the calibration record {path} is damaged at {where}: {first['msg']}{more}") from None
+
+
+def sweeps_beside(path: Path, record: CalibrationRecord) -> tuple[dict[str, NDArray[Any]], str]:
+    """Return the raw sweeps of the *record* at *path*, and why they cannot be had, empty if they can."""
+    if not record.sweeps:
+        return {}, "the record names no file with its raw sweeps"
+    beside = path.with_name(Path(record.sweeps).name)
+    try:
+        content = beside.read_bytes()
+        if hashlib.sha256(content).hexdigest() != record.sweeps_sha256:
+            return {}, f"{beside} is not the file that was written with the record (its SHA-256 differs)"
+        return unpack_archive(content, beside)[0], ""
+    except (OSError, InputError) as error:
+        return {}, f"the raw sweeps cannot be read: {error}"
 
 
 def records_in(folder: Path) -> tuple[list[tuple[Path, CalibrationRecord]], list[str]]:

@@ -24,7 +24,7 @@ NEEDED = ("numpy", "pydantic", "typer", "rich", "scipy", "filelock")
 EXTRAS = {
     "numba": "twins compute faster with it (extra fast)",
     "jax": "the rules ff-ad and bp-ad need it (extra reference)",
-    "matplotlib": "compare draws with it (extra reference)",
+    "matplotlib": "reports and compare draw with it (extra report)",
     "pyvisa": "instruments over VISA need it",
     "pyvisa-py": "VISA without a vendor's library needs it",
     "pyserial": "instruments at serial ports need it",

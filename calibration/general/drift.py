@@ -48,7 +48,7 @@ class Drift:
         looks = np.asarray(raw["readings"], dtype=np.float64) / full_scale
         alive = np.setdiff1d(np.arange(bench.described.n_outputs), list(bench.dead_outputs))
         every_s = float(raw["seconds"]) / (LOOKS - 1)
-        walk: FloatArray = np.full(bench.described.n_outputs, np.nan)
+        walk = np.full(bench.described.n_outputs, np.nan)
         walk[alive] = walk_of(looks[:, :, alive], every_s)
         share = 1.0 / np.sqrt(2.0 * (LOOKS - 1))
         quantities = {
@@ -56,8 +56,9 @@ class Drift:
         }
         turned = np.asarray(raw["turned"], dtype=np.float64) / full_scale
         if len(turned):
-            per_rad = float(np.sqrt(np.mean((turned - looks[-1])[..., alive] ** 2))) / TURN_RAD
-            phase_walk = float(np.linalg.norm(walk[alive])) / len(alive) ** 0.5 / per_rad
+            moved: FloatArray = (turned - looks[-1])[..., alive]
+            per_rad = float(np.sqrt(np.mean(np.square(moved)))) / TURN_RAD
+            phase_walk = float(np.sqrt(np.mean(np.square(walk[alive])))) / per_rad
             quantities["phase_walk"] = Quantity.of(
                 "rad/√h", "layer", phase_walk, share * phase_walk, "walk of every phase that would explain the outputs'"
             )

@@ -65,11 +65,11 @@ class Latency:
 def line_through(sizes: FloatArray, seconds: FloatArray) -> tuple[float, float, float, float]:
     """Return slope, its standard uncertainty, intercept and its own, of seconds (R, S) over sizes (S,)."""
     y = seconds.mean(axis=0)
-    scatter = float(np.sqrt(seconds.var(axis=0, ddof=1).mean() / len(seconds)))
+    scatter = float(np.sqrt((seconds.var(axis=0, ddof=1) / sizes**2).mean() / len(seconds)))
     design = np.stack([sizes, np.ones_like(sizes)], axis=1) / sizes[:, np.newaxis]  # jitter grows with the batch
     found = np.asarray(np.linalg.lstsq(design, y / sizes, rcond=None)[0], dtype=np.float64)
     left = (y - found[0] * sizes - found[1]) / sizes
-    level = max(float(np.sqrt((left**2).sum() / (len(sizes) - 2))), scatter / float(sizes.max()))
+    level = max(float(np.sqrt((left**2).sum() / (len(sizes) - 2))), scatter)
     spread = level * np.sqrt(np.diag(np.linalg.inv(design.T @ design)))
     return float(found[0]), float(spread[0]), float(found[1]), float(spread[1])
 

@@ -18,8 +18,8 @@ FAST = 2048
 """Readings one right after the other."""
 SLOW, EVERY_S, AVERAGED = 96, 0.5, 16
 """Averages of so many readings, and the seconds between two of them."""
-OUT_OF_FAMILY = 3.0
-"""An output that is so many times as noisy as the median one is told."""
+OUT_OF_FAMILY, ROUNDING = 3.0, 1e-12
+"""An output that is so many times as noisy as the median one is told, unless it is noise of rounding alone."""
 
 
 class Noise:
@@ -68,7 +68,7 @@ class Noise:
                     where=f"layer {bench.layer}, {described.output_name(int(output))}",
                     what=f"{sigma[output] / np.nanmedian(sigma):.1f} times as noisy as the median output",
                 )
-                for output in np.flatnonzero(sigma > OUT_OF_FAMILY * np.nanmedian(sigma))
+                for output in np.flatnonzero(sigma > max(OUT_OF_FAMILY * float(np.nanmedian(sigma)), ROUNDING))
             ),
         )
 
@@ -85,8 +85,8 @@ def allan(series: FloatArray, step_s: float) -> tuple[FloatArray, FloatArray, Fl
     deviations: list[float] = []
     degrees: list[float] = []
     for size in sizes:
-        means = (summed[size:] - summed[:-size]) / size
-        changes = means[size:] - means[:-size]
+        means: FloatArray = (summed[size:] - summed[:-size]) / size
+        changes: FloatArray = means[size:] - means[:-size]
         deviations.append(float(np.sqrt(0.5 * np.mean(changes**2))))
         degrees.append(max(1.0, (count / size - 1.0) * outputs))
     deviation: FloatArray = np.array(deviations)

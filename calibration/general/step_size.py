@@ -1,13 +1,16 @@
 """The size of a perturbation: the amplitude at which measured slopes tell most about the true ones, and the batch.
 
-Slopes of single outputs and patterns are measured along a few random directions of the kind that training uses, at a
-ladder of amplitudes. Noise and resolution make the variance of a slope fall as 1/ε², curvature makes it wrong by ε²;
-`ffzero_lab.rule.amplitude` has the model. Training with ``epsilon = "auto"`` measures again with its own loss.
+Slopes of single outputs, each the mean over a batch of random patterns as in a loss, are measured along a few random
+directions of the kind that training uses, at a ladder of amplitudes. Noise and resolution make the variance of a slope
+fall as 1/ε², curvature makes it wrong by ε²; `ffzero_lab.rule.amplitude` has the model. Training with ``epsilon =
+"auto"`` measures again with its own loss.
 
-Batch: patterns whose slopes differ like independent draws, of variance S², each with noise of variance ν S², give from
-a batch of B an estimate whose squared cosine goes as B/(B + 1 + ν). A direction takes 2 (τp + B τx). Squared cosine by
-time is largest at B = √((1 + ν) τp/τx). It is proportional to K/(K times the time) in the number K of directions, as
-long as K is far below the number of parameters: one direction a step is as good as any other number, and the newest.
+Batch: patterns whose slopes differ like independent draws, of mean μ and variance S² = ρ μ², each with noise of
+variance ν S², give from a batch of B an estimate whose squared cosine goes as B/(B + ρ (1 + ν)). A direction takes
+2 (τp + B τx). Squared cosine by time is largest at B = √(ρ (1 + ν) τp/τx). Outputs know no labels: ρ is that of a loss
+which asks the same of every pattern, a lower bound, and grows as training leaves the patterns little to agree on. The
+squared cosine is proportional to the number K of directions and so is the time, as long as K is far below the number
+of parameters: one direction a step is as good as any other number, and the newest.
 """
 
 import numpy as np
@@ -56,20 +59,37 @@ class StepSize:
         parts = [bench.kept(f"point {number}", lambda n=number: _measured(bench, n)) for number in range(POINTS)]
         multiples = np.asarray(parts[0]["multiples"], dtype=np.float64)
         slopes = np.concatenate([np.asarray(part["slopes"], dtype=np.float64) for part in parts], axis=2)
-        slopes = slopes / bench.described.output_upper
+        slopes = slopes.reshape(*slopes.shape[:3], PATTERNS, -1) / bench.described.output_upper
         scale = TrainedScale(bench.described)
-        best = best_amplitude(multiples, _thinned(slopes), odd=True, step=scale.rms_step)
-        spread = self._spread(bench, multiples, slopes, scale.rms_step)
+        best = best_amplitude(multiples, _of_batches(slopes), odd=True, step=scale.rms_step)
+        near = int(np.argmin(np.abs(np.log(multiples / best.multiple))))
+        drawn: list[NDArray[np.intp]] = [
+            bench.rng(900 + n).integers(slopes.shape[2], size=slopes.shape[2]) for n in range(RESAMPLED)
+        ]
+        spread = _scatter(
+            [
+                best_amplitude(multiples, _of_batches(slopes[:, :, own]), odd=True, step=scale.rms_step).multiple
+                for own in drawn
+            ]
+        )
         amounts = scale.by_group(scale.multiple(best.multiple))
         ratio = min(best.signal_to_noise, 1e6)
-        batch, batch_spread = self._batch(bench, ratio)
+        spent = _times_s(bench)
+        batch = best_batch(slopes[near], *spent)
+        batch_spread = _scatter([best_batch(slopes[near][:, own], *spent) for own in drawn])
         quantities = {
             "multiple": Quantity.of("1", "layer", best.multiple, spread, "RMS amplitude in typical changes"),
             "signal_to_noise": Quantity.of(
-                "1", "layer", ratio, spread / best.multiple * ratio, "of the slope of one output, one pattern, there"
+                "1",
+                "layer",
+                ratio,
+                spread / best.multiple * ratio,
+                f"of the slope of one output, mean of {PATTERNS} patterns, there",
             ),
             "correlation": Quantity.of("1", "layer", best.correlation, np.nan, "of measured and true slopes, there"),
-            "batch": Quantity.of("patterns", "layer", batch, batch_spread, "√((1+ν) τp/τx), ν noise over signal"),
+            "batch": Quantity.of(
+                "patterns", "layer", batch, batch_spread, "√(ρ (1+ν) τp/τx), and more late in training"
+            ),
             "directions_per_step": Quantity.of("1", "layer", 1.0, 0.0, "any number does as well; one is the newest"),
             "curve_multiple": Quantity.of("1", "time", best.multiples, 0.0, "amplitudes of the model curve"),
             "curve_correlation": Quantity.of("1", "time", best.correlations, np.nan, "the model curve"),
@@ -80,30 +100,41 @@ class StepSize:
             )
             for group, amount in amounts.items()
         }
-        return Outcome(quantities, _findings(bench, best, amounts))
+        return Outcome(quantities, _findings(bench, best, amounts, batch))
 
-    @staticmethod
-    def _spread(bench: Bench, multiples: FloatArray, slopes: FloatArray, step: float) -> float:
-        """Return how much the choice scatters when other directions are drawn (bootstrap over directions)."""
-        rng, count = bench.rng(900), slopes.shape[2]
-        chosen = [
-            best_amplitude(multiples, _thinned(slopes[:, :, rng.integers(count, size=count)]), odd=True, step=step)
-            for _ in range(RESAMPLED)
-        ]
-        return float(np.std([each.multiple for each in chosen], ddof=1))
 
-    @staticmethod
-    def _batch(bench: Bench, ratio: float) -> tuple[float, float]:
-        timing = bench.device.description.timing
-        measured = [bench.known.get(f"latency.{name}") for name in ("write", "shot")]
-        write_s, shot_s = (
-            described if quantity is None else max(float(quantity.array[0]), 0.0)
-            for quantity, described in zip(measured, (timing.write_s, timing.shot_s), strict=True)
-        )
-        if shot_s <= 0.0 or write_s <= 0.0:
-            return np.nan, np.nan
-        batch = max(1.0, np.sqrt((1.0 + ratio**-2) * write_s / shot_s))
-        return float(batch), 0.1 * float(batch)
+def best_batch(slopes: FloatArray, write_s: float, shot_s: float) -> float:
+    """Return B = √(ρ (1 + ν) τp/τx) from slopes (R, K, B, n), measured R times, of B patterns; at least one.
+
+    ρ (1 + ν) is the variance of one measured slope, between patterns and by noise, over the square of their mean. NaN
+    where the mean cannot be told from zero, or a time is not known.
+    """
+    repeats, _, patterns, _ = slopes.shape
+    noise = float(slopes.var(axis=0, ddof=1).mean())
+    each: FloatArray = slopes.mean(axis=0)
+    between = float(each.var(axis=1, ddof=1).mean())
+    mean_square = float(np.square(each.mean(axis=1)).mean()) - between / patterns
+    if mean_square <= 0.0 or write_s <= 0.0 or shot_s <= 0.0:
+        return np.nan
+    single = between + noise * (1.0 - 1.0 / repeats)
+    return max(1.0, float(np.sqrt(single / mean_square * write_s / shot_s)))
+
+
+def _times_s(bench: Bench) -> tuple[float, float]:
+    """Return τp and τx, as measured, else as described."""
+    timing = bench.device.description.timing
+    measured = [bench.known.get(f"latency.{name}") for name in ("write", "shot")]
+    write_s, shot_s = (
+        described if quantity is None else max(float(quantity.array[0]), 0.0)
+        for quantity, described in zip(measured, (timing.write_s, timing.shot_s), strict=True)
+    )
+    return write_s, shot_s
+
+
+def _scatter(found: list[float]) -> float:
+    """Return how much a result scatters when other directions are drawn (bootstrap over directions)."""
+    finite = [each for each in found if np.isfinite(each)]
+    return float(np.std(finite, ddof=1)) if len(finite) > RESAMPLED // 2 else np.nan
 
 
 def _measured(bench: Bench, point: int) -> Sweep:
@@ -155,15 +186,17 @@ def _bounds(bench: Bench) -> tuple[FloatArray, FloatArray]:
     return bench.described.per_parameter("lower"), bench.described.per_parameter("upper")
 
 
-def _thinned(slopes: FloatArray) -> FloatArray:
-    return slopes[..., :: max(1, -(-slopes.shape[-1] // LOSSES))]
+def _of_batches(slopes: FloatArray) -> FloatArray:
+    """Return slopes (A, R, K, n) of batches of all patterns from those (A, R, K, B, n) of single ones; thinned."""
+    of_batches: FloatArray = slopes.mean(axis=3)
+    return of_batches[..., :: max(1, -(-of_batches.shape[-1] // LOSSES))]
 
 
-def _findings(bench: Bench, best: Amplitude, amounts: dict[str, float]) -> tuple[Finding, ...]:
+def _findings(bench: Bench, best: Amplitude, amounts: dict[str, float], batch: float) -> tuple[Finding, ...]:
     told = ", ".join(f"{group} {amount:.3g}" for group, amount in amounts.items())
-    found = [
-        Finding(severity="note", where=f"layer {bench.layer}", what=f"recommended epsilon: {told} on the trained scale")
-    ]
+    at_least = "" if np.isnan(batch) else f"; batches of {batch:.0f} patterns or more, one direction a step"
+    what = f"recommended epsilon: {told} on the trained scale{at_least}"
+    found = [Finding(severity="note", where=f"layer {bench.layer}", what=what)]
     if best.signal_to_noise < 0.3:
         found.append(
             Finding(

@@ -5,10 +5,11 @@ from numpy.typing import NDArray
 
 from calibration.procedure import Bench, standing_at
 from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.device.record import Quantity
 
 FloatArray = NDArray[np.float64]
-BUDGET_SHARE = 0.85
-"""Share of the power budget that a background may take; the rest is for the heater that is swept."""
+BUDGET_SHARE, LEAST_SHARE = 0.85, 0.2
+"""Share of the power budget that a background may take, most and least; the rest is for the heater that is swept."""
 _SLEW_SHARE = 0.9
 HEED_EVERY_S = 0.25
 """Longest wait without a look at signals and interlocks."""
@@ -23,6 +24,17 @@ def why_not_heaters(bench: Bench) -> str:
     return ""
 
 
+def why_no_mesh(bench: Bench) -> str:
+    """Return why the layer's parameters are not the heaters θ, φ and γ of a rectangular mesh; empty: they are."""
+    if why := why_not_heaters(bench):
+        return why
+    n = bench.described.n_outputs
+    sizes = [group.size for group in bench.described.groups]
+    if sizes != [n * (n - 1) // 2, n * (n - 1) // 2, n] or bench.described.n_inputs not in (n, 2 * n):
+        return "its parameters are not θ, φ and γ of a rectangular mesh"
+    return ""
+
+
 def to_s(described: LayerDescription, setpoints: FloatArray) -> FloatArray:
     """Return s (…, P) of setpoints (…, P): V² in volts, else the setpoint itself."""
     return np.where(_squares(described), setpoints**2, setpoints)
@@ -31,6 +43,19 @@ def to_s(described: LayerDescription, setpoints: FloatArray) -> FloatArray:
 def from_s(described: LayerDescription, s: FloatArray) -> FloatArray:
     """Return setpoints (…, P) of s (…, P), never above the limits by rounding."""
     return np.minimum(np.where(_squares(described), np.sqrt(np.abs(s)), s), described.per_parameter("upper"))
+
+
+def pi_power(bench: Bench, pi_setting: FloatArray, spread: FloatArray) -> Quantity | None:
+    """Return Pπ in watts, where power is driven or the resistance is known."""
+    unit, resistance = bench.described.groups[0].unit, bench.known.get("electrical.resistance")
+    about = "power that turns the phase by π"
+    if unit == "W":
+        return Quantity.of("W", "parameter", pi_setting, spread, about)
+    if unit != "V" or resistance is None:
+        return None
+    power = pi_setting / resistance.array
+    share = np.hypot(spread / pi_setting, resistance.spread / resistance.array)
+    return Quantity.of("W", "parameter", power, power * share, about + ", pi_setting/R")
 
 
 def data_sheet_pi(described: LayerDescription) -> FloatArray:
@@ -49,6 +74,11 @@ def coherent_patterns(bench: Bench, rows: int) -> FloatArray:
     return patterns * (described.input_upper / np.abs(patterns).max(axis=1, keepdims=True))
 
 
+def rows_for(bench: Bench) -> int:
+    """Return how many patterns are read: few outputs need more of them to average over."""
+    return int(np.clip(256 // bench.described.n_outputs, 6, 24))
+
+
 def load(bench: Bench, patterns: FloatArray) -> None:
     """Stage *patterns* where the light of the layer comes from: at the first layer of a cascade, else at its own."""
     cascaded = bench.device.description.topology == "cascaded"
@@ -58,7 +88,8 @@ def load(bench: Bench, patterns: FloatArray) -> None:
 def background(bench: Bench, number: int) -> FloatArray:
     """Return random setpoints (P,), uniform in s over each group's start range, dead ones as parking leaves them.
 
-    Where the budget does not allow them, all are drawn together towards where they are parked.
+    Where the budget does not allow them, and any one heater at its limit beside, all are drawn together towards where
+    they are parked.
     """
     described = bench.described
     bounds = np.array([_start_range(group) for group in described.groups])
@@ -68,14 +99,42 @@ def background(bench: Bench, number: int) -> FloatArray:
     parked = to_s(described, standing_at(described))
     idle = [*bench.dead, *described.dead]
     s[idle] = parked[idle]
-    return within_budget(bench, s)
+    return within_budget(bench, s, _share_of_backgrounds(bench))
+
+
+def highest_alone(bench: Bench) -> FloatArray:
+    """Return the highest s (P,) of each heater that the limits allow, and the budget beside any background."""
+    described = bench.described
+    upper = described.per_parameter("upper")
+    room_w = (1.0 - _share_of_backgrounds(bench)) * _budget_w(bench)
+    drawn = np.maximum(_drawn_alone_w(described), 1e-300)
+    return to_s(described, upper) * np.minimum(1.0, room_w / drawn)
+
+
+def _share_of_backgrounds(bench: Bench) -> float:
+    """Return the share of the budget that leaves room for any one heater at its limit, if that is possible."""
+    most_w = float(_drawn_alone_w(bench.described).max())
+    return float(np.clip(1.0 - most_w / _budget_w(bench), LEAST_SHARE, BUDGET_SHARE))
+
+
+def _drawn_alone_w(described: LayerDescription) -> FloatArray:
+    """Return what each heater (P,) takes at its limit, watts."""
+    return np.concatenate(
+        [
+            np.zeros(group.size) if group.power is None else group.power.total_w(np.full((group.size, 1), group.upper))
+            for group in described.groups
+        ]
+    )
+
+
+def _budget_w(bench: Bench) -> float:
+    budgets = (bench.described.power_budget_w, bench.device.description.power_budget_w)
+    return min((given for given in budgets if given is not None), default=np.inf)
 
 
 def within_budget(bench: Bench, s: FloatArray, share: float = BUDGET_SHARE) -> FloatArray:
     """Return setpoints (P,) for s (P,), drawn towards the parked ones until they take *share* of the budget."""
-    described = bench.described
-    budgets = (described.power_budget_w, bench.device.description.power_budget_w)
-    budget_w = min((given for given in budgets if given is not None), default=np.inf)
+    described, budget_w = bench.described, _budget_w(bench)
     parked = to_s(described, standing_at(described))
     scale = 1.0
     while True:

@@ -46,6 +46,7 @@ class Detectors:
 
     name = "detectors"
     needs: tuple[str, ...] = ()
+    finds = ("dead",)
 
     def suits(self, bench: Bench) -> str:
         """Return why nothing is said: only a passive mesh keeps its light together."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
-from ffzero_lab.device import BadReply, Counts, Metered
+from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Finding, Quantity
 
 FloatArray = NDArray[np.float64]
@@ -20,7 +20,9 @@ LEVELS = (0.2, 0.4, 0.7, 1.0)
 LOOKS = 8
 """Times that the meters are read at each level."""
 BAND = 0.3
-"""A resistance that differs more from the layer's median is implausible: five times the spread of a poor chip."""
+"""A resistance that differs more from its group's median is out of family: five times the spread of a poor chip."""
+IMPLAUSIBLE = 2.0
+"""Factor to its group's median beyond which a heater is driven no higher: shorted in part, it would burn."""
 FOLLOWS = 0.1
 """A drive whose volts change by less than this share of what the others' do is stuck."""
 NEGLIGIBLE = 0.02
@@ -32,6 +34,7 @@ class Electrical:
 
     name = "electrical"
     needs: tuple[str, ...] = ()
+    finds = ("open", "short", "stuck")
 
     def suits(self, bench: Bench) -> str:
         """Return why nothing is measured: no heaters, or nobody meters them."""
@@ -52,9 +55,9 @@ class Electrical:
             unmetered = "not every source measures volts and amperes: open and shorted heaters can only show as dark"
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
-        dead = _faults(volts, amperes)
+        dead = {index: why for index, why in _faults(volts, amperes).items() if index not in bench.described.dead}
         resistance, spread = _resistances(volts, amperes)
-        resistance[list(dead)] = np.nan
+        resistance[[*dead, *bench.described.dead]] = np.nan
         return Outcome(
             quantities={
                 "resistance": Quantity.of(
@@ -73,14 +76,53 @@ def _ramp(bench: Bench) -> Sweep:
     if driver.read_actuators(bench.layer) is None:
         return {"volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
-    highest = to_s(described, within_budget(bench, to_s(described, described.per_parameter("upper"))))
+    wanted = to_s(described, described.per_parameter("upper"))
+    wanted[list(described.dead)] = parked[list(described.dead)]
+    highest = to_s(described, within_budget(bench, wanted))
     looks: list[FloatArray] = []
     for level in LEVELS:
         write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
         looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
+        _check_band(bench, looks[-1].mean(axis=0))
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
     return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+
+
+def _check_band(bench: Bench, metered: FloatArray) -> None:
+    """Raise ImplausibleReading when a heater has a resistance that none of its kind has, by *metered* (2, P)."""
+    if metered.shape != (2, bench.described.n_parameters):
+        return  # which is told as such
+    volts, amperes = metered
+    conducts = (volts > 0.0) & (amperes > 0.0)
+    resistance = np.full(len(volts), np.nan)
+    resistance[conducts] = volts[conducts] / amperes[conducts]
+    medians = _group_medians(bench.described, resistance)
+    share = resistance / medians
+    found = (share > NEGLIGIBLE) & (share < 1.0 / NEGLIGIBLE)  # else open or shorted, which is told when all is known
+    wrong = np.flatnonzero(found & ((share > IMPLAUSIBLE) | (share < 1.0 / IMPLAUSIBLE)))
+    if wrong.size:
+        heater = int(wrong[0])
+        median = medians[heater]
+        raise ImplausibleReading(
+            f"{bench.device.description.name}, layer {bench.layer}, {bench.described.name_of(heater)}: "
+            f"{volts[heater]:.4g} V and {amperes[heater]:.4g} A are {resistance[heater]:.4g} ohm, its group's median "
+            f"is {median:.4g} ohm (allowed: {median / IMPLAUSIBLE:.4g} to {median * IMPLAUSIBLE:.4g}); nothing is "
+            "driven any higher. Look for a short in part or a bad contact, or list it in dead_channels, then calibrate "
+            "again"
+        )
+
+
+def _group_medians(described: LayerDescription, resistance: FloatArray) -> FloatArray:
+    """Return the median (P,) of each heater's group; the layer's where nothing of the group conducts."""
+    medians = np.full(len(resistance), float(np.nanmedian(resistance)) if np.isfinite(resistance).any() else np.nan)
+    start = 0
+    for group in described.groups:
+        own = resistance[start : start + group.size]
+        if np.isfinite(own).any():
+            medians[start : start + group.size] = float(np.nanmedian(own))
+        start += group.size
+    return medians
 
 
 def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
@@ -135,13 +177,13 @@ def _dead_findings(bench: Bench, dead: Mapping[int, str]) -> list[Finding]:
 
 
 def _band_findings(bench: Bench, resistance: FloatArray) -> list[Finding]:
-    median = float(np.nanmedian(resistance))
-    out = np.flatnonzero(np.abs(resistance / median - 1.0) > BAND)
+    medians = _group_medians(bench.described, resistance)
+    out = np.flatnonzero(np.abs(resistance / medians - 1.0) > BAND)
     return [
         Finding(
             severity="warning",
             where=f"layer {bench.layer}, {bench.described.name_of(int(index))}",
-            what=f"{resistance[index]:.4g} ohm, while the layer's median is {median:.4g} ohm",
+            what=f"{resistance[index]:.4g} ohm, while its group's median is {medians[index]:.4g} ohm",
         )
         for index in out
     ]

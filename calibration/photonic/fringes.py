@@ -74,6 +74,7 @@ class Fringes:
     wanted: float = 0.005
     name: str = "fringes"
     needs: tuple[str, ...] = ("electrical",)
+    finds: tuple[str, ...] = ("dark",)
 
     def suits(self, bench: Bench) -> str:
         """Return why there are no fringes to look for."""
@@ -82,11 +83,11 @@ class Fringes:
     def predicted(self, bench: Bench) -> Counts:
         """Return what the fewest backgrounds take for each heater."""
         settings = (len(FIRST_PLACES) + 1 + (FEWEST - 1) * (LATER + 1)) * len(_swept(bench))
-        return Counts(writes=settings, readings=settings, shots=settings * _rows(bench))
+        return Counts(writes=settings, readings=settings, shots=settings * contexts.rows_for(bench))
 
     def run(self, bench: Bench) -> Outcome:
         """Sweep and fit heater by heater; raises BadReply when the light changes by itself."""
-        patterns = contexts.coherent_patterns(bench, _rows(bench))
+        patterns = contexts.coherent_patterns(bench, contexts.rows_for(bench))
         backgrounds = [contexts.background(bench, number) for number in range(MOST)]
         heaters = _swept(bench)
         found: dict[int, _Heater] = {}
@@ -229,24 +230,11 @@ def _outcome(bench: Bench, found: dict[int, _Heater]) -> Outcome:
         "phase": Quantity.of("rad", "parameter", phase, np.nan, "fringe phase at s = 0, first background"),
         "residual": Quantity.of("1", "parameter", residual, np.nan, "RMS of what the fit leaves, over the noise"),
     }
-    power = _pi_power(bench, pi_setting, spread)
+    power = contexts.pi_power(bench, pi_setting, spread)
     if power is not None:
         quantities["pi_power"] = power
     dark = {heater: "dark" for heater, known in found.items() if np.isnan(known.pi_setting)}
     return Outcome(quantities, (*_dark_findings(bench, dark, found), *_band_findings(bench, pi_setting)), dark)
-
-
-def _pi_power(bench: Bench, pi_setting: FloatArray, spread: FloatArray) -> Quantity | None:
-    """Return Pπ in watts, where power is driven or the resistance is known."""
-    unit, resistance = bench.described.groups[0].unit, bench.known.get("electrical.resistance")
-    about = "power that turns the phase by π"
-    if unit == "W":
-        return Quantity.of("W", "parameter", pi_setting, spread, about)
-    if unit != "V" or resistance is None:
-        return None
-    power = pi_setting / resistance.array
-    share = np.hypot(spread / pi_setting, resistance.spread / resistance.array)
-    return Quantity.of("W", "parameter", power, power * share, about + ", pi_setting/R")
 
 
 def _dark_findings(bench: Bench, dark: dict[int, str], found: dict[int, _Heater]) -> list[Finding]:
@@ -275,17 +263,11 @@ def _band_findings(bench: Bench, pi_setting: FloatArray) -> list[Finding]:
 
 
 def _range(bench: Bench, heater: int) -> tuple[float, float]:
-    """Return the lowest and the highest s of *heater* within its limits; the budget has room for it."""
-    described = bench.described
-    lowest, highest = (contexts.to_s(described, described.per_parameter(end))[heater] for end in ("lower", "upper"))
-    return float(lowest), float(highest)
+    """Return the lowest and the highest s of *heater* within its limits, and within what backgrounds leave."""
+    lowest = contexts.to_s(bench.described, bench.described.per_parameter("lower"))[heater]
+    return float(lowest), float(contexts.highest_alone(bench)[heater])
 
 
 def _swept(bench: Bench) -> list[int]:
     idle = {*bench.dead, *bench.described.dead}
     return [heater for heater in range(bench.described.n_parameters) if heater not in idle]
-
-
-def _rows(bench: Bench) -> int:
-    """Return how many patterns are read: few outputs need more of them to average over."""
-    return int(np.clip(256 // bench.described.n_outputs, 6, 24))

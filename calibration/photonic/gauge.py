@@ -33,6 +33,16 @@ def canonical(
     return found
 
 
+def gathered(layout: Layout) -> FloatArray:
+    """Return the standard deviations (P,) of canonical phases when every phase of its own, γ as well, has one of 1.
+
+    φ behind the inputs takes up γ, which drifts like all others.
+    """
+    nowhere = np.zeros(layout.ports**2)
+    moved = np.stack([canonical(layout, one) for one in np.eye(len(nowhere))]) - canonical(layout, nowhere)
+    return np.linalg.norm(moved, axis=0)
+
+
 def balanced(
     layout: Layout, phases: FloatArray, mzi: int, sign: float, first: float = 0.0, second: float = 0.0
 ) -> FloatArray:
@@ -46,12 +56,10 @@ def balanced(
     common = 0.5 * (np.pi + theta)
     upper, lower = np.angle(given[0, 1]) - common, np.angle(-sign * given[1, 1]) - common
     before = np.angle(sign * given[0, 0]) - common - upper
-    found, p = phases.copy(), int(layout.port[mzi])
+    found = phases.copy()
     found[mzi] = theta
     found[layout.n_mzi + mzi] += before
-    behind = np.zeros(layout.ports)
-    behind[p : p + 2] = upper, lower
-    return _carried(layout, found, behind, mzi + 1)
+    return _behind(layout, found, mzi, np.array([upper, lower]))
 
 
 def near_balance(
@@ -59,22 +67,28 @@ def near_balance(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return phases (P,) and splitters (M,), rad, that act alike when all splitters are within π/4 of 50:50.
 
-    A splitter of −π/2 − β, and but for a common sign one of π/2 − β, is that of β with the phase of the lower port
-    turned by π in front of it and behind.
+    With Z = diag(1, −1), B(−π/2 − β) = Z·B(β)·Z and B(π/2 − β) = −Z·B(β)·Z. In front of a splitter −Z is a phase of π
+    on the upper port; Z behind the second one, and signs, are carried on like γ.
     """
     found, first, second = phases.copy(), first.copy(), second.copy()
-    m = layout.n_mzi
+    m, upper, lower = layout.n_mzi, np.array([np.pi, 0.0]), np.array([0.0, np.pi])
     for mzi in np.flatnonzero(np.abs(first) > np.pi / 4.0).tolist():
+        found = _behind(layout, found, mzi, upper + lower if first[mzi] > 0.0 else np.zeros(2))
         first[mzi] = np.copysign(np.pi / 2.0, first[mzi]) - first[mzi]
         found[m + mzi] += np.pi
         found[mzi] += np.pi
     for mzi in np.flatnonzero(np.abs(second) > np.pi / 4.0).tolist():
+        found = _behind(layout, found, mzi, lower if second[mzi] > 0.0 else upper)
         second[mzi] = np.copysign(np.pi / 2.0, second[mzi]) - second[mzi]
         found[mzi] += np.pi
-        behind = np.zeros(layout.ports)
-        behind[layout.port[mzi] + 1] = np.pi
-        found = _carried(layout, found, behind, mzi + 1)
     return found, first, second
+
+
+def _behind(layout: Layout, phases: FloatArray, mzi: int, turns: FloatArray) -> FloatArray:
+    """Return phases (P,) that take up *turns* (2,) on the ports behind an MZI."""
+    behind = np.zeros(layout.ports)
+    behind[layout.port[mzi] : layout.port[mzi] + 2] = turns
+    return _carried(layout, phases, behind, mzi + 1)
 
 
 def wrapped(phases: FloatArray) -> FloatArray:

@@ -84,6 +84,29 @@ def fit(layout: Layout, start: Constants, known: FloatArray, readings: Readings,
     return Fit(start.from_row(row), covariance, squares(row)[0] / freedom)
 
 
+def drifted(layout: Layout, found: Fit, readings: Readings, walked_rad: float) -> Fit:
+    """Return *found* with a random walk of all phases by *walked_rad* (standard deviation) meanwhile in its covariance.
+
+    A step of a phase between two settings puts all readings before it off by ∂z/∂φ, seen from the end. The fit answers
+    with H⁻¹ Σ Jᵀ ∂z/∂φ, summed over those settings, H = JᵀJ; the steps are independent of one another.
+    """
+    moving = np.flatnonzero(np.diag(found.covariance) > 0.0)
+    phases = np.arange(len(found.covariance))[found.constants.places()["offsets"]]
+    inverse = found.covariance[np.ix_(moving, moving)]
+    steps = len(readings.settings)
+    before, walked = np.zeros((len(moving), len(phases))), np.zeros((len(moving), len(moving)))
+    for part in _parts(readings, len(found.covariance)):
+        bent = jacobian(layout, found.constants, part) / part.noise
+        for setting in range(len(part.settings)):
+            at_once = bent[:, setting].reshape(len(bent), -1)
+            before += at_once[moving] @ at_once[phases].T
+            answer = inverse @ before
+            walked += answer @ answer.T
+    covariance = found.covariance.copy()
+    covariance[np.ix_(moving, moving)] += walked * walked_rad**2 / steps
+    return Fit(found.constants, covariance, found.chi2)
+
+
 def _normal(
     layout: Layout, constants: Constants, readings: Readings, moving: np.ndarray
 ) -> tuple[FloatArray, FloatArray]:

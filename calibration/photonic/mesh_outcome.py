@@ -41,7 +41,7 @@ class Solved:
     seen: NDArray[np.intp]
     """(n_out,) outputs that see something."""
     drift_rad: float
-    """Standard deviation by which a phase moved meanwhile."""
+    """Standard deviation by which a phase moved meanwhile; it is in the covariance of the fit."""
 
     @property
     def constants(self) -> Constants:
@@ -58,10 +58,9 @@ class Solved:
         return wrapped(canonical(self.layout, found.offsets, found.first, found.second, still.tolist()))
 
     def offset_spread(self) -> FloatArray:
-        """Return the standard uncertainties (P,), rad: fit, drift, and how crosstalk is modelled."""
+        """Return the standard uncertainties (P,), rad: fit, drift meanwhile, and how crosstalk is modelled."""
         m, found = self.layout.n_mzi, self.constants
-        spread = np.hypot(self.spread_of("offsets"), self.drift_rad)
-        spread = np.sqrt(spread**2 + self._arriving_unknown() ** 2)
+        spread = np.hypot(self.spread_of("offsets"), self._arriving_unknown())
         spread[2 * m :] = 0.0  # γ is 0 by the choice of the gauge
         return np.where(np.isfinite(found.offsets), spread, np.nan)
 

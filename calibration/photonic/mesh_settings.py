@@ -45,15 +45,17 @@ def design_for(layout: Layout) -> Design:
 
 
 def measured(bench: Bench, layout: Layout, design: Design, attempt: int) -> tuple[Sweep, Sweep]:
-    """Return setpoints (S, P) and readings (S, B, n) at random settings, and of the first groups once more.
+    """Return setpoints (S, P), readings (S, B, n) and seconds at random settings, and of the first groups once more.
 
     Turns of one group follow one another. Everything comes in parts that are kept.
     """
 
     def read(setpoints: FloatArray) -> Sweep:
+        began_s = bench.device.clock.now_s()
         contexts.load(bench, contexts.coherent_patterns(bench, design.patterns))
         readings = contexts.probe(bench, setpoints, np.arange(design.patterns))
-        return {"setpoints": setpoints, "readings": readings.astype(np.float32)}
+        seconds = bench.device.clock.now_s() - began_s
+        return {"setpoints": setpoints, "readings": readings.astype(np.float32), "seconds": np.array([seconds])}
 
     wanted = _settings(bench, layout, design, attempt)
     parts: list[Sweep] = []

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ageing import HOUR_S, WALK
 from calibration.photonic import contexts
 from calibration.photonic.constants import Readings, jacobian
 from calibration.photonic.first_constants import first_constants, known_before
-from calibration.photonic.joint_fit import Fit, fit
+from calibration.photonic.joint_fit import Fit, drifted, fit
 from calibration.photonic.mesh_model import FloatArray, Layout
 from calibration.photonic.mesh_outcome import Heat, Solved
 from calibration.photonic.mesh_settings import Design, design_for, measured
@@ -39,23 +40,21 @@ SIGNIFICANT = 3.0
 """Drift is told from noise when it exceeds what noise brings by so many standard deviations."""
 UNCERTAIN_RAD = 0.1
 """Standard uncertainty of an offset that a person should know of."""
+DISAGREES = 4.0
+"""Joint standard uncertainties by which crosstalk may differ from what `crosstalk` found without a model."""
 
 
 class Offsets:
     """Phases at zero drive, splitters, crosstalk and gains, and what the heaters do."""
 
     name = "offsets"
-    needs: tuple[str, ...] = ("detectors", "fringes")
+    needs: tuple[str, ...] = ("detectors", "electrical", "fringes", "crosstalk")
 
     def suits(self, bench: Bench) -> str:
         """Return why the layer is no mesh whose constants can be told from its outputs."""
-        described = bench.described
-        n = described.n_outputs
-        sizes = [group.size for group in described.groups]
-        if why := contexts.why_not_heaters(bench):
+        n = bench.described.n_outputs
+        if why := contexts.why_no_mesh(bench):
             return why
-        if sizes != [n * (n - 1) // 2, n * (n - 1) // 2, n] or described.n_inputs not in (n, 2 * n):
-            return "its parameters are not θ, φ and γ of a rectangular mesh"
         if n > MOST_PORTS:
             return f"it has {n} ports, and the joint fit takes up to {MOST_PORTS}"
         if bench.device.description.topology == "cascaded" and bench.layer > 0:
@@ -78,7 +77,11 @@ class Offsets:
                 break
             bench.tell(f"offsets: the readings do not fit (χ² {best.fit.chi2:.3g}); other settings are tried")
             best = min(best, _solved(bench, layout, attempt), key=lambda solved: solved.fit.chi2)
-        return Outcome(best.quantities(), _findings(bench, best), transfer=best.transfer())
+        found = best.quantities()
+        power = contexts.pi_power(bench, found["pi_setting"].array, found["pi_setting"].spread)
+        if power is not None:
+            found["pi_power"] = power
+        return Outcome(found, _findings(bench, best), transfer=best.transfer())
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,10 @@ def _solved(bench: Bench, layout: Layout, attempt: int) -> Solved:
     before = known_before(layout, start, dead, known.dark_spread[seen])
     best = settled(layout, fit(layout, start, before, readings), before, readings, dead[dead < layout.n_mzi])
     heat = Heat(readings.settings.mean(axis=0), known.heats, known.heat_spread)
-    drift_rad = _drift(layout, best, readings, repeated, design)
+    seconds = float(sum(part["seconds"].sum() for part in (raw, again)))
+    drift_rad = max(_drift(layout, best, readings, repeated, design), _walk(bench, seconds))
+    if drift_rad > 0.0:
+        best = drifted(layout, best, readings, drift_rad)
     return Solved(layout, described, best, heat, dead, seen, drift_rad)
 
 
@@ -180,12 +186,24 @@ def _drift(layout: Layout, best: Fit, readings: Readings, repeated: Readings, de
     return float(np.sqrt(change.sum() / (bent**2).sum(axis=0)[counts].sum()))
 
 
+def _walk(bench: Bench, seconds: float) -> float:
+    """Return the standard deviation, rad, by which a phase walks in so many *seconds*, where that was measured."""
+    walk = bench.known.get(WALK)
+    return 0.0 if walk is None else float(walk.array[0]) * float(np.sqrt(seconds / HOUR_S))
+
+
 def _findings(bench: Bench, solved: Solved) -> tuple[Finding, ...]:
     where, chi2 = f"layer {bench.layer}", solved.fit.chi2
     found: list[Finding] = []
     if chi2 > BAD:
         what = f"the model of the mesh does not describe the readings: reduced χ² {chi2:.3g} after {ATTEMPTS} attempts"
         found.append(Finding(severity="warning", where=where, what=what))
+    seen = bench.known.get("crosstalk.nearest")
+    if seen is not None:
+        fitted, direct = solved.constants.nearest, float(seen.array[0])
+        if abs(fitted - direct) > DISAGREES * np.hypot(solved.spread_of("nearest")[0], seen.spread[0]):
+            what = f"the fit finds a crosstalk of {fitted:.2%} between neighbours, turns by 2π show {direct:.2%}"
+            found.append(Finding(severity="warning", where=where, what=what))
     for heater in np.flatnonzero(solved.offset_spread() > UNCERTAIN_RAD):
         what = f"its offset is uncertain by {solved.offset_spread()[heater]:.2g} rad"
         found.append(Finding(severity="warning", where=f"{where}, {bench.described.name_of(int(heater))}", what=what))

@@ -86,7 +86,7 @@ class EmulationTable(Table):
     """A twin behind emulated instruments, to rehearse without hardware."""
 
     twin: Name = "twin:photonic"
-    """The twin, by the name of its driver."""
+    """The twin, by the name of its driver, or ``module:Class``."""
     options: dict[str, Any] = {}
     """Its options."""
     instruments: dict[str, dict[str, Any]] = {}

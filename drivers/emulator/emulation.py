@@ -37,7 +37,7 @@ class EmulationSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     twin: str = "twin.photonic"
-    """Twin behind the instruments, as an installed driver's name or ``module:Class``."""
+    """Twin behind the instruments: the name of an installed driver, with ``.`` or ``:``, or ``module:Class``."""
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
@@ -158,8 +158,9 @@ def _listening(station: Station, spec: SocketSpec) -> TcpServer:
 def _twin(name: str, options: Mapping[str, Any]) -> Device:
     """Open the twin *name*; raises ValueError for one that there is not."""
     installed = {entry.name: entry for entry in entry_points(group=DRIVER_GROUP)}
-    if name in installed:
-        driver: Driver = installed[name].load()
+    entry = installed.get(name.replace(":", "."))
+    if entry is not None:
+        driver: Driver = entry.load()
     elif ":" in name:
         module, _, attribute = name.partition(":")
         driver = getattr(import_module(module), attribute)

@@ -47,9 +47,7 @@ def emulation_of(config: BenchConfig) -> EmulationSpec:
     if unknown:
         raise ValueError(f"emulation.instruments.{unknown[0]}: the file has no such instrument{_or_rack(racks)}")
     try:
-        return EmulationSpec.model_validate(
-            {"twin": table.twin.replace(":", ".", 1), "options": table.options, "instruments": specs}
-        )
+        return EmulationSpec.model_validate({"twin": table.twin, "options": table.options, "instruments": specs})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ["emulation", *map(str, first["loc"])]

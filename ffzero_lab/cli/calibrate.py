@@ -19,10 +19,10 @@ from ffzero_lab._version import __version__
 from ffzero_lab.bench_file import ChosenDevice, choose_device, saved_device
 from ffzero_lab.calibrations import DEFAULT_FOLDER, folder_of, load, newest_for, save
 from ffzero_lab.cli.calibration_tables import show_findings, show_plan, show_spent
+from ffzero_lab.cli.calibrations import draw_report
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.device import CalibrationMissing, Guarded
-from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
 from ffzero_lab.signals import Interruption, Signals
@@ -70,7 +70,7 @@ def wanted_from(
 def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> None:
     """Measure a device and keep the record, or only say what that would take."""
     procedures = chosen(wanted.only, wanted.skip)
-    with open_chosen(wanted.chosen) as device:
+    with _told_how_to_go_on() as begun_in, open_chosen(wanted.chosen) as device:
         earlier = _record_to_build_on(wanted, device)
         before = None if earlier is None else load(earlier)
         if dry_run:
@@ -81,10 +81,10 @@ def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool)
         name = begun.strftime("%Y%m%d-%H%M%S") + UNFINISHED
         folder = folder_of(wanted.folder, device.description.serial_number) / name
         refuse_nothing_to_do(Runner(device, procedures, Journal(), wanted.seed, mute, before).plan())
-        with _told_how_to_go_on(folder):
-            journal = Journal.create(folder, _request(wanted, device, begun, earlier))
-            runner = Runner(device, procedures, journal, wanted.seed, voice(as_json=as_json), before)
-            _measure_and_save(runner, wanted, begun, signals, as_json=as_json)
+        begun_in.append(folder)
+        journal = Journal.create(folder, _request(wanted, device, begun, earlier))
+        runner = Runner(device, procedures, journal, wanted.seed, voice(as_json=as_json), before)
+        _measure_and_save(runner, wanted, begun, signals, as_json=as_json)
 
 
 def resume(folder: Path, signals: Signals, *, as_json: bool) -> None:
@@ -128,7 +128,7 @@ def _measure_and_save(runner: Runner, wanted: Wanted, begun: datetime, signals: 
     record = record_of(runner, measured, begun=begun, valid_for_s=wanted.valid_for_s, planned=planned)
     path = save(record, wanted.folder, runner.journal.sidecar())
     runner.journal.discard()
-    report = _report(record, runner, path) if wanted.report else None
+    report = _report(path) if wanted.report else None
     if as_json:
         shown = None if report is None else str(report)
         print_json({"record": str(path), "report": shown, **record.model_dump(mode="json", exclude={"layers"})})
@@ -138,14 +138,13 @@ def _measure_and_save(runner: Runner, wanted: Wanted, begun: datetime, signals: 
     typer.echo(f"record: {path}" + ("" if report is None else f"\nreport: {report}"))
 
 
-def _report(record: CalibrationRecord, runner: Runner, path: Path) -> Path | None:
-    from calibration.report import write_report
-
+def _report(path: Path) -> Path | None:
     page = path.with_suffix(".html")
     try:
-        write_report(record, runner.journal.sweeps(), page)
+        draw_report(path, page)
     except (OSError, InputError) as error:  # the record is saved: what cannot be drawn now can be drawn later
-        typer.echo(f"ffzero-lab: no report: {error}; try `ffzero-lab calibrations report {path}`", err=True)
+        again = f"ffzero-lab calibrations report {shlex.quote(str(path))}"
+        typer.echo(f"ffzero-lab: the record is saved, but its report is not drawn: {error}; later: {again}", err=True)
         return None
     return page
 
@@ -177,14 +176,19 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
 
 
 @contextmanager
-def _told_how_to_go_on(folder: Path) -> Generator[None]:
-    """When something ends a calibration early, make the command that resumes it the last thing said."""
+def _told_how_to_go_on(*folders: Path) -> Generator[list[Path]]:
+    """When something ends a calibration early, make the command that resumes it the last thing said.
+
+    Yields the list of the folder in which it was begun. Closing the device belongs inside: what fails there is said
+    before.
+    """
+    begun_in = [*folders]
     try:
-        yield
+        yield begun_in
     except InputError:
         raise
     except (Exception, Interruption) as error:
-        if folder.is_dir():
+        for folder in filter(Path.is_dir, begun_in):
             error.add_note(f"to go on:\nffzero-lab calibrate --resume {shlex.quote(str(folder))}")
         raise
 

@@ -16,13 +16,16 @@ from ffzero_lab.calibrations import load, newest_for
 from ffzero_lab.cli.calibrate import Wanted, mute, voice
 from ffzero_lab.cli.calibration_tables import show_comparison, show_plan
 from ffzero_lab.cli.outcome import print_json
-from ffzero_lab.device import CalibrationMissing
+from ffzero_lab.device import CalibrationMissing, Clock, VirtualClock
+from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
 from ffzero_lab.signals import Signals
 
 CHECKED = ("detectors", "electrical", "fringes", "offsets", "actuators", "sensors")
 """What a check measures again: what the device is, not how fast or noisy it is today."""
+FIRST = "electrical"
+"""A heater that has broken meanwhile is told as a difference, and is not driven by what comes after."""
 SAMPLED: Mapping[str, int] = {"fringes": 8}
 """Parameters that a check sweeps one by one."""
 
@@ -44,7 +47,8 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         if not again:
             raise InputError(f"{path} holds nothing that is checked; that are {', '.join(CHECKED)}")
         tell = mute if dry_run else voice(as_json=as_json)
-        runner = Runner(device, chosen(again, ()), Journal(), wanted.seed + 1, tell, record, SAMPLED)
+        procedures = sorted(chosen(again, ()), key=lambda each: each.name != FIRST)
+        runner = Runner(device, procedures, Journal(), wanted.seed + 1, tell, record, SAMPLED)
         planned = runner.plan()
         if dry_run:
             show_plan(runner, planned, as_json=as_json)
@@ -52,10 +56,18 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         begun = datetime.now(UTC)
         measured = measure(runner, signals)
         now = record_of(runner, measured, begun=begun, valid_for_s=record.valid_for_s, planned=planned)
-    comparison = compare(record, now)
+        apart_s = _apart_s(record, now, device.clock)
+    comparison = compare(record, now, apart_s)
     if as_json:
         print_json({"record": str(path), "agrees": comparison.agrees, **asdict(comparison)})
     else:
         typer.echo(f"compared with {path}")
         show_comparison(comparison)
     return comparison.agrees
+
+
+def _apart_s(record: CalibrationRecord, now: CalibrationRecord, clock: Clock) -> float:
+    """Return the seconds that the device had since its record: a twin's own, which begin anew when it is opened."""
+    if isinstance(clock, VirtualClock):
+        return abs(now.device_ended_s - record.device_ended_s)
+    return (now.ended - record.ended).total_seconds()

@@ -14,6 +14,9 @@ from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import CalibrationRecord, Finding, Spent
 
+WHOLE = 100
+"""Columns in which names of quantities are told whole; a narrower terminal, or none, breaks the line."""
+
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print what a person should know, the worst first."""
@@ -91,7 +94,7 @@ def show_comparison(comparison: Comparison) -> None:
             each.unit,
             style="bold red" if each.beyond else None,
         )
-    Console().print(table)
+    Console(width=max(Console().width, WHOLE)).print(table)
     for changed in comparison.changed:
         typer.echo(f"changed: {changed}")
     verdict = "agrees" if comparison.agrees else "does NOT agree"

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.comparison import compare
-from ffzero_lab.archives import unpack_archive
-from ffzero_lab.calibrations import load, records_in
+from ffzero_lab.calibrations import load, records_in, sweeps_beside
 from ffzero_lab.cli.bench import table_of
 from ffzero_lab.cli.calibration_tables import show_comparison, show_findings
 from ffzero_lab.cli.outcome import outcome, print_json
@@ -53,8 +52,8 @@ def show_command(path: Path, *, as_json: bool) -> None:
             typer.echo(f"condition {name}: {value:g}")
         show_findings(record.findings)
         for number, layer in enumerate(record.layers):
-            dead = [f"parameter {index} {why}" for index, why in layer.dead.items()]
-            dead += [f"output {index} {why}" for index, why in layer.dead_outputs.items()]
+            dead = [f"{layer.name_of(index)} {why}" for index, why in layer.dead.items()]
+            dead += [f"{layer.output_name(index)} {why}" for index, why in layer.dead_outputs.items()]
             typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
             Console().print(_quantities(layer.quantities))
         spent, planned = record.spent, record.planned
@@ -73,7 +72,7 @@ def diff_command(earlier: Path, later: Path, *, as_json: bool) -> None:
                 f"{earlier} is of a device with the serial number {before.serial_number}, {later} of one with "
                 f"{after.serial_number}: they are not compared"
             )
-        comparison = compare(before, after)
+        comparison = compare(before, after, (after.ended - before.ended).total_seconds())
         if as_json:
             print_json({"agrees": comparison.agrees, **asdict(comparison)})
         else:
@@ -81,21 +80,31 @@ def diff_command(earlier: Path, later: Path, *, as_json: bool) -> None:
 
 
 def report_command(path: Path, output: Path | None, *, as_json: bool) -> None:
-    """Draw a record's report."""
+    """Draw a record's report; without the raw sweeps it says what is missing."""
     with outcome(as_json=as_json):
-        from calibration.report import write_report
-
-        record = load(path)
-        sweeps: dict[str, Any] = {}
-        if record.sweeps:
-            beside = path.with_name(record.sweeps)
-            sweeps = unpack_archive(beside.read_bytes(), beside)[0]
         page = path.with_suffix(".html") if output is None else output
-        write_report(record, sweeps, page)
+        if page.suffix.lower() not in {".html", ".htm"}:
+            raise InputError(f"--output {page}: the report is a page; name a file that ends with .html")
+        missing = draw_report(path, page)
         if as_json:
-            print_json({"record": str(path), "report": str(page)})
-        else:
-            typer.echo(f"report: {page}")
+            print_json({"record": str(path), "report": str(page), "problem": missing or None})
+            return
+        if missing:
+            typer.echo(f"problem: {missing}")
+        typer.echo(f"report: {page}")
+
+
+def draw_report(path: Path, page: Path) -> str:
+    """Write the report of the record at *path*; returns why its raw sweeps are not drawn, empty if they are.
+
+    Raises InputError for a record that cannot be read or when matplotlib is missing, and OSError.
+    """
+    from calibration.report import write_report
+
+    record = load(path)
+    sweeps, missing = sweeps_beside(path, record)
+    write_report(record, sweeps, page, missing=missing)
+    return missing
 
 
 def _row(path: Path, record: CalibrationRecord) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
         case AmplitudeChosen():
             seen = "without noise" if event.signal_to_noise is None else f"signal to noise {event.signal_to_noise:.2g}"
             values = ", ".join(f"{name} {value:.3g}" for name, value in event.epsilon.items())
-            return f"layer {event.layer}  step {event.step}  epsilon measured: {values} ({seen})"
+            return f"layer {event.layer}  step {event.step}  epsilon {values} ({event.reason}; {seen})"
         case TapPower():
             seen = "under the detection floor" if event.mean is None else f"{event.mean:.3g} {event.unit}"
             return f"tap {event.layer}: mean reading {seen} (floor {event.detection_floor:.3g})"

@@ -34,6 +34,7 @@ from ffzero_lab.device.interlocks import (
     NoInterlocks,
     interlocks_for,
 )
+from ffzero_lab.device.network import GROUND, SpringNetwork
 from ffzero_lab.device.parking import PARK_DEADLINE_S
 from ffzero_lab.device.port import (
     Adjoint,
@@ -53,6 +54,7 @@ from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks
 from ffzero_lab.errors import near_match
 
 __all__ = [
+    "GROUND",
     "PARK_DEADLINE_S",
     "PURPOSES",
     "Adjoint",
@@ -94,6 +96,7 @@ __all__ = [
     "Reach",
     "Resumable",
     "RowIndex",
+    "SpringNetwork",
     "StagingLost",
     "SynchronousInterlocks",
     "Timing",

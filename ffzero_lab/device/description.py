@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ffzero_lab.device.network import SpringNetwork
 from ffzero_lab.device.reach import Reach
 
 Topology = Literal["cascaded", "reinjected"]
@@ -113,6 +114,8 @@ class LayerDescription(_Frozen):
     """Indices of parameters that do not move; training leaves them out."""
     reach: Annotated[Reach | None, Field(exclude=True)] = None
     """Which outputs each parameter can influence; None: every output."""
+    network: Annotated[SpringNetwork | None, Field(exclude=True)] = None
+    """How the layer's springs are put together, one for each parameter; None: no springs, or nobody says."""
 
     @model_validator(mode="after")
     def _ranges_are_open(self) -> Self:
@@ -133,6 +136,16 @@ class LayerDescription(_Frozen):
             raise ValueError(
                 f"reach covers {self.reach.n_parameters} parameters and {self.reach.n_outputs} outputs, "
                 f"the layer has {self.n_parameters} and {self.n_outputs}"
+            )
+        sizes = (self.n_parameters, self.n_inputs, self.n_outputs)
+        if self.network is not None and sizes != (
+            self.network.n_parameters,
+            self.network.n_inputs,
+            self.network.n_outputs,
+        ):
+            raise ValueError(
+                f"network has {self.network.n_parameters} springs, {self.network.n_inputs} inputs and "
+                f"{self.network.n_outputs} outputs, the layer has {', '.join(map(str, sizes))}"
             )
         if len(self.output_names) not in (0, self.n_outputs):
             raise ValueError(f"{len(self.output_names)} output_names for {self.n_outputs} outputs; give all or none")

@@ -40,7 +40,7 @@ def _layer(
 ) -> LayerDescription:
     fields = {name: getattr(raw, name) for name in LayerDescription.model_fields}
     still = np.setdiff1d(np.arange(raw.n_parameters), actuation.alive)
-    fields |= {"groups": _groups(raw, transfer, actuation), "dead": tuple(still.tolist())}
+    fields |= {"groups": _groups(raw, transfer, actuation), "dead": tuple(still.tolist()), "network": None}
     if fed is not None:
         fields["input_shape"] = (len(fed),)
     upper, floor = readout.bounds(raw.output_upper, raw.detection_floor)

@@ -1,4 +1,4 @@
-"""From readings to what arrived: dark offset and gain of each output taken out, dead outputs left out."""
+"""From readings to what arrived: dark offset, or zero, and gain of each output taken out, dead outputs left out."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from ffzero_lab.device.record import LayerRecord, Quantity
 
 FloatArray = NDArray[np.float64]
 
-DARK = ("offsets.dark", "detectors.dark")
-GAIN = ("offsets.output_gain", "detectors.gain")
+DARK = ("offsets.dark", "detectors.dark", "sensors.offset")
+GAIN = ("offsets.output_gain", "detectors.gain", "actuators.output_gain")
 """Names in a record, the joint fit before the single measurement."""
 
 

@@ -1,7 +1,7 @@
 """What a calibration found out about a device: values with uncertainties, by layer. Written as JSON."""
 
 from datetime import datetime
-from math import nan
+from math import nan, prod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -88,6 +88,10 @@ class Transfer(_Frozen):
 class LayerRecord(_Frozen):
     """One layer."""
 
+    groups: dict[str, tuple[int, ...]] = {}
+    """The parameters by group, in the groups' order, with the shape of each: what their numbers stand for."""
+    output_names: tuple[str, ...] = ()
+    """What the outputs are called, such as channels of an instrument; empty: by their number."""
     quantities: dict[str, Quantity] = {}
     """By procedure and name, such as ``fringes.pi_power``."""
     dead: dict[int, str] = {}
@@ -96,6 +100,19 @@ class LayerRecord(_Frozen):
     """Outputs that see nothing, with what is wrong."""
     transfer: Transfer | None = None
     """What `Calibrated` applies; None where it was not measured."""
+
+    def name_of(self, index: int) -> str:
+        """Return a parameter's name such as ``theta[17]``, as findings call it."""
+        place = index
+        for group, shape in self.groups.items():
+            if place < prod(shape):
+                return f"{group}[{place}]"
+            place -= prod(shape)
+        return f"parameter {index}"
+
+    def output_name(self, index: int) -> str:
+        """Return an output's name such as ``output 3 (meter channel 4)``, as findings call it."""
+        return f"output {index} ({self.output_names[index]})" if self.output_names else f"output {index}"
 
 
 class Spent(_Frozen):

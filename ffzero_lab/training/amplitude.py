@@ -17,7 +17,7 @@ from ffzero_lab.training.slopes import Prober
 FloatArray = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-AMPLITUDES, REPEATS, DIRECTIONS = 7, 2, 6
+AMPLITUDES, REPEATS, DIRECTIONS = 7, 2, 12
 """How many amplitudes are measured, how often, and along how many directions."""
 EVALUATED = AMPLITUDES * REPEATS * DIRECTIONS
 """Slopes that one choice of the amplitude takes."""
@@ -53,8 +53,8 @@ def multiples_for(where: str, described: LayerDescription) -> FloatArray:
     highest = min(MOST_MULTIPLE, scale.most_room)
     if not 2.0 * lowest <= highest:
         raise InputError(
-            f"epsilon 'auto': {where} has steps of {2.0 * lowest:.3g} and room for {highest:.3g} typical changes, which "
-            "leaves no amplitudes to choose from; name an epsilon"
+            f"epsilon 'auto': {where} has steps of {2.0 * lowest:.3g} and room for {highest:.3g} typical changes, "
+            "which leaves no amplitudes to choose from; name an epsilon"
         )
     return ladder(lowest, highest, AMPLITUDES)
 
@@ -83,10 +83,24 @@ def measure_curve(
     return Curve(multiples, thinned)
 
 
-def chosen(curve: Curve, described: LayerDescription, settings: TrainSettings) -> Amplitude:
-    """Return the best amplitude by a measured curve."""
+def fitted(curve: Curve, described: LayerDescription, settings: TrainSettings) -> Amplitude:
+    """Return the best amplitude by a measured curve, with the model behind it."""
     step = TrainedScale(described).rms_step
     return best_amplitude(curve.multiples, curve.slopes, odd=settings.readings != "group", step=step)
+
+
+def settled_on(best: Amplitude, before: float | None, whose: str) -> tuple[float, str]:
+    """Return the amplitude to use, and why: the one from *before* while it is as good as the *best* one here."""
+    if before is None:
+        return best.multiple, "measured here; no calibration record recommends one"
+    kept = best.kept_at(before)
+    if kept is None:
+        return best.multiple, f"measured here; {whose}, {before:.3g}, is outside of what slopes could be fitted to"
+    told = f"{whose}, {before:.3g} typical changes, keeps {kept:.1%} of the best correlation of measured slopes"
+    if best.is_as_good(before):
+        return before, told
+    why = "with more curvature" if before > best.best else "with more noise"
+    return best.multiple, f"measured here; {told}, {why} than need be"
 
 
 def amplitude_looks(steps: int) -> tuple[int, ...]:

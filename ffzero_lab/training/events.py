@@ -66,11 +66,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class AmplitudeChosen:
-    """The perturbation that ``epsilon = "auto"`` measured to be the best from here on."""
+    """The perturbation that ``epsilon = "auto"`` uses from here on, and why."""
 
     layer: int
     step: int
-    """Steps done in this layer before it was measured."""
+    """Steps done in this layer before slopes were measured against the amplitude."""
     epsilon: dict[str, float]
     """RMS amplitude on the trained scale, by parameter group."""
     multiple: float
@@ -79,6 +79,12 @@ class AmplitudeChosen:
     """RMS slope over the noise of one slope; None without noise."""
     correlation: float
     """Between measured and true slopes, as the model has it."""
+    measured: float
+    """The amplitude with the largest correlation here, in typical changes."""
+    before: float | None
+    """What the calibration recommends, later the amplitude so far; None where there is no record."""
+    reason: str
+    """Why it is the one or the other."""
 
 
 Event = StepDone | Checked | LayerDone | TapPower | Problem | AmplitudeChosen

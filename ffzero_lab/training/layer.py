@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from ffzero_lab.device import LayerDescription
 from ffzero_lab.rule.optimizers import Optimizer, scheduled
 from ffzero_lab.rule.randomness import For, generator
-from ffzero_lab.training.amplitude import amplitude_looks, calibration_draw, chosen, measure_curve, multiples_for
+from ffzero_lab.training.amplitude import (
+    amplitude_looks,
+    calibration_draw,
+    fitted,
+    measure_curve,
+    multiples_for,
+    settled_on,
+)
 from ffzero_lab.training.comparison import LayerTask
 from ffzero_lab.training.events import AmplitudeChosen
 from ffzero_lab.training.judgement import refuse_darkness
@@ -63,6 +70,7 @@ class LayerTrainer:
         optimizer: Optimizer,
         coordinates: Coordinates,
         slopes: SlopeSource,
+        recommended: float | None = None,
     ) -> None:
         self.layer, self.task, self.settings, self.steps = layer, task, settings, steps
         self._described, self._scale = described, TrainedScale(described)
@@ -79,6 +87,7 @@ class LayerTrainer:
         """The amplitude in typical changes, where it was measured."""
         self.amplitude_looks = 0
         """How often it was."""
+        self._recommended = recommended
         self._rate = self._scale.learning_rate(settings)[coordinates.stands_for]
         self._coordinates, self._slopes = coordinates, slopes
 
@@ -133,9 +142,10 @@ class LayerTrainer:
         return self.amplitude_looks < len(looks) and self.step >= looks[self.amplitude_looks]
 
     def choose_amplitude(self) -> AmplitudeChosen:
-        """Measure slopes against amplitude at the present parameters, and perturb by the best amplitude from here on.
+        """Measure slopes against amplitude at the present parameters, and settle what to perturb by from here on.
 
-        The parameters stay as they are. Raises DarkBatch, and whatever the device raises.
+        That is what the calibration recommends, or the amplitude so far, as long as it is as good here as the best. The
+        parameters stay as they are. Raises DarkBatch, and whatever the device raises.
         """
         prober, described, coordinates = self.prober, self._described, self._coordinates
         groups, n_coordinates = coordinates.groups, len(coordinates.stands_for)
@@ -143,18 +153,24 @@ class LayerTrainer:
         rows = self.task.rows[self._batch()]
         multiples = multiples_for(self.task.where, described)
         curve = measure_curve(prober, described, multiples, draw, self.parameters, rows)
-        best = chosen(curve, described, self.settings)
-        prober.take(best.multiple)
-        self.multiple = best.multiple
+        best = fitted(curve, described, self.settings)
+        before, whose = self.multiple, "the amplitude so far"
+        if before is None:
+            before, whose = self._recommended, "what the calibration recommends"
+        self.multiple, reason = settled_on(best, before, whose)
+        prober.take(self.multiple)
         self.amplitude_looks += 1
-        noisy = np.isfinite(best.signal_to_noise)
+        ratio = best.signal_to_noise_at(self.multiple)
         return AmplitudeChosen(
             layer=self.layer,
             step=self.step,
             epsilon=self.epsilon or {},
-            multiple=best.multiple,
-            signal_to_noise=best.signal_to_noise if noisy else None,
-            correlation=best.correlation,
+            multiple=self.multiple,
+            signal_to_noise=ratio if np.isfinite(ratio) else None,
+            correlation=best.correlation * (best.kept_at(self.multiple) or 1.0),
+            measured=best.multiple,
+            before=before,
+            reason=reason,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -18,11 +18,14 @@ SlopeKind = Literal["attributed", "total"]
 Feed = Literal["carry", "input"]
 ChannelLosses = Literal["joint", "own"]
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Amount = Annotated[float, Field(gt=0.0, le=1e9)]
+MOST = 1e9
+Amount = Annotated[float, Field(gt=0.0, le=MOST)]
 PerGroup = Amount | dict[str, Amount]
 """One number for all parameters, or one for each parameter group by name; groups left out keep their default."""
 
 Range = tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]]
+
+_AMOUNTS = f"a finite number above 0 and at most {MOST:g}, or one for each parameter group"
 
 DEFAULT_EPSILON = 0.01
 """Default amplitude as a multiple of what the device calls a typical change (one radian of phase)."""
@@ -49,6 +52,28 @@ def duration_s(text: Any) -> Any:
 
 
 Duration = Annotated[float, BeforeValidator(duration_s), Field(gt=0.0, le=1e9, allow_inf_nan=False)]
+
+
+def _refusing(allowed: str, *words: str) -> BeforeValidator:
+    """Refuse what is no amount in one message; the union alone would give one for each of its branches."""
+
+    def checked(given: Any) -> Any:
+        table: dict[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {"": given}
+        for group, amount in table.items():
+            if _is_amount(amount) or (group == "" and (amount is None or amount in words)):
+                continue
+            where = f"{group} is {amount!r}: " if group else ""
+            raise ValueError(f"{where}needed is {allowed}")
+        return cast("Any", given)
+
+    return BeforeValidator(checked)
+
+
+def _is_amount(given: Any) -> bool:
+    try:
+        return not isinstance(given, bool) and 0.0 < float(given) <= MOST
+    except (TypeError, ValueError):
+        return False
 
 
 class TrainSettings(BaseModel):
@@ -86,15 +111,15 @@ class TrainSettings(BaseModel):
     """None: attributed where the device declares its reach, else total."""
     optimizer: OptimizerName = "adam"
     """What turns gradient estimates into updates; ``normalised`` steps have one length, each along its estimate."""
-    learning_rate: PerGroup | None = None
+    learning_rate: Annotated[PerGroup | None, _refusing(_AMOUNTS)] = None
     """Step size at the start, on the trained scale for Adam and normalised steps (rad, ln(N/m), V²); one number, or one
     per parameter group. None: 0.007 of the typical change that the device states, which is 0.007 rad for phases."""
     schedule: ScheduleName = "cosine"
     """Course of the learning rate over the steps of a layer."""
-    epsilon: PerGroup | Literal["auto"] | None = None
+    epsilon: Annotated[PerGroup | Literal["auto"] | None, _refusing(f"{_AMOUNTS}, or 'auto'", "auto")] = None
     """RMS amplitude of the moved parameters on the trained scale; one number, one per parameter group, or ``auto``:
-    measured at each layer's start and in its middle. None: 0.01 of the typical change that the device states, which is
-    0.01 rad for phases."""
+    what the calibration recommends, where there is a record, measured again at each layer's start and in its middle.
+    None: 0.01 of the typical change that the device states, which is 0.01 rad for phases."""
     start: dict[str, Range] | None = None
     """Range from which the first values of a parameter group are drawn, by group, in the unit that is written. None,
     and for groups left out: what the device names, else the period nearest to zero, or the whole range."""

@@ -16,6 +16,7 @@ from ffzero_lab.training.network import Network
 from ffzero_lab.training.preparation import reach_of
 from ffzero_lab.training.probing import ProbedSlopes
 from ffzero_lab.training.progress import Progress
+from ffzero_lab.training.recommendation import recommended_multiple
 from ffzero_lab.training.scale import TrainedScale
 from ffzero_lab.training.settings import TrainSettings
 from ffzero_lab.training.slopes import SlopeSource
@@ -81,7 +82,10 @@ def trainer_of(
         slopes = ProbedSlopes(device, layer, task, settings, coordinates)
     parameters = network.layers[layer].parameters
     optimizer = optimizer_named(settings.optimizer, len(coordinates.stands_for))
-    return LayerTrainer(described, layer, task, settings, steps, parameters, optimizer, coordinates, slopes)
+    recommended = recommended_multiple(device, layer) if settings.epsilon == "auto" else None
+    return LayerTrainer(
+        described, layer, task, settings, steps, parameters, optimizer, coordinates, slopes, recommended
+    )
 
 
 def exact_gradient_of(device: Device, trainer: LayerTrainer) -> ExactGradient:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BRIEF = ("--seeds", "2", "--noise", "3", "--later", "4")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,9 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
     ("script", "arguments", "told"),
     [
         ("crossbar.py", ["--repetitions", "1"], "784"),
+        ("epsilon.py", [*BRIEF, "cosine", "--repeats", "1"], "calibrated keeps at least"),
+        ("epsilon.py", [*BRIEF, "training", "--steps", "4"], "best fixed"),
+        ("epsilon.py", [*BRIEF, "batch", "--slopes", "10"], "formula"),
         ("imperfections.py", ["--seeds", "2", "--steps", "5"], "95 % interval of the loss"),
         ("lattice.py", ["--repetitions", "2", "--sides", "6"], "by pattern"),
         ("mesh.py", ["--help"], "usage"),

@@ -193,6 +193,8 @@ def test_calibrate_keeps_a_record_with_its_sweeps_and_says_what_it_took(ask: Ask
     assert not damaged
     assert record.valid_for_s == 12 * 3600
     assert record.procedures == ("levels", "heights")
+    assert record.layers[0].groups == {"theta": (6,), "phi": (6,), "gamma": (4,)}
+    assert record.layers[0].name_of(7) == "phi[1]"
     assert record.spent.shots >= record.planned.shots == 2 * PARTS * 32
     sweeps = np.load(path.with_suffix(".npz"))
     assert sweeps["0/levels/setting 3/z"].shape == (32, 4)

@@ -124,6 +124,15 @@ def test_it_prints_json_serves_the_same_addresses_again_and_never_two_at_one(
     assert again.end()[0] == 0
 
 
+def test_a_twin_of_ones_own_stands_behind_the_instruments(tmp_path: Path, emulate: Callable[..., Emulated]) -> None:
+    file = changed(tmp_path, ('twin = "twin:photonic"', 'twin = "drivers.twin.photonic:PhotonicTwin"'))
+    running = emulate(file, "--output", "emulated.toml")
+    assert running.line() == "the instruments are served; their bench file is emulated.toml\n"
+    with open_device(str(tmp_path / "emulated.toml")) as device:
+        assert device.description.layers[0].n_outputs == 8
+    assert running.end() == (0, "", "")
+
+
 def test_a_port_may_be_named(tmp_path: Path, emulate: Callable[..., Emulated]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

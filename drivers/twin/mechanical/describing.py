@@ -3,9 +3,19 @@
 from importlib.metadata import version
 from math import log
 
+import numpy as np
+
 from drivers.twin.mechanical.config import MechanicalConfig
+from drivers.twin.mechanical.layer import MM_PER_M, SIGNS
 from drivers.twin.mechanical.leaf import Leaf
-from ffzero_lab.device import DeviceDescription, HealthChannel, LayerDescription, ParameterGroup
+from ffzero_lab.device import (
+    GROUND,
+    DeviceDescription,
+    HealthChannel,
+    LayerDescription,
+    ParameterGroup,
+    SpringNetwork,
+)
 
 TYPICAL_RANGES = 2.0
 """Change of ln k, in ranges of it, that does about as much as one radian of phase: an output depends on each of the
@@ -46,6 +56,7 @@ def describe(config: MechanicalConfig) -> DeviceDescription:
                 stiffness("coupling", config.n_couplings),
                 stiffness("ground", config.n_springs - config.n_couplings),
             ),
+            network=network(config, layer),
         )
         for layer in range(config.layers)
     )
@@ -58,4 +69,26 @@ def describe(config: MechanicalConfig) -> DeviceDescription:
         timing=config.timing.stated,
         implementation=f"scipy {version('scipy')}",
         health=(HealthChannel(name="loads", unit="of nominal force"),),
+    )
+
+
+def network(config: MechanicalConfig, layer: int) -> SpringNetwork:
+    """Return how one layer is put together: the nodes of all membranes one after the other, read in mm."""
+    lattice, nodes = config.lattice, config.load_nodes(layer)
+    shifts = lattice.n_nodes * np.arange(config.membranes)
+    couplings = (lattice.couplings + shifts[:, np.newaxis, np.newaxis]).reshape(-1, 2)
+    grounded = np.arange(config.membranes * lattice.n_nodes)
+    grounds = np.stack([grounded, np.full_like(grounded, GROUND)], axis=1)
+    loads = np.zeros((lattice.n_nodes, len(nodes)))
+    loads[nodes, np.arange(len(nodes))] = 1.0
+    gauges = np.zeros((config.n_gauges, lattice.n_nodes))
+    if config.readout == "nodes":
+        gauges[grounded[: config.n_gauges], grounded[: config.n_gauges]] = MM_PER_M
+    else:
+        for sign, end in zip((MM_PER_M, -MM_PER_M), lattice.pairs.T, strict=True):
+            gauges[np.arange(config.n_gauges), end] = sign
+    return SpringNetwork(
+        joins=np.concatenate([couplings, grounds]),
+        loads=np.tile(loads, (config.membranes, 1)),
+        gauges=np.concatenate([sign * gauges for sign in SIGNS[: config.membranes]], axis=1),
     )

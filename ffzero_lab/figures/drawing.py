@@ -1,0 +1,60 @@
+"""One style for all figures, each kept as SVG and as PNG; the same content gives the same bytes. Needs matplotlib."""
+
+# Much of what matplotlib takes is of unknown type.
+# pyright: reportUnknownMemberType=false
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from ffzero_lab.figures.page import Picture
+from ffzero_lab.figures.palette import CYCLE, GREY, INK
+
+PNG_DPI = 130
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": GREY,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.prop_cycle": mpl.cycler(color=CYCLE),  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType]
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "figure.facecolor": "white",
+    "figure.titlesize": 11,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "grid.color": "#E4E7EB",
+    "grid.linewidth": 0.7,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "ffzero-lab",
+    "text.color": INK,
+    "xtick.color": GREY,
+    "xtick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.color": GREY,
+    "ytick.labelcolor": INK,
+    "ytick.labelsize": 8,
+}
+
+
+def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) -> Picture:
+    """Return what *draw* draws, in the common style, under a file *name* without suffix."""
+    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
+        figure = draw()
+        svg, png = io.BytesIO(), io.BytesIO()
+        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+        figure.set_layout_engine("none")  # all is in its place, and finding it takes longer than drawing
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    return Picture(name, title, caption, svg.getvalue(), png.getvalue())

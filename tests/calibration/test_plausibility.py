@@ -1,0 +1,144 @@
+"""What no sound bench reads stops a calibration, and what a sound one reads does not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calibration.journal import Journal
+from calibration.plausibility import check_resistances
+from calibration.registry import chosen
+from calibration.runner import Runner
+from ffzero_lab.device import Guarded
+from ffzero_lab.device.errors import BadReply, DarkBatch, ImplausibleReading, LinkLost
+from ffzero_lab.device.record import LayerRecord, Quantity
+from ffzero_lab.opening import open_device
+
+
+def chip(**options: Any) -> Guarded:
+    return open_device("twin:photonic", ports=4, layers=1, drive="volts", **options)
+
+
+def carried_out(device: Guarded, *names: str) -> LayerRecord:
+    return Runner(device, chosen(names, ()), Journal(), 0, lambda _: None).run()[0][0]
+
+
+def known(ohm: float = 600.0) -> dict[str, Quantity]:
+    return {"electrical.resistance": Quantity.of("ohm", "parameter", np.full(16, ohm), 1.0)}
+
+
+def metering(device: Guarded, change: Any) -> None:
+    """Let *change* (volts, amperes) what the drive meters, in place."""
+    meter = device.driver.read_actuators  # type: ignore[attr-defined]
+
+    def changed(layer: int) -> Any:
+        measured = meter(layer)
+        change(*measured)
+        return measured
+
+    device.driver.read_actuators = changed  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("drive", ["volts", "power"])
+def test_meters_that_read_a_little_of_nothing_on_a_parked_device_are_no_alarm(drive: str) -> None:
+    rng = np.random.default_rng(0)
+
+    def noise(volts: np.ndarray, amperes: np.ndarray) -> None:
+        volts += 2e-3 * rng.standard_normal(16)
+        amperes += 3e-6 * rng.standard_normal(16)
+
+    device = open_device("twin:photonic", ports=4, layers=1, drive=drive)
+    metering(device, noise)
+    for _ in range(20):
+        check_resistances(device, 0, known())
+
+
+@pytest.mark.parametrize("factor", [0.3, 3.0])
+def test_a_heater_that_changed_is_told_by_its_name_with_volts_amperes_and_what_to_do(factor: float) -> None:
+    def changed(volts: np.ndarray, amperes: np.ndarray) -> None:
+        amperes[5] *= factor
+
+    device = chip()
+    metering(device, changed)
+    device.write_parameters(0, np.full(16, 1.0))
+    with pytest.raises(ImplausibleReading, match=r"theta\[5\]: it takes .* V and .* A, and had 600 ohm.*Look at this"):
+        check_resistances(device, 0, known())
+
+
+@pytest.mark.parametrize("share", [0.3, 2.5])
+def test_a_resistance_far_outside_its_band_ends_the_ramp_at_its_lowest_level(share: float) -> None:
+    """A heater that is shorted in part would take several times the power at the highest level."""
+    written: list[np.ndarray] = []
+    device = chip()
+    write = device.driver.write_parameters
+
+    def kept(layer: int, values: np.ndarray) -> None:
+        written.append(values)
+        write(layer, values)
+
+    def partly(volts: np.ndarray, amperes: np.ndarray) -> None:
+        amperes[7] /= share
+
+    device.driver.write_parameters = kept  # type: ignore[method-assign]
+    metering(device, partly)
+    with pytest.raises(ImplausibleReading, match=r"phi\[1\].*ohm.*its group's median.*dead_channels"):
+        carried_out(device, "electrical")
+    assert np.square(written).max() <= 0.25 * device.description.layers[0].per_parameter("upper").max() ** 2
+
+
+def test_heaters_of_different_make_in_different_groups_are_no_alarm() -> None:
+    def thinner(volts: np.ndarray, amperes: np.ndarray) -> None:
+        amperes[12:] /= 3.0  # all of γ
+
+    device = chip()
+    metering(device, thinner)
+    record = carried_out(device, "electrical")
+    assert not record.dead
+    assert np.median(record.quantities["electrical.resistance"].array[12:]) == pytest.approx(1800.0, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "told"),
+    [("laser-off", (BadReply, DarkBatch), "source"), ("laser-step", (BadReply,), "the light changed by")],
+)
+def test_light_that_goes_away_or_jumps_while_heaters_are_swept_stops(
+    kind: str, error: tuple[type[Exception], ...], told: str
+) -> None:
+    more = {"factor": 0.7} if kind == "laser-step" else {}
+    device = chip(faults=[{"kind": kind, "from_s": 0.5005, **more}])
+    with pytest.raises(error, match=told):
+        carried_out(device, "fringes")
+
+
+def test_stray_light_is_told_with_value_unit_and_remedy() -> None:
+    device = chip()
+    read, stray = device.driver.read_outputs, [0.0]
+
+    def lit(layer: int, rows: Any) -> Any:
+        stray[0] += 0.001
+        return read(layer, rows) + stray[0]
+
+    device.driver.read_outputs = lit  # type: ignore[method-assign]
+    with pytest.raises(ImplausibleReading, match=r"inputs off .* intensity, .* light that nobody sends .* Look for"):
+        carried_out(device, "detectors", "fringes")
+
+
+def test_a_link_that_is_lost_in_the_middle_of_a_sweep_loses_that_sweep_alone() -> None:
+    device = chip()
+    read, left = device.driver.read_outputs, [60]
+
+    def breaking(layer: int, rows: Any) -> Any:
+        left[0] -= 1
+        if left[0] < 0:
+            raise LinkLost("the cable")
+        return read(layer, rows)
+
+    device.driver.read_outputs = breaking  # type: ignore[method-assign]
+    journal = Journal()
+    with pytest.raises(LinkLost):
+        Runner(device, chosen(("fringes",), ()), journal, 0, lambda _: None).run()
+    kept = {name.split("/")[2] for name in journal.sweeps()}
+    assert {"theta[0]", "theta[1]"} <= kept
+    left[0] = 10**6
+    Runner(device, chosen(("fringes",), ()), journal, 0, lambda _: None).run()
+    assert {name.split("/")[2] for name in journal.sweeps()} >= {"gamma[3]", *kept}
