@@ -194,7 +194,10 @@ class Board(Device):
             with self._connection.parking():
                 self._connection.park()
                 for layer, safe in enumerate(self._safe):
-                    self._check_parked(layer, safe)
+                    try:
+                        self._check_parked(layer, safe)
+                    except StagingLost:  # it had parked or restarted by itself, and is greeted by now
+                        self._check_parked(layer, safe)
         except Exception as error:
             watchdog_ms = self._connection.hello.watchdog_ms
             name = self._config.name

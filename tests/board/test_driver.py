@@ -82,6 +82,21 @@ def test_the_heart_beats_while_nobody_speaks_and_stops_with_the_process(serve: C
     board.close()
 
 
+def test_a_board_that_has_parked_or_restarted_by_itself_can_be_parked_all_the_same(serve: Callable[..., Any]) -> None:
+    served = serve(watchdog_ms=WATCHDOG_MS)
+    board = served.open()
+    prepared(board)
+    board._heartbeat.end()
+    time.sleep(1.5e-3 * WATCHDOG_MS)
+    board.park()
+    with pytest.raises(StagingLost, match="has parked itself"):
+        board.read_parameters(0)
+    assert not board.read_parameters(0).any()
+    served.power_cut()
+    board.park()
+    board.close()
+
+
 def test_a_board_that_nobody_uses_is_parked_though_the_process_lives(serve: Callable[..., Any]) -> None:
     board = serve(watchdog_ms=WATCHDOG_MS).open(idle_park_s=0.4)
     prepared(board)
