@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from drivers.board.frames import (
     HEADER,
@@ -19,10 +18,11 @@ from drivers.board.frames import (
     encoded,
     frame_end,
 )
-from drivers.board.messages import ARMED, CASCADED, Codes, Entry, ErrorCode, Hello, Refusal, What
-from drivers.emulator.board_plant import BoardPlant, Converters
-from drivers.emulator.faults import ON_THE_WIRE, FaultKind
-from drivers.emulator.instrument import Instrument, LineSpec
+from drivers.board.messages import ARMED, Codes, Entry, ErrorCode, Hello, Refusal, What
+from drivers.emulator.board_patterns import PatternMemory
+from drivers.emulator.board_plant import BoardPlant
+from drivers.emulator.board_refusals import Refused, need, words
+from drivers.emulator.instrument import Instrument
 from drivers.emulator.troubles import Troubles
 from ffzero_lab.device import DeviceError
 
@@ -32,43 +32,6 @@ READINGS_PER_FRAME = 256
 ACTS_AFTER = 0.875
 """Share of the watchdog's time after which it acts: looking at the clock and parking take time as well."""
 BITS_PER_BYTE = 10
-OF_BOARDS: tuple[FaultKind, ...] = (*ON_THE_WIRE, "reboot", "dead-channel", "over-range", "wrong-count")
-
-
-class BoardSpec(LineSpec):
-    """Specification of a board: it drives, presents and reads the whole twin."""
-
-    kind: Literal["board"] = "board"
-    full_scale: Annotated[float, Field(gt=0.0)] | None = None
-    """Reading at which a converter is saturated, in the twin's unit; None: the twin's own full scale."""
-    watchdog_ms: Annotated[int, Field(ge=50, le=65_535)] = 1000
-    """Time after which it parks itself when nobody speaks to it."""
-    gap_ms: Annotated[int, Field(ge=1, le=1000)] = 50
-    """Silence in which a frame has broken off, and after damage."""
-    settle_us: Annotated[int, Field(ge=0)] = 0
-    """Time to settle after a write."""
-    payload_max: Annotated[int, Field(ge=64, le=65_535)] = 8192
-    """Bytes of the largest payload."""
-    pattern_words: Annotated[int, Field(ge=1)] = 65_536
-    """Words of pattern memory."""
-    readings_max: Annotated[int, Field(ge=16)] = 16_384
-    """Words of memory for readings."""
-
-    @property
-    def n_channels(self) -> int:
-        """Channels that a fault may name: the outputs of a layer count from 1, any of them may be meant."""
-        return 1
-
-    @property
-    def breaks_by(self) -> tuple[FaultKind, ...]:
-        """What can happen to it."""
-        return OF_BOARDS
-
-    @property
-    def converters(self) -> Converters:
-        """The board that is built around the twin."""
-        sizes = {"payload_max", "pattern_words", "readings_max", "full_scale", "watchdog_ms", "gap_ms", "settle_us"}
-        return Converters(serial_number=self.serial_number, **{name: getattr(self, name) for name in sizes})
 
 
 @dataclass(frozen=True)
@@ -78,12 +41,6 @@ class _Acted:
     content: bytes
     sequence: int
     readings: Codes | None
-
-
-class _Refused(Exception):
-    def __init__(self, code: ErrorCode, **what: int) -> None:
-        super().__init__(code.name)
-        self.refusal = Refusal(code, **what)
 
 
 class EmulatedBoard(Instrument):
@@ -113,7 +70,7 @@ class EmulatedBoard(Instrument):
         self._told = False
         """Whether the damage that is lying there was counted."""
         self._damaged = 0
-        self._staged: dict[int, Codes] = {}
+        self._patterns = PatternMemory(self._hello)
         self._entries: list[Entry] = []
         self._n_entries = 0
         self._acted: _Acted | None = None
@@ -158,7 +115,7 @@ class EmulatedBoard(Instrument):
         self._fed_s = self._now_s()
         try:
             reply = self._carried_out(frame.type, frame.sequence, frame.payload, message)
-        except _Refused as refused:
+        except Refused as refused:
             refusal = replace(refused.refusal, request=frame.type)
             self._note(What.REFUSED, refusal.layer, refusal.place, refusal.code)
             reply = _error(frame.sequence, refusal)
@@ -200,40 +157,41 @@ class EmulatedBoard(Instrument):
             case Type.LOG:
                 return encoded(kind | REPLY, sequence, self._log_from(payload))
             case Type.PARK:
-                _need(payload, 0)
+                need(payload, 0)
                 self._park(What.PARKED, 0)
                 return encoded(kind | REPLY, sequence)
             case _:
                 pass
         if self._why_not is not None:
-            raise _Refused(self._why_not)
+            raise Refused(self._why_not)
         match kind:
             case Type.HEARTBEAT:
-                _need(payload, 0)
+                need(payload, 0)
                 return encoded(kind | REPLY, sequence)
             case Type.LIMITS:
                 return encoded(kind | REPLY, sequence, self._limits(payload))
             case Type.SETPOINTS:
-                _need(payload, 2)
+                need(payload, 2)
                 return encoded(kind | REPLY, sequence, self._standing[self._layer(payload)].astype("<u2").tobytes())
             case Type.HEALTH:
-                _need(payload, 0)
+                need(payload, 0)
                 values = np.array(self._plant.health(), dtype="<i4")
                 return encoded(kind | REPLY, sequence, values.tobytes())
             case Type.STAGE | Type.WRITE | Type.READ | Type.PROBE:
                 return self._act(kind, sequence, payload, message)
             case _:
-                raise _Refused(ErrorCode.UNKNOWN, given=kind)
+                raise Refused(ErrorCode.UNKNOWN, given=kind)
 
     def _act(self, kind: int, sequence: int, payload: bytes, message: bytes) -> bytes:
         """Act, or answer once more what was done already."""
         if self._acted is not None and self._acted.sequence == sequence:
             if self._acted.content != message:
-                raise _Refused(ErrorCode.SEQUENCE, given=sequence)
+                raise Refused(ErrorCode.SEQUENCE, given=sequence)
             return self._granted(kind, sequence, self._acted.readings)
         match kind:
             case Type.STAGE:
-                readings = self._stage(payload)
+                need(payload, 4, at_least=True)
+                readings = self._patterns.stage(self._layer(payload), payload)
             case Type.WRITE:
                 readings = self._write(payload)
             case Type.READ:
@@ -256,10 +214,10 @@ class EmulatedBoard(Instrument):
         )
 
     def _greeted(self, payload: bytes) -> Hello:
-        _need(payload, 8)
+        need(payload, 8)
         version, nonce = int.from_bytes(payload[:2], "little"), int.from_bytes(payload[4:], "little")
         if version != PROTOCOL_VERSION:
-            raise _Refused(ErrorCode.VERSION, given=version, lowest=PROTOCOL_VERSION, highest=PROTOCOL_VERSION)
+            raise Refused(ErrorCode.VERSION, given=version, lowest=PROTOCOL_VERSION, highest=PROTOCOL_VERSION)
         self._first_nonce = nonce if self._first_nonce is None else self._first_nonce
         self._why_not = None
         self._note(What.GREETED, value=nonce & 0xFFFF)
@@ -274,69 +232,51 @@ class EmulatedBoard(Instrument):
         )
 
     def _limits(self, payload: bytes) -> bytes:
-        _need(payload, 6)
+        need(payload, 6)
         layer = self._layer(payload)
         first, count = (int.from_bytes(payload[at : at + 2], "little") for at in (2, 4))
         most = self._hello.payload_max // 6
         if not 0 < count <= most or first + count > self._hello.layers[layer].parameters:
-            raise _Refused(ErrorCode.TOO_MANY, layer=layer, place=first, given=count, lowest=1, highest=most)
+            raise Refused(ErrorCode.TOO_MANY, layer=layer, place=first, given=count, lowest=1, highest=most)
         return self._plant.limits[layer].encoded(first, count)
 
-    def _stage(self, payload: bytes) -> None:
-        _need(payload, 4, at_least=True)
-        layer = self._layer(payload)
-        if layer and self._hello.flags & CASCADED:
-            raise _Refused(ErrorCode.NO_LAYER, layer=layer)
-        width, first = self._hello.layers[layer].inputs, int.from_bytes(payload[2:4], "little")
-        held = np.empty((0, width), dtype=np.uint16) if payload[1] & 1 else self._staged.get(layer)
-        held = np.empty((0, width), dtype=np.uint16) if held is None else held
-        count, rest = divmod(len(payload) - 4, 2 * width)
-        if count == 0 or rest:
-            needed = 4 + 2 * width * max(1, count)
-            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=needed, highest=needed)
-        if first > len(held):
-            raise _Refused(ErrorCode.NOT_STAGED, layer=layer, given=first, highest=len(held))
-        if first + count > self._hello.rows:
-            what = {"given": first + count, "lowest": 1, "highest": self._hello.rows}
-            raise _Refused(ErrorCode.TOO_MANY, layer=layer, **what)
-        rows = _words(payload[4:]).reshape(count, width)
-        self._staged[layer] = np.concatenate([held[:first], rows, held[first + count :]])
-
     def _write(self, payload: bytes) -> None:
-        _need(payload, 2, at_least=True)
+        need(payload, 2, at_least=True)
         layer = self._layer(payload)
-        _need(payload, 2 + 2 * self._hello.layers[layer].parameters)
-        codes = _words(payload[2:])
+        need(payload, 2 + 2 * self._hello.layers[layer].parameters)
+        codes = words(payload[2:])
         self._check_setting(layer, 0, codes)
         self._arm(layer)
         self._drive(layer, codes)
 
     def _read(self, payload: bytes) -> Codes:
-        _need(payload, 2, at_least=True)
+        need(payload, 2, at_least=True)
         layer = self._layer(payload)
         if len(payload) % 2:
-            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=4, highest=4)
+            raise Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=4, highest=4)
         if len(payload) == 2:
             return self._found(lambda: self._plant.read(layer))
-        patterns = self._rows(layer, _words(payload[2:]), 1)
+        rows = words(payload[2:])
+        self._check_count(layer, len(rows) * self._hello.layers[layer].outputs)
+        patterns = self._patterns.rows(layer, rows)
         self._arm(layer)
         return self._measured(layer, patterns)
 
     def _probe(self, payload: bytes) -> Codes:
-        _need(payload, 2, at_least=True)
+        need(payload, 2, at_least=True)
         layer = self._layer(payload)
-        _need(payload, 4, at_least=True)
+        need(payload, 4, at_least=True)
         own, n_settings = self._hello.layers[layer], int.from_bytes(payload[2:4], "little")
         before = 4 + 2 * own.parameters * n_settings
         if n_settings == 0 or len(payload) < before + 2 or (len(payload) - before) % 2:
             needed = before + 2
-            raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=needed, highest=needed)
-        settings = _words(payload[4:before]).reshape(n_settings, own.parameters)
-        rows = _words(payload[before:])
+            raise Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=needed, highest=needed)
+        settings = words(payload[4:before]).reshape(n_settings, own.parameters)
+        rows = words(payload[before:])
         self._check_count(layer, n_settings * len(rows) * own.outputs)
         for number, codes in enumerate(settings):
             self._check_setting(layer, number, codes)
-        patterns = self._rows(layer, rows, n_settings)
+        patterns = self._patterns.rows(layer, rows)
         self._arm(layer)
         counts: list[Codes] = []
         for codes in settings:
@@ -353,28 +293,16 @@ class EmulatedBoard(Instrument):
             self._plant.refused(layer, place, int(codes[place]))
             lowest, highest = int(limits.lowest[place]), int(limits.highest[place])
             what = {"place": place, "given": int(codes[place]), "lowest": lowest, "highest": highest}
-            raise _Refused(ErrorCode.OUT_OF_LIMITS, **where, **what)
+            raise Refused(ErrorCode.OUT_OF_LIMITS, **where, **what)
         squares = int((codes.astype(np.uint64) ** 2).sum())
         if own.power_ceiling and squares > own.power_ceiling:
             given, highest = (min(-(-value // 65_536), 2**31 - 1) for value in (squares, own.power_ceiling))
-            raise _Refused(ErrorCode.POWER, **where, given=given, highest=highest)
+            raise Refused(ErrorCode.POWER, **where, given=given, highest=highest)
 
     def _check_count(self, layer: int, count: int) -> None:
         if count > self._hello.readings_max:
             what = {"given": count, "lowest": 1, "highest": self._hello.readings_max}
-            raise _Refused(ErrorCode.TOO_MANY, layer=layer, **what)
-
-    def _rows(self, layer: int, rows: Codes, n_settings: int) -> Codes:
-        """Return the staged patterns (B, n_in) of *rows*."""
-        self._check_count(layer, n_settings * len(rows) * self._hello.layers[layer].outputs)
-        staged = self._staged.get(0 if self._hello.flags & CASCADED else layer)
-        n_staged = 0 if staged is None else len(staged)
-        wrong = np.flatnonzero(rows >= n_staged)
-        if staged is None or len(wrong):
-            place = int(wrong[0])
-            what = {"place": place, "given": int(rows[place]), "highest": n_staged}
-            raise _Refused(ErrorCode.NOT_STAGED, layer=layer, **what)
-        return staged[rows]
+            raise Refused(ErrorCode.TOO_MANY, layer=layer, **what)
 
     def _arm(self, layer: int) -> None:
         self._acted = None
@@ -399,7 +327,7 @@ class EmulatedBoard(Instrument):
             call()
         except DeviceError as error:
             self._park(What.HARDWARE_FAULT, 0)
-            raise _Refused(ErrorCode.HARDWARE) from error
+            raise Refused(ErrorCode.HARDWARE) from error
 
     def _park(self, what: What, value: int) -> Entry:
         self._plant.park()
@@ -411,7 +339,7 @@ class EmulatedBoard(Instrument):
         return self._note(what, value=silent_ms if what is What.WATCHDOG_PARKED else value)
 
     def _log_from(self, payload: bytes) -> bytes:
-        _need(payload, 4)
+        need(payload, 4)
         first = int.from_bytes(payload, "little")
         most = (self._hello.payload_max - 4) // 16
         entries = [entry for entry in self._entries if entry.number >= first][:most]
@@ -428,18 +356,9 @@ class EmulatedBoard(Instrument):
 
     def _layer(self, payload: bytes) -> int:
         if payload[0] >= len(self._hello.layers):
-            raise _Refused(ErrorCode.NO_LAYER, layer=payload[0])
+            raise Refused(ErrorCode.NO_LAYER, layer=payload[0])
         return payload[0]
 
 
 def _error(sequence: int, refusal: Refusal) -> bytes:
     return encoded(Type.ERROR, sequence, refusal.encoded())
-
-
-def _words(content: bytes) -> Codes:
-    return np.frombuffer(content, dtype="<u2").astype(np.uint16)
-
-
-def _need(payload: bytes, length: int, *, at_least: bool = False) -> None:
-    if len(payload) < length or (len(payload) > length and not at_least):
-        raise _Refused(ErrorCode.BAD_LENGTH, given=len(payload), lowest=length, highest=length)

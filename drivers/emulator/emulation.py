@@ -10,8 +10,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.emulator.apparatus import Apparatus
-from drivers.emulator.board import BoardSpec, EmulatedBoard
+from drivers.emulator.board import EmulatedBoard
 from drivers.emulator.board_plant import BoardPlant
+from drivers.emulator.board_spec import BoardSpec
 from drivers.emulator.faults import FaultPlan
 from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
 from drivers.emulator.line import BITS_PER_BYTE, SerialLine

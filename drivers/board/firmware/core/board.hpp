@@ -64,14 +64,16 @@ private:
     Refusal carry_out(const Receiver& frame);
     Refusal hello(const Receiver& frame);
     Refusal limits(const Receiver& frame);
+    Refusal setpoints(const Receiver& frame);
+    Refusal health(const Receiver& frame);
+    Refusal log(const Receiver& frame);
+
+    // acting.cpp: what moves or stages something
     Refusal stage(const Receiver& frame);
     Refusal begin(const Receiver& frame);
     Refusal begin_write(Job& job, const std::uint8_t* payload, std::size_t length) const;
     Refusal begin_read(Job& job, const std::uint8_t* payload, std::size_t length) const;
     Refusal begin_probe(Job& job, const std::uint8_t* payload, std::size_t length) const;
-    Refusal setpoints(const Receiver& frame);
-    Refusal health(const Receiver& frame);
-    Refusal log(const Receiver& frame);
     Refusal check_setting(std::uint8_t layer, std::uint16_t setting, const std::uint8_t* codes) const;
     Refusal check_rows(std::uint8_t layer, const std::uint8_t* rows, std::size_t count) const;
     bool repeated(const Receiver& frame);

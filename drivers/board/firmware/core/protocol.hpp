@@ -71,4 +71,9 @@ struct Refusal {
     std::int32_t highest = 0;
 };
 
+inline Refusal wrong_length(std::size_t given, std::size_t needed) {
+    return {Code::bad_length, 0, 0, 0, static_cast<std::int32_t>(given), static_cast<std::int32_t>(needed),
+            static_cast<std::int32_t>(needed)};
+}
+
 }  // namespace board
