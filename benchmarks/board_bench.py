@@ -103,6 +103,7 @@ def firmware_board(
 
 
 def _plant(apparatus: Apparatus, converters: Converters, witness: Witness) -> BoardPlant:
+    apparatus.warm_up()
     return BoardPlant("board", converters, apparatus, Troubles("board", FaultPlan(), witness), witness)
 
 

@@ -15,14 +15,17 @@ run without faults. A reading over the range is given as full scale and counted 
 is no wrong value where the emulator made one and the run says so, but training goes on from it, so that such a run may
 end at other parameters. It is counted by itself and its other readings are held to the twin as everywhere.
 
-An exchange hangs when it takes more than its deadline and a tenth. The time that threads of this process could have run
-meanwhile and got no processor is taken off (Linux tells it); such exchanges are counted by themselves.
+An exchange hangs when it takes more than its deadline and a tenth. The longest time that a thread of this process could
+have run meanwhile and got no processor is taken off (Linux tells it; the emulator and the driver share an interpreter,
+so that each waits for the other); such exchanges are counted by themselves.
 
 The exit code is 0 when nothing came out that must not.
 """
 
 import argparse
+import contextlib
 import faulthandler
+import gc
 import json
 import os
 import sys
@@ -370,14 +373,17 @@ class Watch:
         self._exchange = exchange = Wire.exchange
 
         def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
-            began_s, waited_s = time.monotonic(), waited_for_a_processor_s()
+            began_s, before = time.monotonic(), waited_for_a_processor_s()
             try:
                 return exchange(wire, message, reply, deadline_s)
             finally:
                 taken_s = time.monotonic() - began_s
                 self.counted[wire._resource] += len(getattr(reply, "questions", "1"))  # a rack counts messages
                 if taken_s > SLACK * deadline_s:
-                    waited_s = waited_for_a_processor_s() - waited_s
+                    waited_s = max(
+                        (now - before.get(thread, 0.0) for thread, now in waited_for_a_processor_s().items()),
+                        default=0.0,
+                    )
                     what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
                     self.late.append((what, (taken_s - waited_s) / deadline_s))
 
@@ -388,16 +394,16 @@ class Watch:
         Wire.exchange = self._exchange  # type: ignore[method-assign]
 
 
-def waited_for_a_processor_s() -> float:
-    """Return how long threads of this process could have run so far, and did not; 0 where the system does not tell.
+def waited_for_a_processor_s() -> dict[str, float]:
+    """Return how long each thread could have run so far, and did not; empty where the system does not tell.
 
-    All of them count: one that has the interpreter and no processor keeps the others, and the emulation is one.
+    Emulator and driver share an interpreter: one that has it and gets no processor keeps all others waiting.
     """
-    try:
-        tasks = [task / "schedstat" for task in Path("/proc/self/task").iterdir()]
-        return 1e-9 * sum(int(task.read_text(encoding="ascii").split()[1]) for task in tasks)
-    except OSError:
-        return 0.0
+    waited: dict[str, float] = {}
+    for thread in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            waited[thread.name] = 1e-9 * int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+    return waited
 
 
 @dataclass
@@ -573,8 +579,12 @@ def main() -> None:
     sys.setswitchinterval(1e-4)  # emulator and driver share an interpreter: none shall keep the other waiting
     with tempfile.TemporaryDirectory() as name:
         campaign = Campaign(Path(name), SUBJECTS[arguments.bench]())
+        gc.freeze()  # to go through all that was imported takes longer than an exchange may
         for seed in range(arguments.first, arguments.first + arguments.plans):
+            gc.disable()
             campaign.disturb(seed)
+            gc.enable()
+            gc.collect()
             print(f"{campaign.count.plans}/{arguments.plans}", end="\r", file=sys.stderr, flush=True)
     count = campaign.count
     figures = {**vars(count), "seconds": round(time.perf_counter() - began_s, 1)}

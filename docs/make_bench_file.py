@@ -19,6 +19,8 @@ from drivers.board.config import (
     BoardOutputs,
     BoardTiming,
 )
+from drivers.qontrol.config import RackChannelsConfig, RackInputsConfig
+from drivers.qontrol.link_config import RackLinkConfig
 
 PAGE = Path(__file__).parent / "reference" / "bench-file.md"
 HEAD = """# Bench files
@@ -41,6 +43,9 @@ TABLES: dict[str, type[BaseModel]] = {
     "layers.inputs and layers.outputs": SpanTable,
     "[[layers.groups]]": GroupTable,
     "[health.NAME]": HealthTable,
+    "[links.NAME] of a Qontrol rack": RackLinkConfig,
+    "[actuators.NAME] with qontrol.actuators": RackChannelsConfig,
+    "[inputs.NAME] with qontrol.inputs": RackInputsConfig,
 }
 BOARD_HEAD = """
 # An all-in-one board

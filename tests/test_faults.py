@@ -1,4 +1,4 @@
-"""A reduced form of ``benchmarks/faults.py``: short runs over the wire, each under a random plan of faults."""
+"""Reduced forms of ``benchmarks/faults.py``: short runs over the wire, each under a random plan of faults."""
 
 import json
 import os
@@ -11,9 +11,9 @@ import pytest
 FAULTS = Path(__file__).parent.parent / "benchmarks" / "faults.py"
 
 
-def campaign(plans: int, first: int) -> dict[str, object]:
+def campaign(plans: int, first: int, bench: str = "scpi") -> dict[str, object]:
     ended = subprocess.run(
-        [sys.executable, FAULTS, "--plans", str(plans), "--first", str(first), "--json"],
+        [sys.executable, FAULTS, "--bench", bench, "--plans", str(plans), "--first", str(first), "--json"],
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -37,6 +37,18 @@ def assert_clean(counted: dict[str, object]) -> None:
 def test_a_few_plans_with_what_once_went_wrong() -> None:
     for first in (17, 117):  # light left on behind answers that were all refused; half a pattern taken for a whole one
         assert_clean(campaign(1, first))
+
+
+def test_a_few_plans_with_a_qontrol_rack() -> None:
+    assert_clean(campaign(3, 100, "qontrol"))
+
+
+@pytest.mark.slow
+def test_no_fault_of_a_qontrol_rack_makes_a_wrong_value_a_hang_or_an_output_left_on() -> None:
+    counted = campaign(25, 2000, "qontrol")
+    assert_clean(counted)
+    assert int(str(counted["completed_with_the_same_bits"])) >= 5
+    assert int(str(counted["ended_parked_naming_the_fault"])) >= 3
 
 
 @pytest.mark.slow

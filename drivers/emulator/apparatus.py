@@ -36,6 +36,17 @@ class Apparatus:
         self._unwritten = {*range(len(layers))}
         self._unstaged = {*range(len(layers))}
 
+    def warm_up(self) -> None:
+        """Read every layer once, and be as before: whatever compiles itself does so before somebody waits for it."""
+        if not isinstance(self._twin, Resumable):
+            return
+        state = self._twin.snapshot()
+        for layer, own in enumerate(self._twin.description.layers):
+            entrance = 0 if self._cascaded else layer
+            self._twin.load_inputs(entrance, np.full((1, len(self._inputs[entrance])), own.input_upper))
+            self._twin.read_outputs(layer, _FIRST)
+        self._twin.restore(state)
+
     def plug_parameters(self, name: str, n_channels: int, wires: Sequence[Wires]) -> tuple[Plug, ...]:
         """Wire the channels of source *name* to parameters; raises ValueError for what cannot be wired so."""
         return self._claimed("parameter", name, plugs(name, n_channels, wires, [len(own) for own in self._parameters]))
@@ -95,18 +106,6 @@ class Apparatus:
         self._unstaged.add(entrance)
         self._twin.load_inputs(entrance, patterns)
         return self._twin.read_outputs(layer, np.arange(len(patterns)))
-
-    def warm_up(self) -> None:
-        """Read every layer once as it is, and put the twin back: the first reading may have to compile something."""
-        state = self._twin.snapshot() if isinstance(self._twin, Resumable) else None
-        layers = self._twin.description.layers
-        for number in range(len(layers)):
-            entrance = layers[0 if self._cascaded else number]
-            self.present(number, np.full((1, entrance.n_inputs), entrance.input_upper))
-        if isinstance(self._twin, Resumable) and state is not None:
-            self._twin.restore(state)
-            self._unstaged = {*range(len(self._inputs))}
-            self._unwritten = {*range(len(self._parameters))}
 
     def health(self) -> dict[str, float]:
         """Return what the twin's own sensors read."""

@@ -66,7 +66,6 @@ class BoardPlant:
             health_channels=len(self._health),
         )
         self._presented = [np.full(own.inputs, own.safe_input, dtype=np.uint16) for own in self.hello.layers]
-        apparatus.warm_up()
         self.limits = [_limits(layer, own) for layer, own in zip(layers, self.hello.layers, strict=True)]
 
     @property

@@ -76,6 +76,7 @@ class Emulation:
 
     def __init__(self, spec: EmulationSpec) -> None:
         self._apparatus = Apparatus(_twin(spec.twin, spec.options))
+        self._apparatus.warm_up()
         self._witness = Witness(spec.witness)
         self._folder: TemporaryDirectory[str] | None = None
         self._servers: dict[str, TcpServer] = {}

@@ -84,6 +84,7 @@ class QontrolRack(Instrument):
         heats = spec.wires or not spec.input_wires
         self._heated = apparatus.plug_parameters(spec.name, count, spec.wires) if heats else ()
         self._lit = apparatus.plug_inputs(spec.name, count, spec.input_wires) if spec.input_wires else ()
+        self._heats, self._lights = _leading(self._heated, count), _leading(self._lit, count)
         self._volts, self._seen = np.zeros((2, count))
         self._vmax, self._imax = np.full(count, spec.full_scale_v), np.full(count, spec.full_scale_ma)
         self._dead, self._stuck = np.zeros((2, count), dtype=np.bool_)
@@ -222,9 +223,9 @@ class QontrolRack(Instrument):
 
     def _drive(self, channels: NDArray[np.intp], values: FloatArray, volts: FloatArray) -> None:
         """Drive *volts* (n,) at *channels* (n,): all of them, or none and Refused."""
-        step_v = self._spec.full_scale_v / FULL_WORD / 2.0
-        too_much_v = ~((volts >= 0.0) & (volts <= self._vmax[channels] + step_v))
-        too_much_i = volts / self._spec.load_ohm * 1e3 > self._imax[channels] + step_v
+        step_v, step_ma = self._spec.full_scale_v / FULL_WORD, self._spec.full_scale_ma / FULL_WORD
+        too_much_v = ~((volts >= 0.0) & (volts <= self._vmax[channels] + step_v / 2.0))
+        too_much_i = volts / self._spec.load_ohm * 1e3 > self._imax[channels] + step_ma
         for refused in np.flatnonzero(too_much_v | too_much_i).tolist():
             self._witness.refused(self._spec.name, int(channels[refused]), float(values[refused]))
         for wrong, code in ((too_much_v, OVER_VOLTAGE), (too_much_i, OVER_CURRENT)):
@@ -239,9 +240,9 @@ class QontrolRack(Instrument):
     def _energise(self, changed: NDArray[np.intp]) -> None:
         levels = np.where(self._dead, 0.0, self._volts)
         self._witness.output(self._spec.name, changed.tolist(), levels[changed].tolist(), on=True)
-        if _leads_from(self._heated, changed):
+        if self._heats[changed].any():
             self._apparatus.drive_parameters(self._heated, levels, ~self._dead)
-        if _leads_from(self._lit, changed):
+        if self._lights[changed].any():
             self._apparatus.drive_inputs(self._lit, levels / self._spec.volts_per_unit, levels > 0.0)
 
     def _measured_v(self) -> FloatArray:
@@ -261,8 +262,12 @@ class QontrolRack(Instrument):
         return [_quantity(value, unit) for value in miscounted(values.tolist(), self._troubles)]
 
 
-def _leads_from(plugs: tuple[Plug, ...], channels: NDArray[np.intp]) -> bool:
-    return any(np.isin(plug.channels, channels).any() for plug in plugs)
+def _leading(plugs: tuple[Plug, ...], n_channels: int) -> NDArray[np.bool_]:
+    """Return which channels (n_channels,) lead anywhere."""
+    leads = np.zeros(n_channels, dtype=np.bool_)
+    for plug in plugs:
+        leads[plug.channels] = True
+    return leads
 
 
 def _stepped(values: FloatArray, full: float) -> FloatArray:

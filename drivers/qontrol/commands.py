@@ -54,9 +54,9 @@ def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
 def words_of(values: FloatArray, full: float) -> list[int]:
     """Return *values* (n,) as words; raises ValueError for one that is not between 0 and full scale."""
     words = np.rint(np.asarray(values) / full * FULL_WORD)
-    if not np.all((words >= 0) & (words <= FULL_WORD)):
+    if not ((words >= 0) & (words <= FULL_WORD)).all():
         raise ValueError(f"values between 0 and {full} were expected, not {values}")
-    return [int(word) for word in words]
+    return words.astype(np.int64).tolist()
 
 
 def setting(name: str, channel: int, value: float, full: float) -> Question:
@@ -105,8 +105,8 @@ def _runs(channels: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _line(quantity: Quantity, channel: int, values: FloatArray, full: float) -> bytes:
-    spec = f".{decimals(full)}f"
-    return f"{quantity}vec{channel}={','.join(format(value, spec) for value in values.tolist())}\n".encode("ascii")
+    numbers = ",".join([f"%.{decimals(full)}f"] * len(values)) % tuple(values.tolist())
+    return f"{quantity}vec{channel}={numbers}\n".encode("ascii")
 
 
 def _frame(quantity: Quantity, channel: int, values: FloatArray, full: float) -> bytes:

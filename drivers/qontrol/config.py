@@ -18,7 +18,7 @@ def _readings(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class RackChannelsConfig(BaseModel):
-    """Channels of a rack. Their limits are programmed into it as VMAX (driven in V, mV) or IMAX (A, mA)."""
+    """Channels of a Qontrol rack. Their limits are programmed into it as VMAX (driven in V, mV) or IMAX (A, mA)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -44,7 +44,7 @@ class RackChannelsConfig(BaseModel):
 
 
 class RackInputsConfig(RackChannelsConfig):
-    """Channels of a rack that present patterns."""
+    """Channels of a Qontrol rack that present patterns."""
 
     volts_per_unit: Positive | None = None
     """Volts for one unit, where the limits are in a unit of their own, such as ``upper_amplitude``."""

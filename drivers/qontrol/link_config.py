@@ -27,7 +27,7 @@ def _pattern(text: str) -> str:
 
 
 class RackLinkConfig(BaseModel):
-    """The serial line of a rack."""
+    """The serial line of a Qontrol rack."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 

@@ -205,7 +205,7 @@ class Rack:
                 self._recovering = False
                 return
         modules = self._enumerated()
-        if modules != self.modules:
+        if self.modules and modules != self.modules:  # none are known while the first questions are asked
             what = f"the chain has become {', '.join(modules)}; it was {', '.join(self.modules)}: check the cables"
             raise WrongInstrument(what, resource=link.resource)
         for user in self._users:

@@ -12,6 +12,7 @@ from drivers.qontrol.errors import UNASKED, ErrorLine, error_line
 from ffzero_lab.device import FloatArray
 
 LONGEST_LINE = 80
+OK = b"OK"
 _QUANTITY = re.compile(r"[+-]\d{1,4}\.\d{6} (?:V|mA)", re.ASCII)
 _MODULE = re.compile(r"(\S+):(\d+)")
 
@@ -47,14 +48,16 @@ class Answers:
             newline = received.find(b"\n", place)
             if newline < 0:
                 return None
-            text, place = printable(received[place:newline]), newline + 1
-            error = error_line(text)
-            if error is None:
-                _check(text, self.questions[question].answers[answered])
+            line, place = received[place:newline], newline + 1
+            answers = self.questions[question].answers
+            if line == OK and answers[answered] == "OK":  # nearly every line is
+                answered += 1
+            elif (error := error_line(text := printable(line))) is None:
+                _check(text, answers[answered])
                 answered += 1
             elif error.code not in UNASKED:
-                answered = len(self.questions[question].answers)
-            if answered == len(self.questions[question].answers):
+                answered = len(answers)
+            if answered == len(answers):
                 question, answered = question + 1, 0
         return place
 
@@ -64,7 +67,7 @@ class Answers:
             raise ValueError("the answers are cut off, or there is more of them")
         values: list[float] = []
         errors: list[ErrorLine] = []
-        for text in (printable(line) for line in reply.split(b"\n")[:-1]):
+        for text in (printable(line) for line in reply.split(b"\n")[:-1] if line != OK):
             error = error_line(text)
             if error is None:
                 if text != "OK":

@@ -13,13 +13,13 @@ from ffzero_lab.bench_file import choose_device
 EXAMPLES = sorted((Path(drivers.__file__).parent / "benches").glob("*.toml"))
 
 
-@pytest.mark.parametrize("name", ["photonic-8-port.toml", "spring-lattice.toml"])
+@pytest.mark.parametrize("name", ["photonic-8-port.toml", "photonic-8-port-qontrol.toml", "spring-lattice.toml"])
 def test_a_bench_is_described(name: str) -> None:
     chosen = choose_device(str(EXAMPLES[0].parent / name), {})
     assert chosen.driver == "bench"
     config = Bench.Config.model_validate(chosen.options)
     description = describe(config)
-    assert description.raw_units == (name == "photonic-8-port.toml")
+    assert description.raw_units == ("photonic" in name)
     for layer in description.layers:
         assert layer.n_parameters == (64 if "photonic" in name else 40)
     assert all(line == line.rstrip() for line in (EXAMPLES[0].parent / name).read_text().splitlines())
@@ -32,4 +32,9 @@ def test_the_twin_opens() -> None:
 
 
 def test_no_example_is_forgotten_here() -> None:
-    assert [file.name for file in EXAMPLES] == ["photonic-8-port.toml", "spring-lattice.toml", "twin-8-port.toml"]
+    assert [file.stem for file in EXAMPLES] == [
+        "photonic-8-port-qontrol",
+        "photonic-8-port",
+        "spring-lattice",
+        "twin-8-port",
+    ]

@@ -170,6 +170,19 @@ def test_a_slew_limited_layer_that_restarted_is_parked_before_anything_else(benc
     assert setup.device.read_outputs(0, rows).shape == (6, 2)
 
 
+def test_a_driver_that_brings_setpoints_back_slowly_is_let_to(bench, describe_layer):
+    slow = tuple(group.model_copy(update={"slew_per_s": 1e3}) for group in describe_layer().groups)
+    setup = bench(of_layer={"groups": slow})
+    rows = setup.stage()
+    setup.device.write_parameters(0, SETTINGS[0])
+    expected = setup.device.read_outputs(0, rows)
+    lost = StagingLost("rebooted")
+    lost.returns_slowly = True
+    setup.fake.forget()
+    setup.fake.faults.append(lost)
+    np.testing.assert_array_equal(setup.device.read_outputs(0, rows), expected)
+
+
 def test_patterns_changed_by_their_owner_are_checked_before_they_are_staged_again(bench):
     setup = bench()
     patterns = np.zeros((2, 3))

@@ -21,8 +21,9 @@ from drivers.emulator.witness import Witness
 
 BAUD = 19_200
 BYTE_S = 10 / BAUD
-LATE_S = 0.02
-"""A busy computer may be so late; the plan is not, as the many bytes of a long message show."""
+LATE_S = 0.5
+"""A busy computer may be so late; what must be soon is tried several times."""
+TRIES = 8
 
 
 class Echo(Instrument):
@@ -108,26 +109,34 @@ def test_a_message_takes_its_time_on_the_wire_and_so_does_its_reply(start: Calla
 def test_times_are_planned_from_the_last_so_that_delays_do_not_add_up(start: Callable[..., Bench]):
     bench = start()
     port = bench.port()
-    began_s = monotonic()
-    port.write(b"quiet\n" * 60)
-    while len(bench.instrument.heard) < 60 and monotonic() < began_s + 5.0:
-        sleep(0.01)
-    late_s = [when_s - began_s - 6 * (n + 1) * BYTE_S for n, (when_s, _) in enumerate(bench.instrument.heard)]
-    assert len(late_s) == 60
-    assert min(late_s) >= 0.0
-    assert late_s[-1] < LATE_S
-    assert sorted(late_s)[30] < 0.005
+    heard = bench.instrument.heard
+    longest_s: list[float] = []
+    for _ in range(TRIES):
+        heard.clear()
+        began_s = monotonic()
+        port.write(b"quiet\n" * 60)
+        while len(heard) < 60 and monotonic() < began_s + 5.0:
+            sleep(0.01)
+        assert min(when_s - began_s - 6 * (n + 1) * BYTE_S for n, (when_s, _) in enumerate(heard)) >= 0.0
+        longest_s.append(heard[59][0] - heard[0][0])
+        if longest_s[-1] < 59 * 6 * BYTE_S + 0.003:  # 50 µs a message, were they to add up
+            break
+    assert min(longest_s) < 59 * 6 * BYTE_S + 0.003
 
 
 def test_both_directions_are_used_at_once(start: Callable[..., Bench]):
     bench = start()
     port = bench.port()
     message = b"x" * 29 + b"\n"
-    began_s = monotonic()
-    port.write(message * 6)
-    assert port.read(180) == message * 6
-    taken_s = monotonic() - began_s
-    assert 210 * BYTE_S <= taken_s < 210 * BYTE_S + 2 * LATE_S  # one after the other it would be 360
+    taken_s: list[float] = []
+    for _ in range(TRIES):
+        began_s = monotonic()
+        port.write(message * 6)
+        assert port.read(180) == message * 6
+        taken_s.append(monotonic() - began_s)
+        if taken_s[-1] < 280 * BYTE_S:
+            break
+    assert 210 * BYTE_S <= min(taken_s) < 280 * BYTE_S, "one after the other it would be 360"
 
 
 def test_bytes_are_cut_into_messages_wherever_they_were_cut_on_the_way(start: Callable[..., Bench]):

@@ -284,6 +284,12 @@ def test_another_chain_than_before_is_refused(rack, heaters):
         heaters.read_back()
 
 
+@pytest.mark.parametrize("asked", ["nup", "nupall", "vfull", "nchan", "vmax8?"])
+def test_a_garbled_answer_while_it_is_opened_is_asked_for_again(rack, start, asked):
+    rack.once(asked, b"\xff\xfe\n")
+    assert start().identify() == "Q8iv-0A2F, Q8iv-0A30"
+
+
 def test_a_rack_of_another_kind_is_refused(rack, start):
     rack.once("id?", b"MC2-0001\n", times=99)
     with pytest.raises(WrongInstrument, match="answers, not 'Q8"):

@@ -100,12 +100,12 @@ def test_a_heater_out_of_its_band_is_reported_but_not_dead(monkeypatch: pytest.M
     bench = chip()
     real = bench.device.driver.read_actuators  # pyright: ignore[reportAttributeAccessIssue]
 
-    def one_is_doubled(layer: int) -> Any:
+    def one_is_larger(layer: int) -> Any:
         volts, amperes = real(layer)
-        amperes[7] *= 0.5
+        amperes[7] *= 0.65
         return volts, amperes
 
-    monkeypatch.setattr(bench.device.driver, "read_actuators", one_is_doubled)
+    monkeypatch.setattr(bench.device.driver, "read_actuators", one_is_larger)
     found = bench.carry_out(Electrical())
     assert not found.dead
     assert [finding.where for finding in found.findings] == ["layer 0, theta[7]"]
