@@ -21,6 +21,7 @@ from ffzero_lab.device import DeviceError, Guarded, LimitViolation, LinkLost, Li
 
 ROWS = np.arange(5)
 WATCHDOG_MS = 300
+OPTIONS = {"ports": 4, "layers": 2, "preset": "ideal", "seed": 1, "kernel": "numpy", "drive": "volts"}
 
 
 def patterns(seed: int = 0) -> np.ndarray:
@@ -165,7 +166,7 @@ def test_health_the_board_does_not_have_is_refused(serve: Callable[..., Any]) ->
 
 
 def test_mistakes_in_the_file_name_the_key(bench: Any) -> None:
-    content = bench.board_file({"ports": 4, "drive": "volts"}, "/dev/null")
+    content = bench.board_file(OPTIONS, "/dev/null")
     content["layers"][0]["outputs"]["full_scale_w"] = -1.0
     with pytest.raises(ValidationError, match="full_scale_w"):
         Board.Config.model_validate(content)
@@ -185,7 +186,7 @@ def test_the_files_in_the_guide_are_right() -> None:
 def test_a_port_that_is_not_there_is_named(bench: Any, tmp_path: Any) -> None:
     port = str(tmp_path / "ttyACM7")
     with pytest.raises(LinkLost, match="ttyACM7"):
-        Board.open(Board.Config.model_validate(bench.board_file({"ports": 4}, port, attempts=1)))
+        Board.open(Board.Config.model_validate(bench.board_file(OPTIONS, port, attempts=1)))
 
 
 def test_what_the_board_refuses_by_its_own_limits_is_a_violation_and_moves_nothing(serve: Callable[..., Any]) -> None:
@@ -207,15 +208,13 @@ FAULTY = {"deadline_s": 0.1, "quiet_s": 0.04, "pause_s": 0.005, "baud": 2_000_00
 
 
 def faulty(bench: Any, tmp_path: Any, *faults: Fault, **board: Any) -> Emulation:
-    options = {"ports": 4, "layers": 2, "preset": "ideal", "seed": 1, "kernel": "numpy", "drive": "volts"}
     plan = FaultPlan(faults=faults)
     more = {"gap_ms": 20, "baud": 2_000_000, **board}
-    return Emulation(bench.board_spec(options, witness=tmp_path / "witness.jsonl", faults=plan, **more))
+    return Emulation(bench.board_spec(OPTIONS, witness=tmp_path / "witness.jsonl", faults=plan, **more))
 
 
 def opened(bench: Any, emulation: Emulation, **more: Any) -> Board:
-    options = {"ports": 4, "layers": 2, "preset": "ideal", "seed": 1, "kernel": "numpy", "drive": "volts"}
-    file = bench.board_file(options, str(emulation.ports["board"]), **{**FAULTY, **more})
+    file = bench.board_file(OPTIONS, str(emulation.ports["board"]), **{**FAULTY, **more})
     return Board.open(Board.Config.model_validate(file))
 
 
