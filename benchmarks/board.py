@@ -44,7 +44,7 @@ from ffzero_lab.training import Session, TrainSettings
 BAUDS = (115_200, 2_000_000)
 BITS_PER_BYTE = 10
 FUZZED_AT_ONCE = 50_000
-WATCHDOG_MS = 1000
+WATCHDOG_MS = 500
 KILLED_WITHIN_S = 0.6
 LINK = {"deadline_s": 1.0, "quiet_s": 0.1}
 NARROWER = {"full_scale": 8.0}
@@ -152,6 +152,7 @@ def use(content: Mapping[str, Any], seed: int, ready: Any) -> None:
             time.sleep(1.0)
         else:
             board.probe(0, 0.3 * upper * rng.random((4, len(upper))), np.arange(20))
+            time.sleep(0.005)  # all that is seen is kept in a file
 
 
 def kills(times: int, folder: Path) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def kills(times: int, folder: Path) -> dict[str, Any]:
             time.sleep(dice.uniform(0.0, KILLED_WITHIN_S))
             os.kill(user.pid or 0, signal.SIGKILL)
             user.join()
-            time.sleep(1.5e-3 * WATCHDOG_MS)
+            time.sleep(4e-3 * WATCHDOG_MS)  # a probe that was asked for is carried out first
             left_on = read_witness(witness).left_on()
             off += not left_on
             reader = Board.open(Board.Config.model_validate(content))
