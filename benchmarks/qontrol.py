@@ -212,15 +212,16 @@ def compared(folder: Path, preset: str, seed: int, steps: int, form: str) -> dic
     }
 
 
-def measurements(home: Path, bauds: list[int], times: int, steps: int) -> Iterator[tuple[str, dict[str, float]]]:
+def measurements(home: Path, wanted: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
     """Yield what is measured, one after the other."""
-    for baud in bauds:
-        for form in FORMS:
+    for baud in wanted.bauds:
+        for form in wanted.forms:
             what = f"{baud:,} baud, {form}"
-            yield f"vectors, {what}", vectors(home / f"v{baud}{form}", baud, form, times)
+            yield f"vectors, {what}", vectors(home / f"v{baud}{form}", baud, form, wanted.times)
             for read_back in ("reading", "write"):
                 folder = home / f"s{baud}{form}{read_back}"
-                yield f"a step measured with each {read_back}, {what}", step(folder, baud, form, read_back, steps)
+                row = step(folder, baud, form, read_back, wanted.timed_steps)
+                yield f"a step measured with each {read_back}, {what}", row
 
 
 def told(name: str, row: dict[str, float]) -> str:
@@ -239,6 +240,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="steps of each layer, for the accuracy")
     parser.add_argument("--times", type=int, default=40, help="writes of 64 heaters")
     parser.add_argument("--timed-steps", type=int, default=5)
+    parser.add_argument("--forms", nargs="*", choices=FORMS, default=[*FORMS])
     parser.add_argument("--bauds", type=int, nargs="*", default=[*BAUDS])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -247,7 +249,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         print(HEAD, file=sys.stderr)
-        for what, measured in measurements(home, arguments.bauds, arguments.times, arguments.timed_steps):
+        for what, measured in measurements(home, arguments):
             times[what] = measured
             print(told(what, measured), file=sys.stderr, flush=True)
         for preset in ("ideal", "typical"):

@@ -15,6 +15,7 @@ from calibration.photonic.electrical import Electrical
 from calibration.photonic.fringes import Fringes
 from calibration.photonic.modulators import Modulators
 from calibration.photonic.offsets import Offsets
+from calibration.photonic.relative import RelativePhases
 from calibration.procedure import Procedure
 from ffzero_lab.errors import InputError, not_one_of
 
@@ -34,6 +35,7 @@ def procedures() -> tuple[Procedure, ...]:
         Noise(),
         Drift(),
         Offsets(),
+        RelativePhases(),
         StepSize(),
     )
 

@@ -45,9 +45,9 @@ def test_a_few_plans_with_a_qontrol_rack() -> None:
 
 @pytest.mark.slow
 def test_no_fault_of_a_qontrol_rack_makes_a_wrong_value_a_hang_or_an_output_left_on() -> None:
-    counted = campaign(25, 2000, "qontrol")
+    counted = campaign(15, 2000, "qontrol")
     assert_clean(counted)
-    assert int(str(counted["completed_with_the_same_bits"])) >= 5
+    assert int(str(counted["completed_with_the_same_bits"])) >= 3
     assert int(str(counted["ended_parked_naming_the_fault"])) >= 3
 
 

@@ -38,6 +38,11 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
         ("lattice.py", ["--repetitions", "2", "--sides", "6"], "by pattern"),
         ("mesh.py", ["--help"], "usage"),
         ("paper.py", ["--quick", "--seeds", "1", "--task", "function1", "--task", "function2-tanh"], "93.2, 19,200"),
+        (
+            "qontrol.py",
+            ["--seeds", "0", "--times", "3", "--timed-steps", "1", "--bauds", "2000000", "--forms", "binary"],
+            "vectors, 2,000,000",
+        ),
         ("step_cost.py", ["--steps", "20"], "x ideal"),
         ("wire.py", ["--seeds", "1", "--steps", "5"], "its bytes over bare sockets"),
     ],

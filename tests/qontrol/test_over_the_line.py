@@ -65,7 +65,7 @@ def start(tmp_path: Path, file: Any) -> Generator[Callable[..., OverTheLine]]:
                 "pause_s": 0.01,
                 "deadline_s": 0.3,
             }
-            content["timing"] = {"write_s": 1.0, "park_s": 1.0}
+            content["timing"] = {"write_s": 1.0, "park_s": 2.5}
             return OverTheLine(content, faults, tmp_path / "witness.jsonl", stack)
 
         yield started

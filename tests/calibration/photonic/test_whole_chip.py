@@ -147,3 +147,23 @@ def test_phases_after_a_calibration_age_by_the_walk_that_was_measured() -> None:
     assert after.spread == pytest.approx(np.hypot(spread, walked), rel=0.05)
     assert aged(known, 0.0) == known
     assert aged({"offsets.phase": known["offsets.phase"]}, 900.0)["offsets.phase"] == known["offsets.phase"]
+
+
+def test_a_chip_too_large_for_the_joint_fit_gets_phases_that_count_from_zero_drive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calibration.photonic.offsets.MOST_PORTS", 3)
+    faults = [{"kind": "open", "parameter": "theta[3]"}]
+    device, record, findings = carried_out("electrical", "fringes", "offsets", "relative", faults=faults)
+    assert record.transfer is not None
+    assert 3 not in record.transfer.columns
+    assert not any(record.transfer.offset)
+    truth = photonic_truth(device, 0)
+    rates = np.pi / (truth.pi_power_w * truth.resistance_ohm)
+    assert np.array(record.transfer.gains) == pytest.approx(rates[list(record.transfer.rows)], rel=0.02)
+    assert any("counted from zero drive" in finding.what for finding in findings)
+
+
+def test_a_chip_that_the_joint_fit_knows_needs_no_relative_phases() -> None:
+    _, record, _ = carried_out("fringes", "relative")
+    assert record.transfer is None, "a record of fringes alone never stands in for offsets"
