@@ -56,6 +56,7 @@ class Connection:
         parking: nothing is repeated behind it."""
         self._parkings = 0
         self._is_parking = False
+        self._is_recovering = False
         self._skipped = False
         """Whether a recovery while parking has looked after nothing."""
         self._log = None if config.log is None else LogFile(config.log)
@@ -211,8 +212,9 @@ class Connection:
         match answer.code:
             case ErrorCode.NOT_GREETED | ErrorCode.WATCHDOG:
                 self.link.distrust()
-                if not self._is_parking:
+                if not (self._is_parking or self._is_recovering or kind is Type.HEARTBEAT):
                     self.beat()  # recovers the link first, which raises StagingLost and says why
+                self._lost()
                 raise StagingLost(says)
             case ErrorCode.NOT_STAGED:
                 raise StagingLost(says)
@@ -251,7 +253,11 @@ class Connection:
             self._lost()
             what = f"heard nothing for {now.watchdog_ms} ms and has parked itself: its setpoints are safe"
         else:
-            self._standing(self)
+            self._is_recovering = True
+            try:
+                self._standing(self)
+            finally:
+                self._is_recovering = False
             return
         raise StagingLost(f"{link.resource}: {self._config.name} {what}")
 

@@ -66,6 +66,29 @@ def test_a_restart_is_told_once_and_as_lost_staging(serve: Callable[..., Any]) -
     board.close()
 
 
+def test_a_board_that_restarts_while_its_link_is_recovered_is_told_as_lost(
+    serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve()
+    board = served.open()
+    prepared(board)
+    connection = board._connection
+    standing = connection._standing
+
+    def cut_once(*_: Any) -> None:
+        connection._standing = standing
+        served.power_cut()
+        time.sleep(0.05)
+        standing(connection)
+
+    connection._standing = cut_once
+    connection.link.distrust()
+    with pytest.raises(StagingLost, match="NOT_GREETED"):
+        board.read_outputs(0, ROWS)
+    with Guarded(board) as guarded:
+        prepared(guarded)
+
+
 def test_the_heart_beats_while_nobody_speaks_and_stops_with_the_process(serve: Callable[..., Any]) -> None:
     served = serve(watchdog_ms=WATCHDOG_MS)
     board = served.open()
