@@ -1,12 +1,13 @@
 """Puts a calibration record around a device that was opened: a chosen one, the newest one, or the one a run keeps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ffzero_lab._version import __version__
+from ffzero_lab.bench_file import REPLAY, ChosenDevice
 from ffzero_lab.calibrations import DEFAULT_FOLDER, digest, load, newest_for
 from ffzero_lab.device import Calibrated, CalibrationExpired, CalibrationMissing, Guarded, Protected
 from ffzero_lab.device.record import CalibrationRecord
@@ -43,6 +44,14 @@ class Applied:
     def as_json(self) -> dict[str, str]:
         """Return what the manifest says of it."""
         return {"file": CALIBRATION, "sha256": self.sha256, "source": str(self.source.resolve())}
+
+
+def choice_for_replay(chosen: ChosenDevice, choice: Choice) -> Choice:
+    """Return *choice*, for the replay of a run with the record that the run keeps, unless something else was said."""
+    if chosen.driver != REPLAY or choice.record is not None or choice.uncalibrated:
+        return choice
+    kept = Path(str(chosen.options["run"])) / CALIBRATION
+    return replace(choice, record=str(kept), accept_expired=True) if kept.is_file() else choice
 
 
 def apply_chosen(device: Guarded, choice: Choice) -> tuple[Protected, Applied | None]:

@@ -11,6 +11,8 @@ from ffzero_lab.errors import InputError
 
 SUFFIX = ".toml"
 DEFAULT_DRIVER = "bench"
+REPLAY = "replay"
+"""``replay:RUN`` stands for the device that the run recorded."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ def choose_device(device: str, options: Mapping[str, Any]) -> ChosenDevice:
 
     Raises InputError when the file cannot be read.
     """
+    if device.startswith(f"{REPLAY}:"):
+        return ChosenDevice(REPLAY, {"run": str(Path(device.partition(":")[2]).absolute()), **options})
     if not device.endswith(SUFFIX):
         return ChosenDevice(device, dict(options))
     file = Path(device)

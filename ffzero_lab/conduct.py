@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ffzero_lab.device import InterlockTripped, Protected
+from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -24,12 +25,13 @@ STOPPED_BY_REQUEST = 143
 
 @dataclass(frozen=True)
 class Boundary:
-    """A moment at which the session's state was complete, and how long the metrics were then."""
+    """A moment at which the session's state was complete, how long the metrics were then, and the recording."""
 
     network: Network
     arrays: Arrays
     plain: Plain
     metrics_bytes: int
+    exchanges: int
 
 
 @dataclass
@@ -68,6 +70,10 @@ class Conductor:
     _last: Event | None = field(default=None, init=False)
     _heard: list[ControlRequest] = field(default_factory=list[ControlRequest], init=False)
 
+    @property
+    def _recorder(self) -> Recorder | None:
+        return recorder_of(self.session.device)
+
     def conduct(self) -> dict[str, Any]:
         """Return the summary of the complete run.
 
@@ -95,6 +101,9 @@ class Conductor:
         self.signals.parking()
         device.park()
         summary = summarise(self.session, self._wall_s())
+        if self._recorder is not None:
+            self._recorder.sync()
+            summary["recording"] = self._recorder.as_json()
         self.run.complete(summary)
         self._tell("complete")
         return summary
@@ -124,7 +133,8 @@ class Conductor:
             return
         state = self.session.state()
         if state is not None:
-            self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes)
+            exchanges = 0 if self._recorder is None else self._recorder.exchanges
+            self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes, exchanges)
         self._marked, self._marked_s = True, time.perf_counter()
 
     def _save_now(self) -> None:
@@ -151,6 +161,9 @@ class Conductor:
             return
         arrays = {**boundary.network.to_arrays(), **named_under("state", boundary.arrays)}
         plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
+        if self._recorder is not None:
+            self._recorder.sync()
+            plain["exchanges"] = boundary.exchanges
         self.run.checkpoint(arrays, plain, boundary.metrics_bytes)
         self._saved_s = time.perf_counter()
 

@@ -26,6 +26,7 @@ def describe_run(
     interlocks: Mapping[str, InterlockBound],
     checkpoint_every_s: float,
     calibration: Mapping[str, str] | None = None,
+    record_io: bool = False,
 ) -> dict[str, Any]:
     """Return the manifest of a run that is about to begin."""
     description = session.device.description
@@ -42,6 +43,7 @@ def describe_run(
         "settings": session.settings.model_dump(mode="json"),
         "interlocks": {channel: bound.model_dump() for channel, bound in interlocks.items()},
         "checkpoint_every_s": checkpoint_every_s,
+        "record_io": record_io,
         "dataset": {
             "name": session.dataset.name,
             "fingerprint": session.dataset.fingerprint,

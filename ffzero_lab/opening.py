@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ffzero_lab.bench_file import ChosenDevice, choose_device
+from ffzero_lab.bench_file import REPLAY, ChosenDevice, choose_device
 from ffzero_lab.bench_lock import BenchLock
 from ffzero_lab.device import Clock, Driver, Guarded
+from ffzero_lab.device.recorder import Recorder
+from ffzero_lab.device.replay import Replay
 from ffzero_lab.errors import InputError, not_one_of
 from ffzero_lab.explain import explain_validation
 
@@ -54,16 +56,23 @@ def open_configured(
     *,
     run: Path | None = None,
     wait_s: float = 0.2,
+    recorded: bool = False,
 ) -> Guarded:
     """Open a device as `open_device` does, with *options* that somebody wrote: no name among them is reserved.
 
-    *run* is the run folder that others shall see as the owner, *wait_s* how long to wait for another owner.
+    *run* is the run folder that others shall see as the owner, *wait_s* how long to wait for another owner. With
+    *recorded* a recorder stands behind the guard, to be begun with :func:`ffzero_lab.device.recorder.begin_recording`.
     """
-    return open_chosen(choose_device(device, options), clock, run=run, wait_s=wait_s)
+    return open_chosen(choose_device(device, options), clock, run=run, wait_s=wait_s, recorded=recorded)
 
 
 def open_chosen(
-    chosen: ChosenDevice, clock: Clock | None = None, *, run: Path | None = None, wait_s: float = 0.2
+    chosen: ChosenDevice,
+    clock: Clock | None = None,
+    *,
+    run: Path | None = None,
+    wait_s: float = 0.2,
+    recorded: bool = False,
 ) -> Guarded:
     """Open a device as `open_configured` does, when its bench file, if there is one, was read already."""
     driver, config = configured(chosen)
@@ -71,7 +80,9 @@ def open_chosen(
     crashed = lock is not None and lock.acquire(None if run is None else str(run.resolve()), wait_s=wait_s)
     try:
         let_go = None if lock is None else lock.release
-        opened = Guarded(driver.open(config, clock), when_closed=let_go, **_parking_time_of(driver, config))
+        device = driver.open(config, clock)
+        device = Recorder(device) if recorded else device
+        opened = Guarded(device, when_closed=let_go, **_parking_time_of(driver, config))
     except BaseException as error:
         if lock is not None:
             lock.release(parked=not crashed)
@@ -131,6 +142,8 @@ def _parking_time_of(driver: type[Driver], config: BaseModel) -> dict[str, float
 def find_driver(device: str) -> type[Driver]:
     """Return the driver class that *device* names; raises InputError with the near match."""
     check_siblings()
+    if device == REPLAY:
+        return Replay
     installed = installed_drivers()
     entry = installed.get(device.replace(":", "."))
     if entry is not None:

@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="List and show runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="List, show, compare and export runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 datasets_app = typer.Typer(
     help="List data sets, and fetch those that do not come with the package.", no_args_is_help=True
@@ -32,7 +32,7 @@ calibrations_app = typer.Typer(help="List, show and compare calibration records.
 app.add_typer(calibrations_app, name="calibrations")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-_DEVICES = "twin, twin:photonic, an installed driver, module:Class, or a bench file (.toml)."
+_DEVICES = "twin, twin:photonic, an installed driver, module:Class, a bench file (.toml), or replay:RUN."
 RunDevice = Annotated[str | None, typer.Option(show_default="the run's own", help=_DEVICES)]
 DataDir = Annotated[Path | None, typer.Option(help="Folder of data sets (mnist); relative paths start from it.")]
 RunDir = Annotated[Path, typer.Option(help="Folder that holds the run folders.")]
@@ -51,6 +51,9 @@ CalibrationDir = Annotated[
 ]
 ExpiredCalibration = Annotated[
     bool, typer.Option("--expired-calibration", help="Use a calibration record that has expired.")
+]
+RecordIo = Annotated[
+    bool, typer.Option("--record-io", help="Keep every exchange with the device, for --device replay:RUN.")
 ]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
 
@@ -139,6 +142,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting, such as device.ports=16. Repeatable."),
     ] = None,
+    record_io: RecordIo = False,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run; every other setting is its own.")] = None,
     other_versions: Annotated[
@@ -182,7 +186,7 @@ def train(
                 "seed": seed,
                 "uncalibrated": uncalibrated or None,
             },
-            run={"run_dir": run_dir, "name": name},
+            run={"run_dir": run_dir, "name": name, "record_io": record_io or None},
             calibration={
                 "record": calibration,
                 "folder": calibration_dir,
@@ -234,6 +238,58 @@ def compare(
         flags = Tables(device={"name": device, "preset": preset}, train=trained, run={"run_dir": run_dir, "name": name})
         with outcome(as_json=json_):
             compare_command(read_request(config, flags, set_ or []), rules, seeds, as_json=json_)
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help=r"TOML file as for train --config, with a table \[sweep].")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=1000, show_default="the file's, else 2", help="Processes of this computer.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(show_default="a local one", help="An existing Dask scheduler: tcp://HOST:PORT.")
+    ] = None,
+    run_dir: Annotated[Path, typer.Option(help="Folder in which the sweep gets a folder.")] = Path("runs"),
+    name: Annotated[str | None, typer.Option(show_default="from the file", help="Name of that folder.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done and what it costs, and end.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Train under each of many settings, a grid or drawn at random, with several processes."""
+    from ffzero_lab.signals import Signals
+
+    with Signals() as signals:
+        from ffzero_lab.cli.outcome import Exit, outcome
+        from ffzero_lab.cli.request import check_beside_resume
+        from ffzero_lab.cli.sweep import resume_sweep
+        from ffzero_lab.cli.sweep import sweep as carry_out
+        from ffzero_lab.errors import InputError
+
+        complete = False
+        with outcome(as_json=json_):
+            check_beside_resume(context, allowed=["json_", "workers", "scheduler"], only=[])
+            if resume is not None:
+                complete = resume_sweep(resume, signals, workers=workers, scheduler=scheduler, as_json=json_)
+            elif file is None:
+                raise InputError("name the sweep's FILE, or a folder to go on with: --resume SWEEP")
+            else:
+                complete = carry_out(
+                    file,
+                    signals,
+                    workers=workers,
+                    scheduler=scheduler,
+                    run_dir=run_dir,
+                    name=name,
+                    dry_run=dry_run,
+                    as_json=json_,
+                )
+        if not complete:
+            raise typer.Exit(Exit.FAILED)
 
 
 @app.command()
@@ -360,13 +416,27 @@ def evaluate(
     calibration: RunCalibration = None,
     calibration_dir: CalibrationDir = None,
     expired_calibration: ExpiredCalibration = False,
+    record_io: Annotated[
+        Path | None,
+        typer.Option(
+            show_default="none", help="Keep every exchange with the device in this new folder, for replay:FOLDER."
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Write a run's parameters back to its device and measure the test accuracy again."""
     from ffzero_lab.cli.measure import choice_of, evaluate_command
 
     choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
-    evaluate_command(run, dataset=dataset, data_dir=data_dir, device=device, calibration=choice, as_json=json_)
+    evaluate_command(
+        run,
+        dataset=dataset,
+        data_dir=data_dir,
+        device=device,
+        calibration=choice,
+        record_io=record_io,
+        as_json=json_,
+    )
 
 
 @app.command()
@@ -459,6 +529,34 @@ def runs_show(run: RunFolder, json_: Json = False) -> None:
     from ffzero_lab.cli.runs import show_command
 
     show_command(run, as_json=json_)
+
+
+@runs_app.command("compare")
+def runs_compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Two or more run folders.")],
+    json_: Json = False,
+) -> None:
+    """Set runs side by side: the settings that differ, scores and counts."""
+    from ffzero_lab.cli.runs_tables import compare_command
+
+    compare_command(runs, as_json=json_)
+
+
+@runs_app.command("export")
+def runs_export(
+    run_dir: RunDir = Path("runs"),
+    output: Annotated[
+        Path | None, typer.Option(show_default="standard output", help="Write the CSV to this new file.")
+    ] = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="One row for each row of metrics, not for each run.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Export the runs of a folder as CSV, with every setting, score and count."""
+    from ffzero_lab.cli.runs_tables import export_command
+
+    export_command(run_dir, output, metrics=metrics, as_json=json_)
 
 
 @datasets_app.command("list")

@@ -14,6 +14,8 @@ from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.wording import tell
 from ffzero_lab.datasets import Dataset, load_dataset, read_unlabelled
 from ffzero_lab.device import InterlockBound, Patterns, interlocks_for, interlocks_on
+from ffzero_lab.device.recorder import recorder_of
+from ffzero_lab.device.recording import RecordingWriter
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_configured
 from ffzero_lab.runs import RunReader
@@ -23,16 +25,28 @@ from ffzero_lab.training.whole import trained_as
 
 
 def evaluate_command(
-    run: Path, *, dataset: str | None, data_dir: Path | None, device: str | None, calibration: Choice, as_json: bool
+    run: Path,
+    *,
+    dataset: str | None,
+    data_dir: Path | None,
+    device: str | None,
+    calibration: Choice,
+    record_io: Path | None,
+    as_json: bool,
 ) -> None:
-    """Measure the test part of the run's data set, or of another with the same classes."""
+    """Measure the test part of the run's data set, or of another with the same classes.
+
+    Every exchange is kept in the new folder *record_io*, if there is one.
+    """
     with outcome(as_json=as_json):
+        if record_io is not None and record_io.exists():
+            raise InputError(f"--record-io {record_io} exists already; choose another folder")
         reader = RunReader(run)
         settings = _settings(reader)
         network = network_of(reader)
         loaded = load_dataset(dataset or settings.dataset, data_dir or settings.data_dir, settings.task)
         _check_same_aim(loaded, network.aim)
-        measured, n_outside = _measure(reader, settings, network, loaded.test_inputs, device, calibration)
+        measured, n_outside = _measure(reader, settings, network, loaded.test_inputs, device, calibration, record_io)
         aim = network.aim
         scores = aim.scores(measured.similarity, aim.wanted(loaded)[1])
         result = {
@@ -125,12 +139,13 @@ def _measure(
     features: Patterns,
     device: str | None,
     calibration: Choice,
+    record_io: Path | None = None,
 ) -> tuple[Measured, int]:
     saved: dict[str, Any] = reader.manifest["device"]
     name: str = saved["name"] if device is None else device
     options: dict[str, Any] = saved["options"] if device is None else {}
     encoded = network.encoder.encode(features)
-    with open_configured(name, options) as guard:
+    with open_configured(name, options, recorded=record_io is not None) as guard:
         kept: dict[str, Any] | None = reader.manifest["calibration"]
         if calibration.record is None and kept is not None and (device is None or guard.description.raw_units):
             opened, notes = apply_kept(guard, reader.path, kept)
@@ -148,6 +163,9 @@ def _measure(
                 f"device {name!r} has (parameters, outputs) {described} by layer, the run was trained on {trained}"
             )
         bounds = {channel: InterlockBound(**bound) for channel, bound in reader.manifest["interlocks"].items()}
+        recorder = recorder_of(opened)
+        if recorder is not None and record_io is not None:
+            recorder.begin(RecordingWriter.create(record_io))
         with interlocks_on(opened, interlocks_for(opened.description, bounds)) as interlocks:
             opened.before_exchange = interlocks.check
             with opened.ledger.spending_on("evaluation"):

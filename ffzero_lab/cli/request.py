@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from ffzero_lab.applying import Choice
+from ffzero_lab.applying import Choice, choice_for_replay
 from ffzero_lab.bench_file import ChosenDevice, choose_device
 from ffzero_lab.calibrations import DEFAULT_FOLDER
 from ffzero_lab.datasets import anchored
@@ -39,6 +39,7 @@ class _RunTable(BaseModel):
     run_dir: Path = Path("runs")
     name: Annotated[str, AfterValidator(_one_folder)] | None = None
     checkpoint_every: Duration = 30.0
+    record_io: bool = False
 
 
 class _CalibrationTable(BaseModel):
@@ -78,6 +79,7 @@ class Request:
     name: str | None
     checkpoint_every_s: float
     calibration: Choice
+    record_io: bool = False
 
 
 @dataclass
@@ -106,6 +108,11 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
         table.update({key: value for key, value in given.items() if value is not None})
     for assignment in assignments:
         _assign(tables, assignment)
+    return checked_request(tables)
+
+
+def checked_request(tables: Tables) -> Request:
+    """Return what *tables* ask for; raises InputError that names the key with its near match, and what is allowed."""
     device_options = dict(tables.device)
     chosen = choose_device(str(device_options.pop("name", "twin")), device_options)
     settings = _checked(TrainSettings, tables.train)
@@ -115,7 +122,16 @@ def read_request(config: Path | None, flags: Tables, assignments: Sequence[str])
     }
     calibration = _checked(_CalibrationTable, tables.calibration, "calibration")
     choice = Choice(calibration.record, calibration.folder, calibration.accept_expired, settings.uncalibrated)
-    return Request(chosen, _anchored(settings), interlocks, run.run_dir, run.name, run.checkpoint_every, choice)
+    return Request(
+        chosen,
+        _anchored(settings),
+        interlocks,
+        run.run_dir,
+        run.name,
+        run.checkpoint_every,
+        choice_for_replay(chosen, choice),
+        run.record_io,
+    )
 
 
 def _checked(model: type[Model], table: Any, *above: str) -> Model:
@@ -174,10 +190,15 @@ def _tables_of(config: Path) -> Tables:
         raise InputError(f"the configuration file {config} does not exist") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"the configuration file {config} cannot be read: {error}") from error
+    return tables_of_content(content, str(config))
+
+
+def tables_of_content(content: dict[str, Any], told: str) -> Tables:
+    """Return the tables of a file's content; raises InputError that names the file as *told*."""
     try:
         _ConfigFile.model_validate(content)
     except ValidationError as error:
-        raise InputError(explain_validation(error, _ConfigFile, str(config))) from None
+        raise InputError(explain_validation(error, _ConfigFile, told)) from None
     return Tables(*(dict(content.get(table, {})) for table in ("device", "train", "run", "interlocks", "calibration")))
 
 
@@ -186,19 +207,23 @@ def _assign(tables: Tables, assignment: str) -> None:
     key, separator, text = assignment.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set {assignment!r}: write KEY=VALUE, such as sharpness=20 or device.ports=16")
-    value = _toml_value(text)
+    put(tables, key.strip(), _toml_value(text), f"--set {assignment!r}")
+
+
+def put(tables: Tables, key: str, value: Any, told: str) -> None:
+    """Set *key*, as ``--set`` takes it, to *value*; raises InputError that begins with *told*."""
     table: dict[str, Any] = tables.train
-    path = key.strip().split(".")
+    path = key.split(".")
     if path[0] in {"calibration", "device", "interlocks", "run"}:
         table, path = getattr(tables, path[0]), path[1:]
     for part in path[:-1]:
         inner: Any = table.get(part, {})
         if not isinstance(inner, dict):
-            raise InputError(f"--set {assignment!r}: {part!r} is {inner!r} already, no table")
+            raise InputError(f"{told}: {part!r} is {inner!r} already, no table")
         table[part] = dict(cast("dict[str, Any]", inner))
         table = table[part]
     if not path and table is tables.interlocks:
-        raise InputError(f"--set {assignment!r}: write interlocks.CHANNEL.upper=VALUE, or lower or debounce")
+        raise InputError(f"{told}: write interlocks.CHANNEL.upper=VALUE, or lower or debounce")
     table[path[-1] if path else "name"] = value
 
 

@@ -1,19 +1,21 @@
-"""``ffzero-lab runs``: lists runs and shows one."""
+"""``ffzero-lab runs list`` and ``show``: lists runs and shows one."""
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ffzero_lab.cli.outcome import outcome, print_json
-from ffzero_lab.errors import InputError
-from ffzero_lab.runs import RunReader, list_runs
+from ffzero_lab.runs import RunReader
+from ffzero_lab.runs.index import damage_told, indexed_runs
 
 _COLUMNS = ("run", "dataset", "device", "seed", "accuracy", "shots", "state")
+MANY = 500
+"""More runs than this are listed in plain columns."""
 _NUMBERS = {"seed", "accuracy", "shots"}
 _LEFT_OUT_FIRST = ("device", "seed", "dataset", "shots", "state", "accuracy")
 """What a narrow terminal does without, in this order; the name of a run is never cut."""
@@ -22,7 +24,7 @@ _LEFT_OUT_FIRST = ("device", "seed", "dataset", "shots", "state", "accuracy")
 def list_command(run_dir: Path, *, as_json: bool) -> None:
     """List the runs of a folder, oldest first."""
     with outcome(as_json=as_json):
-        rows = [_row(folder) for folder in list_runs(run_dir)]
+        rows = indexed_runs(run_dir)
         if as_json:
             print_json({"run_dir": str(run_dir), "runs": rows})
             return
@@ -32,13 +34,16 @@ def list_command(run_dir: Path, *, as_json: bool) -> None:
             return
         lines = [_cells(row) for row in rows]
         columns = _columns_within(console.width, lines)
-        table = Table()
-        for column in columns:
-            justify = "right" if column in _NUMBERS else "left"
-            table.add_column(column, justify=justify, no_wrap=column != "run", overflow="fold")
-        for cells in lines:
-            table.add_row(*(Text(cells[column]) for column in columns))
-        console.print(table)
+        if len(lines) > MANY:
+            typer.echo("\n".join(_plain_lines(columns, lines)))
+        else:
+            table = Table()
+            for column in columns:
+                justify = "right" if column in _NUMBERS else "left"
+                table.add_column(column, justify=justify, no_wrap=column != "run", overflow="fold")
+            for cells in lines:
+                table.add_row(*(Text(cells[column]) for column in columns))
+            console.print(table)
         for row in rows:
             if row["problem"] is not None:
                 console.print(f"problem: {row['problem']}", markup=False, highlight=False)
@@ -46,7 +51,7 @@ def list_command(run_dir: Path, *, as_json: bool) -> None:
 
 def show_command(run: Path, *, as_json: bool) -> None:
     """Show the summary of a run, or how far an incomplete one came."""
-    with outcome(as_json=as_json), _damage_told(run):
+    with outcome(as_json=as_json), damage_told(run):
         reader = RunReader(run)
         if as_json:
             rows = list(reader.metrics())
@@ -54,17 +59,6 @@ def show_command(run: Path, *, as_json: bool) -> None:
             print_json({"run": str(run), "manifest": reader.manifest, "summary": reader.summary, "last_row": last})
             return
         _print_run(Console(), reader)
-
-
-@contextmanager
-def _damage_told(run: Path) -> Generator[None]:
-    """Turn what a file of valid JSON but of other content raises into one message."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{run} is damaged: {type(error).__name__}: {error}") from error
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
@@ -90,36 +84,6 @@ def _print_run(console: Console, reader: RunReader) -> None:
         console.print(f"incomplete; {where}", markup=False, highlight=False)
 
 
-def _row(folder: Path) -> dict[str, Any]:
-    """Return what the list says of a run; a damaged one is listed with what is wrong with it."""
-    row: dict[str, Any] = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "test_r2", "shots"))
-    row |= {"run": folder.name, "completed": False, "state": "unreadable", "problem": None}
-    try:
-        with _damage_told(folder):
-            return row | _told(RunReader(folder))
-    except InputError as error:
-        return row | {"problem": str(error)}
-
-
-def _told(run: RunReader) -> dict[str, Any]:
-    summary = run.summary
-    settings = run.manifest["settings"]
-    return {
-        "dataset": settings["dataset"],
-        "device": run.manifest["device"]["name"],
-        "seed": settings["seed"],
-        "test_accuracy": _test_score(summary, "test_accuracy", settings["readout"]),
-        "test_r2": _test_score(summary, "test_r2", settings["readout"]),
-        "shots": None if summary is None else int(summary["shots"]),
-        "completed": summary is not None,
-        "state": "incomplete" if summary is None else "complete",
-    }
-
-
-def _test_score(summary: Mapping[str, Any] | None, key: str, readout: str) -> float | None:
-    return None if summary is None or key not in summary else float(summary[key][readout])
-
-
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     cells = {column: "" if row.get(column) is None else str(row[column]) for column in _COLUMNS}
     if row["test_accuracy"] is not None:
@@ -129,6 +93,18 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
     if row["shots"] is not None:
         cells["shots"] = f"{row['shots']:,}"
     return cells
+
+
+def _plain_lines(columns: Sequence[str], lines: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the list without rules: a drawn table takes a second for each thousand rows."""
+    widths = {name: max(len(name), *(len(cells[name]) for cells in lines)) for name in columns}
+    header = {name: name for name in columns}
+    return [
+        "  ".join(
+            cells[name].rjust(widths[name]) if name in _NUMBERS else cells[name].ljust(widths[name]) for name in columns
+        ).rstrip()
+        for cells in (header, *lines)
+    ]
 
 
 def _columns_within(width: int, lines: Sequence[Mapping[str, str]]) -> list[str]:

@@ -20,6 +20,7 @@ from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
+from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_chosen, open_configured
@@ -38,7 +39,7 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
     path = new_folder(request.run_dir, name)
     if dry_run:
         with _prepared(path, request, dataset, start_from) as (session, _):
-            _show_dry_run(session, as_json)
+            _show_dry_run(session, request, as_json)
         return
     summary = train_in(path, name, request, dataset, signals, start_from=start_from, as_json=as_json)
     if as_json:
@@ -64,12 +65,14 @@ def train_in(
             interlocks=request.interlocks,
             checkpoint_every_s=request.checkpoint_every_s,
             calibration=None if calibration is None else calibration.as_json(),
+            record_io=request.record_io,
         )
         if start_from is not None:
             manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
         record, notes = (None, ()) if calibration is None else (calibration.content, calibration.notes)
         with RunWriter.create(path, manifest, record) as run:
+            begin_recording(session.device, path)
             return _conduct(session, run, signals, as_json=as_json, notes=notes)
 
 
@@ -79,7 +82,7 @@ def _prepared(
 ) -> Generator[tuple[Session, Applied | None]]:
     """Open the device of a new run and check everything that can be checked before it is touched."""
     start = None if start_from is None else network_of(RunReader(start_from))
-    with _told_how_to_go_on(path), open_chosen(request.chosen, run=path) as opened:
+    with _told_how_to_go_on(path), open_chosen(request.chosen, run=path, recorded=request.record_io) as opened:
         device, calibration = apply_chosen(opened, request.calibration)
         session = Session(device, dataset, request.settings, start)
         interlocks_for(device.description, request.interlocks)
@@ -87,7 +90,14 @@ def _prepared(
 
 
 def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
-    """Go on with a run from its newest intact checkpoint, or from its beginning when it has none."""
+    """Go on with a run, and tell the result."""
+    summary = resume_in(path, signals, other_versions=other_versions, after_trip=after_trip, as_json=as_json)
+    if as_json:
+        print_json({"run": str(path), **summary})
+
+
+def resume_in(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> dict[str, Any]:
+    """Go on with a run from its newest intact checkpoint, or from its beginning; returns the summary."""
     reader = RunReader(path)
     manifest = reader.manifest
     _refuse_what_has_ended(reader, after_trip=after_trip)
@@ -100,7 +110,12 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
     start = None if started_from is None or checkpoint is not None else network_of(RunReader(Path(started_from)))
     with (
         _told_how_to_go_on(path),
-        open_configured(manifest["device"]["name"], manifest["device"]["options"], run=path) as opened,
+        open_configured(
+            manifest["device"]["name"],
+            manifest["device"]["options"],
+            run=path,
+            recorded=manifest.get("record_io", False),
+        ) as opened,
     ):
         _check_bench(opened.description.serial_number, manifest, path)
         device, about_calibration = apply_kept(opened, path, manifest["calibration"])
@@ -111,20 +126,20 @@ def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bo
         )
         if not other_versions:
             _check_versions(was, now, path)
-        earlier_s, metrics_bytes = 0.0, 0
+        earlier_s, metrics_bytes, exchanges = 0.0, 0, 0
         if checkpoint is not None:
             session.restore(
                 Network.from_arrays(checkpoint.arrays), under("state", checkpoint.arrays), checkpoint.plain["session"]
             )
             earlier_s, metrics_bytes = checkpoint.plain["wall_seconds"], checkpoint.metrics_bytes
+            exchanges = checkpoint.plain.get("exchanges", 0)
         signals.finish_exchanges()
         with RunWriter.reopen(path, {**manifest, "versions": now}, metrics_bytes) as run:
+            go_on_recording(device, path, exchanges)
             notes = tuple(f"an older checkpoint is used: {reason}" for reason in refused)
             changed = change_since(manifest["device"])
             notes += (*(() if changed is None else (changed,)), *about_calibration)
-            summary = _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
-    if as_json:
-        print_json({"run": str(path), **summary})
+            return _conduct(session, run, signals, as_json=as_json, earlier_wall_s=earlier_s, notes=notes)
 
 
 def _conduct(
@@ -165,11 +180,11 @@ def _told_how_to_go_on(path: Path) -> Generator[None]:
         raise
 
 
-def _show_dry_run(session: Session, as_json: bool) -> None:
+def _show_dry_run(session: Session, request: Request, as_json: bool) -> None:
     if as_json:
-        print_json(dry_run_numbers(session))
+        print_json(dry_run_numbers(session, record_io=request.record_io))
     else:
-        typer.echo("\n".join(dry_run_lines(session)))
+        typer.echo("\n".join(dry_run_lines(session, record_io=request.record_io)))
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:

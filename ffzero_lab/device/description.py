@@ -107,6 +107,9 @@ class LayerDescription(_Frozen):
     """True for intensities: negative readings are noise, and all outputs share a common mode."""
     detection_floor: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """Magnitude under which an output cannot be told from noise; 0 for a noiseless device."""
+    output_step: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Step of the converter: every reading is a whole multiple of it, to the last bit; None: of nothing known. A
+    recording keeps counts then."""
     groups: Annotated[tuple[ParameterGroup, ...], Field(min_length=1)]
     power_budget_w: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     """Most power that the layer's actuators may draw together, as its own cooling carries away."""

@@ -51,3 +51,11 @@ class CalibrationExpired(CalibrationMissing):
 
 class ImplausibleReading(BadReply):
     """A reading that physics does not allow, such as light that grows with the source off: something is broken."""
+
+
+class RecordingDamaged(DeviceError):
+    """A recording of exchanges is not what was written."""
+
+
+class ReplayDiffers(DeviceError):
+    """What is asked of a replayed device is not what the recorded one was asked, or the recording has ended."""

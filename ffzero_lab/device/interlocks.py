@@ -109,6 +109,10 @@ class InterlockJudge:
         return None
 
 
+class SameReading(dict[str, float]):
+    """Health readings that were judged before and are told again: a debounce must not count them twice."""
+
+
 class InterlockGuard(Protocol):
     """What a run asks of its interlocks: start, check between two exchanges, check after the last one, stop."""
 

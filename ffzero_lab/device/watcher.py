@@ -8,7 +8,7 @@ from math import isfinite, nan
 
 from ffzero_lab.device.clock import VirtualClock
 from ffzero_lab.device.errors import InterlockTripped
-from ffzero_lab.device.interlocks import Interlock, InterlockGuard, InterlockJudge, NoInterlocks
+from ffzero_lab.device.interlocks import Interlock, InterlockGuard, InterlockJudge, NoInterlocks, SameReading
 from ffzero_lab.device.port import Device
 
 POLL_INTERVAL_S = 1.0
@@ -61,7 +61,8 @@ class SynchronousInterlocks(InterlockGuard):
 
     def _look(self) -> _Trip | None:
         try:
-            reason = self._judge.judge(self._device.read_health())
+            readings = self._device.read_health()
+            reason = self._judge.reason if isinstance(readings, SameReading) else self._judge.judge(readings)
         except Exception as error:  # noqa: BLE001 - kept as the cause of the trip
             return _Trip(_unreadable(self._device, error), error)
         return None if reason is None else _Trip(reason)

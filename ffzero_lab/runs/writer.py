@@ -17,6 +17,10 @@ from ffzero_lab.runs.checkpoint import Checkpoint, set_refused_aside
 from ffzero_lab.runs.layout import CALIBRATION, CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
 
 
+class RunBusy(InputError):
+    """Another process is writing the run."""
+
+
 class RunWriter:
     """The open folder of a run. A failure to persist raises OSError and ends the run: nothing is lost quietly.
 
@@ -32,7 +36,7 @@ class RunWriter:
             fcntl.flock(self._metrics, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._metrics.close()
-            raise InputError(f"another process is writing the run {path}; stop it first") from None
+            raise RunBusy(f"another process is writing the run {path}; stop it first") from None
 
     @classmethod
     def create(cls, path: Path, manifest: Mapping[str, Any], calibration: bytes | None = None) -> Self:

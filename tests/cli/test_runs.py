@@ -1,5 +1,7 @@
 """Listing and showing runs, complete or not."""
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -96,3 +98,73 @@ def test_a_run_on_a_relative_path_is_evaluated_from_any_folder(
     assert ended.code == 0, ended.err
     assert ended.json["dataset"] == f"csv:{flowers.name}"
     assert cli("evaluate", run, "--data-dir", tmp_path / "nowhere").code == 2
+
+
+@pytest.fixture
+def pair(cli: Command, trained: Path, flowers: Path) -> list[Path]:
+    short = ("train", "--dataset", f"csv:{flowers}", "--set", "device.ports=8", "--name", "other", "--json")
+    other = cli(*short, "--steps", 20, "--seed", 4, "--preset", "ideal")
+    assert other.code == 0, other.err
+    return [trained, Path(other.json["run"])]
+
+
+def test_compare_shows_what_differs_and_nothing_that_does_not(cli: Command, pair: list[Path]) -> None:
+    told = cli("runs", "compare", *pair, "--json").json
+    assert {name: values for name, values in told["settings"].items() if not name.startswith("device.serial")} == {
+        "steps": [200, 20],
+        "seed": [0, 4],
+        "device.preset": [None, "ideal"],
+    }
+    summaries = [json.loads((run / "summary.json").read_text()) for run in pair]
+    assert told["results"]["test_accuracy.sum"] == [summary["test_accuracy"]["sum"] for summary in summaries]
+    assert told["spent"]["shots"] == [summary["shots"] for summary in summaries]
+    shown = cli("runs", "compare", *pair).out
+    assert "settings that differ" in shown
+    assert "device.preset" in shown
+    assert "sharpness" not in shown
+    assert "no setting differs" in cli("runs", "compare", pair[0], pair[0]).out
+
+
+def test_compare_takes_an_incomplete_run_and_refuses_one_alone(cli: Command, trained: Path) -> None:
+    half = trained.with_name("zz-half")
+    half.mkdir()
+    (half / "manifest.json").write_bytes((trained / "manifest.json").read_bytes())
+    assert "zz-half is not complete" in cli("runs", "compare", trained, half).out
+    assert cli("runs", "compare", trained).code == 2
+    assert cli("runs", "compare", trained, "nowhere").code == 2
+
+
+def test_export_writes_a_row_for_each_run_and_tells_of_damaged_ones(cli: Command, pair: list[Path]) -> None:
+    broken = pair[0].with_name("zz-broken")
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{}")
+    ended = cli("runs", "export")
+    assert ended.code == 0
+    assert "problem: runs/zz-broken is damaged" in ended.err
+    rows = {row["run"]: row for row in csv.DictReader(io.StringIO(ended.out))}
+    assert set(rows) == {run.name for run in pair}
+    for run in pair:
+        summary = json.loads((run / "summary.json").read_text())
+        assert float(rows[run.name]["test_accuracy.sum"]) == summary["test_accuracy"]["sum"]
+        assert int(rows[run.name]["counts.training.writes"]) == summary["counts"]["training"]["writes"]
+    assert [rows[run.name]["device.preset"] for run in pair] == ["", "ideal"]
+
+
+def test_export_of_metrics_has_every_row_and_goes_to_a_new_file_only(cli: Command, trained: Path) -> None:
+    assert cli("runs", "export", "--metrics", "--output", "all.csv").code == 0
+    with Path("all.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    lines = (trained / "metrics.jsonl").read_text().splitlines()
+    assert [row["event"] for row in rows] == [json.loads(line)["event"] for line in lines]
+    assert {row["run"] for row in rows} == {trained.name}
+    again = cli("runs", "export", "--output", "all.csv", "--json")
+    assert again.code == 2
+    assert "exists already" in again.json["error"]["message"]
+
+
+def test_many_runs_are_listed_in_plain_columns(cli: Command, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffzero_lab.cli.runs.MANY", 0)
+    header, row = cli("runs", "list").out.splitlines()
+    assert header.split()[0] == "run"
+    assert row.split()[0] == trained.name
+    assert row.split()[-1] == "complete"

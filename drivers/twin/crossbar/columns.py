@@ -131,12 +131,16 @@ class Converter:
     bits: int
     signed: bool
 
+    @property
+    def codes(self) -> float:
+        """Codes from zero to full scale."""
+        return 2.0 ** (self.bits - 1 if self.signed else self.bits)
+
     def convert(self, outputs: Floats) -> FloatArray:
         """Round *outputs* to the steps and limit them to the range; overwrites them."""
         if self.bits == 0:
             return outputs.astype(np.float64, copy=False)
-        codes = 2.0 ** (self.bits - 1 if self.signed else self.bits)
-        step = self.full_scale / codes
+        codes, step = self.codes, self.full_scale / self.codes
         outputs *= 1.0 / step
         np.rint(outputs, out=outputs)
         np.clip(outputs, -codes * (1.0 if self.signed else NEGATIVE_HEADROOM), codes, out=outputs)

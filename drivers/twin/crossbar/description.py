@@ -5,7 +5,7 @@ from importlib.metadata import version
 import numpy as np
 
 from drivers.twin.crossbar.cells import CellArray
-from drivers.twin.crossbar.columns import FLOOR_SIGMAS
+from drivers.twin.crossbar.columns import FLOOR_SIGMAS, Converter
 from drivers.twin.crossbar.config import CrossbarConfig
 from drivers.twin.crossbar.geometry import LayerShape
 from ffzero_lab.device import DeviceDescription, LayerDescription, ParameterGroup, Reach
@@ -47,6 +47,7 @@ def _describe_layer(
     full_scale = config.full_scale(shape)
     if readout.adc_bits == 0 and shape.activation != "tanh":
         full_scale = limit * (shape.fan_in * max(-inputs[0], inputs[1]) + shape.bias)
+    converter = Converter(full_scale, readout.adc_bits, signed=shape.activation != "relu")
     names = ("weights" if shape.patches is None else "kernels", "bias")
     shapes = (shape.weights_shape, (shape.columns,))[: 2 if shape.bias else 1]
     return LayerDescription(
@@ -58,6 +59,7 @@ def _describe_layer(
         output_upper=full_scale,
         output_unit=OUTPUT_UNIT,
         one_sign=shape.activation == "relu",
+        output_step=None if readout.adc_bits == 0 else full_scale / converter.codes,
         detection_floor=FLOOR_SIGMAS * config.full_scale(shape) * float(np.hypot(readout.noise, readout.offset)),
         groups=tuple(
             ParameterGroup(

@@ -29,6 +29,8 @@ def describe(config: MechanicalConfig) -> DeviceDescription:
     softest_mm = 1e3 * (force + abs(config.loads.bias_n)) / springs.lower_n_per_m
     unlimited_mm = 2.0 * softest_mm  # no node moves farther than under its own load on its own ground spring
 
+    bits = config.gauges.adc_bits
+
     def stiffness(name: str, count: int) -> ParameterGroup:
         return ParameterGroup(
             name=name,
@@ -51,6 +53,7 @@ def describe(config: MechanicalConfig) -> DeviceDescription:
             output_upper=unlimited_mm if config.gauges.adc_bits == 0 else config.full_scale_mm,
             output_unit="mm",
             one_sign=False,
+            output_step=config.full_scale_mm / 2.0 ** (bits - 1) if bits else None,
             detection_floor=config.floor,
             groups=(
                 stiffness("coupling", config.n_couplings),

@@ -24,6 +24,7 @@ def describe(config: PhotonicConfig, kernel: str) -> DeviceDescription:
         output_unit="intensity",
         one_sign=True,
         detection_floor=config.floor,
+        output_step=None if continuous else config.full_scale / 2**config.detectors.adc_bits,
         groups=(
             drive.group("theta", geometry.n_mzi),
             drive.group("phi", geometry.n_mzi),
