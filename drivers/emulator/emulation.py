@@ -163,9 +163,11 @@ def _twin(name: str, options: Mapping[str, Any]) -> Device:
     entry = installed.get(name.replace(":", "."))
     if entry is not None:
         driver: Driver = entry.load()
-    elif ":" in name:
-        module, _, attribute = name.partition(":")
-        driver = getattr(import_module(module), attribute)
     else:
-        raise ValueError(f"twin {name!r} is none of {', '.join(sorted(installed))} and no module:Class")
+        module, _, attribute = name.partition(":")
+        try:
+            driver = getattr(import_module(module), attribute)
+        except (ModuleNotFoundError, AttributeError, ValueError) as error:
+            known = ", ".join(sorted(installed))
+            raise ValueError(f"twin {name!r} is none of {known} and no module:Class ({error})") from None
     return driver.open(driver.Config.model_validate(dict(options)), None)
