@@ -213,7 +213,7 @@ def test_late_and_dribbling_replies_take_the_time_of_the_plan():
     assert all(len(piece) == 1 for piece in slow.pieces)
 
 
-def test_random_plans_are_sound_repeatable_and_cover_every_kind_that_its_instruments_know(
+def test_random_plans_are_sound_repeatable_and_cover_all_that_can_happen(
     specify: Callable[..., EmulationSpec],
 ):
     spec = specify()
