@@ -12,7 +12,8 @@ from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity
 
 FALSE_ALARMS = 0.01
 """Probability that a comparison in which nothing has changed finds a difference."""
-AXES = ("input", "output", "parameter", "mzi", "pair")
+AXES = ("input", "output", "parameter", "mzi")
+"""Axes along which one number means the same thing in both records; which pairs are seen well differs."""
 
 
 @dataclass(frozen=True)

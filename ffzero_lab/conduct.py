@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.device.recorder import Recorder, recorder_of
@@ -32,6 +32,26 @@ class Boundary:
     plain: Plain
     metrics_bytes: int
     exchanges: int
+    interlude: Plain | None = None
+
+
+class Interlude(Protocol):
+    """What uses the device between two moments of training, such as a look for drift.
+
+    Its state goes into every checkpoint, so that a resumed run acts at the very same moments.
+    """
+
+    def due(self, session: Session) -> bool:
+        """Tell whether something is to be done now."""
+        ...
+
+    def act(self, session: Session) -> Session:
+        """Use the device; returns the session that goes on, another one when the device is seen differently now."""
+        ...
+
+    def state(self) -> Plain:
+        """Return what decides when and how it acts next, as plain values."""
+        ...
 
 
 @dataclass
@@ -52,6 +72,10 @@ class Conductor:
         Wall seconds between checkpoints; a layer's end makes one in any case.
     earlier_wall_s
         Wall seconds of earlier parts of a resumed run.
+    interlude
+        Asked between moments whether it wants the device; None: nothing does.
+    told
+        Given every status that is written, for whoever conducts more than this run.
     """
 
     session: Session
@@ -61,6 +85,8 @@ class Conductor:
     interlocks: Callable[[], None]
     checkpoint_every_s: float = 30.0
     earlier_wall_s: float = 0.0
+    interlude: Interlude | None = None
+    told: Callable[[Mapping[str, Any]], None] | None = None
     _boundary: Boundary | None = field(default=None, init=False)
     _began_s: float = field(default_factory=time.perf_counter, init=False)
     _saved_s: float = field(default_factory=time.perf_counter, init=False)
@@ -94,9 +120,8 @@ class Conductor:
         self._control = ControlFolder(self.run.path)
         device.before_exchange = self._heed_between_exchanges
         self._tell("running")
-        for moment in self.session.run():
-            self._keep(moment)
-            self._heed_requests()
+        while self._interrupted_by_interlude():
+            pass
         self._heed_between_exchanges()  # the last exchange is judged as well
         self.signals.parking()
         device.park()
@@ -107,6 +132,22 @@ class Conductor:
         self.run.complete(summary)
         self._tell("complete")
         return summary
+
+    def _interrupted_by_interlude(self) -> bool:
+        """Take the session's moments in turn; returns whether an interlude is due before its end.
+
+        It acts at the beginning, so that a run resumed at the moment before does so as well.
+        """
+        interlude = self.interlude
+        if interlude is not None and interlude.due(self.session):
+            self._save_now()
+            self.session = interlude.act(self.session)
+        for moment in self.session.run():
+            self._keep(moment)
+            self._heed_requests()
+            if interlude is not None and interlude.due(self.session):
+                return True
+        return False
 
     def _keep(self, moment: tuple[Event, ...]) -> None:
         """Write down one moment and, when it is time, save it."""
@@ -134,7 +175,8 @@ class Conductor:
         state = self.session.state()
         if state is not None:
             exchanges = 0 if self._recorder is None else self._recorder.exchanges
-            self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes, exchanges)
+            interlude = None if self.interlude is None else self.interlude.state()
+            self._boundary = Boundary(self.session.network, *state, self.run.metrics_bytes, exchanges, interlude)
         self._marked, self._marked_s = True, time.perf_counter()
 
     def _save_now(self) -> None:
@@ -160,7 +202,9 @@ class Conductor:
         if boundary is None:
             return
         arrays = {**boundary.network.to_arrays(), **named_under("state", boundary.arrays)}
-        plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
+        plain: Plain = {"session": boundary.plain, "wall_seconds": self._wall_s()}
+        if boundary.interlude is not None:
+            plain["interlude"] = boundary.interlude
         if self._recorder is not None:
             self._recorder.sync()
             plain["exchanges"] = boundary.exchanges
@@ -244,6 +288,8 @@ class Conductor:
             **more,
         }
         self.run.status(content)
+        if self.told is not None:
+            self.told(content)
 
 
 def _state_after(error: BaseException) -> State:

@@ -8,6 +8,10 @@ class InputError(ValueError):
     """Bad input. The message says what is wrong, where, and which values are allowed."""
 
 
+class RunFailed(Exception):
+    """A run came to its end, but not to what was asked of it. The message says what was found and what was wanted."""
+
+
 def near_match(word: str, allowed: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the allowed word nearest to *word*, or an empty string."""
     found = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)

@@ -38,8 +38,9 @@ class Signals:
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def finish_exchanges(self) -> None:
-        """Let the first signal wait for :meth:`heed` from now on."""
+        """Let the first signal wait for :meth:`heed`, and the second disturb, from now on; also after parking."""
         self._tolerated = 1
+        self._undisturbed = False
 
     @property
     def received(self) -> bool:

@@ -1,1 +1,1 @@
-"""What operators run: protocols made of named steps, and the runner that carries them out."""
+"""What operators run: protocols of named steps in TOML, checked, rehearsed, carried out and resumed."""

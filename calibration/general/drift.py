@@ -6,6 +6,8 @@ to E[(z(t+T) − z(t))²] = w² T + 2σ². Known random changes of all phases te
 and so what walk of every single phase would explain that of the outputs.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,32 +51,96 @@ class Drift:
         looks = np.asarray(raw["readings"], dtype=np.float64) / full_scale
         alive = np.setdiff1d(np.arange(bench.described.n_outputs), list(bench.dead_outputs))
         every_s = float(raw["seconds"]) / (LOOKS - 1)
-        walk = np.full(bench.described.n_outputs, np.nan)
-        walk[alive] = walk_of(looks[:, :, alive], every_s)
-        share = 1.0 / np.sqrt(2.0 * (LOOKS - 1))
+        walks = walks_of(looks[:, :, alive], every_s)
+        walk, spread = np.full((2, bench.described.n_outputs), np.nan)
+        walk[alive], spread[alive] = np.transpose(
+            [rooted(*pair) for pair in zip(walks.square.tolist(), walks.spread.tolist(), strict=True)]
+        )
         quantities = {
-            "walk": Quantity.of("1/√h", "output", walk, share * walk, "RMS change of an output, share of full scale"),
+            "walk": Quantity.of("1/√h", "output", walk, spread, "RMS change of an output, share of full scale"),
         }
         turned = np.asarray(raw["turned"], dtype=np.float64) / full_scale
         if len(turned):
             moved: FloatArray = (turned - looks[-1])[..., alive]
-            per_rad = float(np.sqrt(np.mean(np.square(moved)))) / TURN_RAD
-            phase_walk = float(np.sqrt(np.mean(np.square(walk[alive])))) / per_rad
-            quantities["phase_walk"] = Quantity.of(
-                "rad/√h", "layer", phase_walk, share * phase_walk, "walk of every phase that would explain the outputs'"
-            )
+            by_turn = float(np.mean(np.square(moved))) - 2.0 * float(walks.noise.mean())
+            if by_turn > 0.0:
+                per_rad = float(np.sqrt(by_turn)) / TURN_RAD
+                about = "walk of every phase that would explain the outputs'"
+                quantities["phase_walk"] = Quantity.of("rad/√h", "layer", *walks.pooled(per_rad), about)
         return Outcome(quantities, _findings(bench, walk))
 
 
-def walk_of(looks: FloatArray, every_s: float) -> FloatArray:
-    """Return w (n,) per √h of looks (L, B, n) at equal intervals, the mean square over the patterns; ≥ 0."""
-    lags = np.arange(1, len(looks) // 2 + 1)
-    squares = np.array([np.mean((looks[lag:] - looks[:-lag]) ** 2, axis=(0, 1)) for lag in lags])
+@dataclass(frozen=True)
+class Walks:
+    """What looks at series of values tell of their random walks; below zero by chance where there are none.
+
+    Attributes
+    ----------
+    square, spread
+        (n,) w² per hour, the mean over the patterns, and its standard uncertainty.
+    noise
+        (n,) variance of the noise of one look.
+    """
+
+    square: FloatArray
+    spread: FloatArray
+    noise: FloatArray
+
+    def pooled(self, scale: float) -> tuple[float, float]:
+        """Return the root mean square walk of all series over *scale*, and its uncertainty, which they may share."""
+        return rooted(float(self.square.mean()) / scale**2, float(self.spread.mean()) / scale**2)
+
+
+def rooted(square: float, spread: float) -> tuple[float, float]:
+    """Return the root of a square ≥ 0 with its uncertainty; where the square may be zero, up to that of the square."""
+    root = float(np.sqrt(max(square, 0.0)))
+    most = float(np.sqrt(spread))
+    return root, min(most, spread / (2.0 * root)) if root > 0.0 else most
+
+
+def walks_of(looks: FloatArray, every_s: float) -> Walks:
+    """Fit E[(z(t+T) − z(t))²] = w² T + 2σ² to looks (L, B, n) at equal intervals.
+
+    The estimate is a quadratic form zᵀAz of each series, whose variance is 2 tr(ACAC) with the covariance C of a walk
+    with noise (Searle 1971, Linear Models, theorem 2.5). Series that share their walks count as fewer.
+    """
+    count = len(looks)
+    lags = np.arange(1, count // 2 + 1)
     hours = lags * every_s / HOUR_S
-    weights = (len(looks) - lags) / lags  # fewer and more alike differences at longer times
-    design = np.stack([hours, np.ones_like(hours)], axis=1) * np.sqrt(weights)[:, np.newaxis]
-    found = np.linalg.lstsq(design, squares * np.sqrt(weights)[:, np.newaxis], rcond=None)[0]
-    return np.sqrt(np.maximum(np.asarray(found[0], dtype=np.float64), 0.0))
+    weights = np.sqrt((count - lags) / lags)  # fewer and more alike differences at longer times
+    design = np.stack([hours, np.ones_like(hours)], axis=1)
+    answer = np.asarray(np.linalg.pinv(design * weights[:, np.newaxis]), dtype=np.float64) * weights
+    squares = np.array([np.mean((looks[lag:] - looks[:-lag]) ** 2, axis=(0, 1)) for lag in lags])
+    square, twice_noise = answer @ squares
+    form = np.zeros((count, count))
+    for lag, share in zip(lags.tolist(), answer[0].tolist(), strict=True):
+        differences = np.eye(count)[lag:] - np.eye(count)[:-lag]
+        form += share / len(differences) * differences.T @ differences
+    steps = np.arange(count) * every_s / HOUR_S
+    walked, noise = np.minimum(steps[:, np.newaxis], steps), np.maximum(twice_noise, 0.0) / 2.0
+
+    def spread_of(series: int, square: float) -> float:
+        twice = form @ (square * walked + noise[series] * np.eye(count))
+        return float(np.sqrt(2.0 * np.trace(twice @ twice) / _independent(looks[..., series])))
+
+    spread = np.empty_like(square)
+    for series, found in enumerate(np.maximum(square, 0.0).tolist()):
+        spread[series] = spread_of(series, found + spread_of(series, found))  # what came out small is not surer for it
+    return Walks(square, spread, noise)
+
+
+def _independent(looks: FloatArray) -> float:
+    """Return how many of the series (L, B) are independent: (Σλ)²/Σλ² of the eigenvalues of their covariance.
+
+    That of L − 1 steps spreads the eigenvalues of independent series as well, by 1/(L − 1).
+    """
+    steps = np.diff(looks, axis=0)
+    products = steps.T @ steps
+    whole = float(np.square(products).sum())
+    if whole == 0.0:
+        return 1.0
+    alike = whole / float(np.trace(products)) ** 2 - 1.0 / len(steps)
+    return 1.0 / max(alike, 1.0 / looks.shape[1])
 
 
 def _watched(bench: Bench) -> Sweep:

@@ -33,7 +33,7 @@ UNCHANGED = 3.0
 
 
 @dataclass(frozen=True)
-class _Dark:
+class Dark:
     """Dark readings (n,), their standard uncertainties (n,) and the scatter (n,) of one reading."""
 
     readings: FloatArray
@@ -68,7 +68,7 @@ class Detectors:
         noise = repeated[0].std(axis=0, ddof=1)
         dead = dead_outputs(random, noise)
         living = np.setdiff1d(np.arange(bench.described.n_outputs), [*dead, *bench.dead_outputs])
-        dark = _dark(ramps, noise, living)
+        dark = dark_readings(ramps, noise, living)
         whole = ~(random >= full_scale * (1.0 - 1e-6)).any(axis=(0, 2))
         gain, gain_spread = _gains(random[:, whole], noise, living, complete=len(living) == bench.described.n_outputs)
         shot, shot_spread = _shot(repeated - dark.readings, living, full_scale)
@@ -144,8 +144,11 @@ def _settings(bench: Bench) -> int:
     return 160 + 4 * bench.described.n_outputs
 
 
-def _dark(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> _Dark:
-    """Fit d + C (x + l)² with a common l to the readings (L, n) of the common drives."""
+def dark_readings(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> Dark:
+    """Fit d + C (x + l)² with a common l to the readings (L, n) of the common drives.
+
+    The uncertainty of l, which the *living* outputs tell together, is in that of each d.
+    """
     drives = np.array(DRIVES)
 
     def solved(leak: float) -> tuple[FloatArray, float]:
@@ -154,9 +157,15 @@ def _dark(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> _Da
         return found, float((left[:, living] ** 2).sum())
 
     leak = float(minimize_scalar(lambda leak: solved(float(leak))[1], bounds=(0.0, MOST_LEAK), method="bounded").x)
+    dark, slope = solved(leak)[0]
     basis = np.stack([np.ones_like(drives), (drives + leak) ** 2], axis=1)
-    share = float(np.sqrt(np.linalg.inv(basis.T @ basis)[0, 0] / (RAMPS * _ramp_repeats())))
-    return _Dark(solved(leak)[0][0], share * noise, noise)
+    inverse = np.asarray(np.linalg.pinv(basis), dtype=np.float64)
+    by_leak = 2.0 * np.outer(drives + leak, slope)  # (L, n)
+    beyond = by_leak - basis @ (inverse @ by_leak)
+    mean_noise = noise / np.sqrt(RAMPS * _ramp_repeats())
+    leak_variance = 1.0 / float((np.square(beyond) / np.square(mean_noise))[:, living].sum())
+    spread = np.sqrt(np.square(inverse[0]).sum() * mean_noise**2 + np.square(inverse[0] @ by_leak) * leak_variance)
+    return Dark(dark, spread, noise)
 
 
 def _least_squares(basis: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -30,6 +30,8 @@ devices_app = typer.Typer(help="List what can be reached, and look over a bench.
 app.add_typer(devices_app, name="devices")
 calibrations_app = typer.Typer(help="List, show and compare calibration records.", no_args_is_help=True)
 app.add_typer(calibrations_app, name="calibrations")
+protocols_app = typer.Typer(help="List, show and check protocols.", no_args_is_help=True)
+app.add_typer(protocols_app, name="protocols")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _DEVICES = "twin, twin:photonic, an installed driver, module:Class, a bench file (.toml), or replay:RUN."
@@ -357,6 +359,106 @@ def calibrate(
                 calibrate_device(wanted, signals, dry_run=dry_run, as_json=json_)
         if not agrees:
             raise typer.Exit(Exit.FAILED)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    protocol: Annotated[
+        str | None, typer.Argument(help="A shipped protocol (see protocols list), or a file (.toml).")
+    ] = None,
+    device: Annotated[str | None, typer.Option(show_default="the protocol's own twin", help=_DEVICES)] = None,
+    short: Annotated[bool, typer.Option("--short", help="The short form that the protocol states, to try it.")] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="STEP.KEY=VALUE", help="Another setting of a step, sentinel.KEY or device.KEY. Repeatable."
+        ),
+    ] = None,
+    calibration: Calibration = None,
+    calibration_dir: CalibrationDir = None,
+    expired_calibration: ExpiredCalibration = False,
+    run_dir: RunDir = Path("runs"),
+    name: Annotated[str | None, typer.Option(show_default="that of the protocol", help="Name of the run.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to every question beforehand.")] = False,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run of a protocol.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="STEP", help="With --resume: carry out again from this step on.")
+    ] = None,
+    other_versions: Annotated[
+        bool, typer.Option("--other-versions", help="With --resume: accept other versions, and so other numbers.")
+    ] = False,
+    after_trip: Annotated[
+        bool, typer.Option("--after-trip", help="With --resume: the cause of the interlock's trip is removed.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what every step would do, cost and ask for, and end.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Carry a protocol out, step by step, and keep how every step came out in a run folder."""
+    from ffzero_lab.signals import Signals
+
+    with Signals() as signals:
+        from ffzero_lab.cli.outcome import outcome
+        from ffzero_lab.cli.request import check_beside_resume
+        from ffzero_lab.cli.run import Wanted
+        from ffzero_lab.cli.run import resume as resume_protocol
+        from ffzero_lab.cli.run import run as run_protocol
+        from ffzero_lab.errors import InputError
+
+        with outcome(as_json=json_):
+            check_beside_resume(context, allowed=["json_"], only=["from_", "other_versions", "after_trip"])
+            if resume is not None:
+                resume_protocol(
+                    resume,
+                    signals,
+                    from_step=from_,
+                    other_versions=other_versions,
+                    after_trip=after_trip,
+                    as_json=json_,
+                )
+                return
+            if protocol is None:
+                raise InputError("which protocol? Name a shipped one (ffzero-lab protocols list), or a file (.toml)")
+            from ffzero_lab.cli.measure import choice_of
+
+            choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
+            wanted = Wanted(protocol, device, short, tuple(set_ or ()), run_dir, name, choice, yes)
+            run_protocol(wanted, signals, dry_run=dry_run, as_json=json_)
+
+
+ProtocolName = Annotated[str, typer.Argument(help="A shipped protocol, or a file (.toml).")]
+
+
+@protocols_app.command("list")
+def protocols_list(json_: Json = False) -> None:
+    """List the protocols that come with the package."""
+    from ffzero_lab.cli.protocols import list_command
+
+    list_command(as_json=json_)
+
+
+@protocols_app.command("show")
+def protocols_show(protocol: ProtocolName, json_: Json = False) -> None:
+    """Print a protocol's text, to begin one of your own from."""
+    from ffzero_lab.cli.protocols import show_command
+
+    show_command(protocol, as_json=json_)
+
+
+@protocols_app.command("check")
+def protocols_check(
+    protocol: ProtocolName,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="STEP.KEY=VALUE", help="As for run. Repeatable.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Explain every mistake of a protocol that can be found without a device; run --dry-run finds the others."""
+    from ffzero_lab.cli.protocols import check_command
+
+    check_command(protocol, set_ or [], as_json=json_)
 
 
 @calibrations_app.command("list")

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from ffzero_lab.device.errors import CalibrationMissing, DeviceError, InterlockTripped, LimitViolation
-from ffzero_lab.errors import InputError
+from ffzero_lab.errors import InputError, RunFailed
 from ffzero_lab.signals import Interruption
 
 
@@ -36,7 +36,7 @@ def outcome(*, as_json: bool) -> Generator[None]:
         _end(Exit.LIMIT, error, as_json)
     except DeviceError as error:
         _end(Exit.DEVICE_FAULT, error, as_json)
-    except OSError as error:
+    except (OSError, RunFailed) as error:
         _end(Exit.FAILED, error, as_json)
     except Interruption as error:
         _end(error.exit_code, error, as_json)

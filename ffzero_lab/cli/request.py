@@ -23,10 +23,10 @@ from ffzero_lab.training.settings import Duration
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _one_folder(name: str) -> str:
-    """Refuse a name that would leave the folder of runs, hide in it, or need quoting in a shell."""
+def one_folder(name: str) -> str:
+    """Return *name*; raises InputError for one that leaves the folder of runs, hides in it, or needs quoting."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) is None:
-        raise ValueError(
+        raise InputError(
             "it becomes part of a folder's name; allowed: up to 100 letters (a-z, A-Z), digits, '.', '_' and '-', "
             "beginning with a letter or a digit"
         )
@@ -37,7 +37,7 @@ class _RunTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     run_dir: Path = Path("runs")
-    name: Annotated[str, AfterValidator(_one_folder)] | None = None
+    name: Annotated[str, AfterValidator(one_folder)] | None = None
     checkpoint_every: Duration = 30.0
     record_io: bool = False
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.runs import RunReader
-from ffzero_lab.runs.index import damage_told, indexed_runs
+from ffzero_lab.runs.index import PROTOCOL, damage_told, indexed_runs
 
 _COLUMNS = ("run", "dataset", "device", "seed", "accuracy", "shots", "state")
 MANY = 500
@@ -66,7 +66,9 @@ def _print_run(console: Console, reader: RunReader) -> None:
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
-    if summary is not None:
+    if manifest.get("kind") == PROTOCOL:
+        _print_protocol(console, manifest)
+    elif summary is not None:
         console.print(result_table(summary))
         measure = measure_of(summary)
         for number, layer in enumerate(summary["layers"]):
@@ -82,6 +84,19 @@ def _print_run(console: Console, reader: RunReader) -> None:
         rows = list(reader.metrics())
         where = f"its last row of metrics: {rows[-1]}" if rows else "it has no metrics yet"
         console.print(f"incomplete; {where}", markup=False, highlight=False)
+
+
+def _print_protocol(console: Console, manifest: Mapping[str, Any]) -> None:
+    console.print(manifest["protocol"]["title"], markup=False, highlight=False)
+    for number, step in enumerate(manifest.get("steps", ()), start=1):
+        results: dict[str, Any] = step["results"] or {}
+        score = results.get("score")
+        found = "" if score is None else f", score {score:.4f}"
+        failed = f"; failed: {step['failures'][-1]}" if step["failures"] else ""
+        line = f"{number:2d} {step['name']} ({step['kind']}): {step['state']}{found}{failed}"
+        console.print(line, markup=False, highlight=False)
+    for note in manifest.get("notes", ()):
+        console.print(f"note: {note}", markup=False, highlight=False)
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:

@@ -188,6 +188,8 @@ def _show_dry_run(session: Session, request: Request, as_json: bool) -> None:
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:
+    if "settings" not in reader.manifest:
+        raise InputError(f"{reader.path} is no training run; a protocol goes on with `ffzero-lab run --resume`")
     if reader.summary is not None:
         raise InputError(f"{reader.path} is complete; start a new run from it with --from")
     status: dict[str, Any] = reader.status or {}

@@ -94,6 +94,11 @@ class RunWriter:
         versions = self.manifest["versions"]
         Checkpoint(arrays, plain, self.manifest["run_id"], versions, metrics_bytes).write(self.path)
 
+    def describe(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest, of a run whose manifest also says how far it came."""
+        write_atomically(self.path / MANIFEST, as_json(manifest))
+        self.manifest = manifest
+
     def status(self, content: Mapping[str, Any]) -> None:
         """Replace ``status.json``, for whoever looks from another process."""
         write_briefly(self.path / STATUS, as_json(content))

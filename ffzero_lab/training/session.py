@@ -148,6 +148,15 @@ class Session:
             self._began_s, self._earlier_s = self.device.clock.now_s(), state["device_seconds"]
             self._energise = True
 
+    def taken_back(self, seconds: float) -> None:
+        """Go on after somebody else used the device for so many seconds of its time, between two moments.
+
+        :meth:`run`, called again, stages the patterns of the layer in training and writes the frozen layers of a
+        cascade before it takes the next step. What others took counts for no limit of the session.
+        """
+        self._energise = True
+        self._began_s += seconds
+
     @property
     def _patterns_are_measured(self) -> bool:
         """Whether the patterns of the layer in training came from the device, or are the encoded input."""

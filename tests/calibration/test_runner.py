@@ -13,6 +13,7 @@ import pytest
 from calibration import registry
 from calibration.comparison import allowed_sigmas, compare
 from calibration.journal import Journal
+from calibration.layer_bench import LayerBench
 from calibration.procedure import Bench, Outcome, Sweep
 from calibration.runner import Runner
 from ffzero_lab.calibrations import load, records_in
@@ -304,3 +305,18 @@ def test_a_record_of_another_drive_is_neither_checked_nor_built_on_and_no_calibr
     assert code == 2
     assert "was begun on theta (6) in V, square" in told
     assert "in W, linear" in told
+
+
+def test_a_part_lies_in_memory_as_when_it_is_read_back_so_that_sums_round_alike(tmp_path: Path) -> None:
+    measured = np.random.default_rng(0).standard_normal((7, 5, 3)).transpose(2, 0, 1)[:, ::2]
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    parts: list[Any] = []
+    with open_device("twin:photonic", ports=4, layers=1, drive="volts") as device:
+        for _ in range(2):  # measured, then read back
+            bench = LayerBench(device, 0, "levels", 0, Journal(folder), dict, lambda _: None)
+            parts.append(bench.kept("a", lambda: {"z": measured, "n": np.array(3.0)}))
+    first, second = parts
+    assert first["z"].strides == second["z"].strides
+    assert first["n"].shape == second["n"].shape == ()
+    np.testing.assert_array_equal(first["z"], measured)

@@ -18,6 +18,12 @@ def test_the_page_of_bench_files_is_up_to_date_and_explains_every_key() -> None:
     assert "|  |" not in made
 
 
+def test_the_page_of_protocols_is_up_to_date_and_explains_every_key() -> None:
+    made = runpy.run_path(str(DOCS / "make_protocols.py"))["page"]()
+    assert (DOCS / "reference" / "protocols.md").read_text() == made, "run python docs/make_protocols.py"
+    assert "| – |\n" not in made
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     root = DOCS.parent
     for page in [root / "README.md", *DOCS.rglob("*.md")]:

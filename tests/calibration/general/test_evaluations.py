@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.general.drift import walk_of
+from calibration.general.drift import rooted, walks_of
 from calibration.general.latency import line_through
 from calibration.general.noise import allan
 from calibration.general.settling import SETTLED, settled_after
@@ -25,14 +25,31 @@ def test_a_random_walk_has_an_allan_deviation_that_rises_with_the_root_of_the_ti
     assert deviation[early] == pytest.approx(expected[early], rel=0.2)
 
 
-def test_a_walk_is_told_from_noise() -> None:
+def looks_at(walk: float, noise: float, rng: np.random.Generator, shared: bool = False) -> np.ndarray:
+    """Return 21 looks, 15 s apart, at 16 patterns of 3 outputs; *shared*: all walk as one."""
+    steps = walk * np.sqrt(15.0 / 3600.0) * rng.standard_normal((21, 1, 1) if shared else (21, 16, 3))
+    return np.cumsum(np.broadcast_to(steps, (21, 16, 3)), axis=0) + noise * rng.standard_normal((21, 16, 3))
+
+
+@pytest.mark.parametrize(
+    ("walk", "noise", "shared"), [(0.05, 0.003, False), (0.05, 0.0005, True), (0.02, 0.01, False), (0.0, 0.003, False)]
+)
+def test_walks_and_their_uncertainties_are_those_of_a_known_walk(walk: float, noise: float, shared: bool) -> None:
     rng = np.random.default_rng(2)
-    every_s, walk = 15.0, 0.05
-    steps = walk * np.sqrt(every_s / 3600.0) * rng.standard_normal((21, 200, 3))
-    looks = np.cumsum(steps, axis=0) + 0.003 * rng.standard_normal((21, 200, 3))
-    assert walk_of(looks, every_s) == pytest.approx(np.full(3, walk), rel=0.15)
-    still = 0.003 * rng.standard_normal((21, 200, 3))
-    assert walk_of(still, every_s).max() < 0.01
+    found = [walks_of(looks_at(walk, noise, rng, shared), 15.0) for _ in range(60)]
+    means = np.array([each.square.mean() for each in found])
+    scores = np.array([(each.square - walk**2) / each.spread for each in found])
+    assert means.mean() == pytest.approx(walk**2, abs=4.0 * means.std() / np.sqrt(60.0))
+    assert (np.abs(scores) < 1.96).mean() > (0.75 if shared else 0.9)
+    assert scores.std() > 0.5, "not by stating too much"
+    step = walk**2 * 15.0 / 3600.0
+    noises = np.array([each.noise.mean() for each in found])
+    assert noises.mean() == pytest.approx(noise**2, abs=0.2 * noise**2 + 0.3 * step)
+
+
+def test_a_square_that_may_be_zero_has_a_root_with_room_up_to_its_uncertainty() -> None:
+    assert rooted(-1.0, 0.04) == (0.0, pytest.approx(0.2))
+    assert rooted(4.0, 0.4) == (2.0, pytest.approx(0.1))
 
 
 def test_a_thermal_response_is_seen_with_its_time_constant() -> None:
