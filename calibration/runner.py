@@ -67,7 +67,7 @@ class Runner:
     Attributes
     ----------
     device
-        In raw units; it is not parked here.
+        In raw units; it is parked behind every part that is measured.
     journal
         What was measured already, and where the rest goes.
     tell

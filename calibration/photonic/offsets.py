@@ -143,14 +143,15 @@ def _solved(bench: Bench, layout: Layout, attempt: int) -> Solved:
     dead = np.array(sorted({*bench.dead, *described.dead}), dtype=np.intp)
     patterns = contexts.coherent_patterns(bench, design.patterns)
     readings, repeated = (_readings(bench, known, part, patterns, seen, dead) for part in (raw, again))
-    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen])
+    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen], bench.heed)
     before = known_before(layout, start, dead, known.dark_spread[seen])
-    best = settled(layout, fit(layout, start, before, readings), before, readings, dead[dead < layout.n_mzi])
+    first = fit(layout, start, before, readings, heed=bench.heed)
+    best = settled(layout, first, before, readings, dead[dead < layout.n_mzi], bench.heed)
     heat = Heat(readings.settings.mean(axis=0), known.heats, known.heat_spread)
     seconds = float(sum(part["seconds"].sum() for part in (raw, again)))
     drift_rad = max(_drift(layout, best, readings, repeated, design), _walk(bench, seconds))
     if drift_rad > 0.0:
-        best = drifted(layout, best, readings, drift_rad)
+        best = drifted(layout, best, readings, drift_rad, bench.heed)
     return Solved(layout, described, best, heat, dead, seen, drift_rad)
 
 
