@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
+from calibration.plausibility import metered
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Finding, Quantity
@@ -49,8 +50,8 @@ class Electrical:
 
     def run(self, bench: Bench) -> Outcome:
         """Ramp, meter and judge; raises BadReply for meters that cannot be believed."""
-        metered = bench.kept("ramp", lambda: _ramp(bench))
-        volts, amperes = (np.asarray(metered[name], dtype=np.float64) for name in ("volts", "amperes"))
+        ramp = bench.kept("ramp", lambda: _ramp(bench))
+        volts, amperes = (np.asarray(ramp[name], dtype=np.float64) for name in ("volts", "amperes"))
         if volts.size == 0:
             unmetered = "not every source measures volts and amperes: open and shorted heaters can only show as dark"
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
@@ -71,9 +72,8 @@ class Electrical:
 
 def _ramp(bench: Bench) -> Sweep:
     """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters."""
-    driver, described = bench.device.driver, bench.described
-    assert isinstance(driver, Metered)  # noqa: S101 - suits said so
-    if driver.read_actuators(bench.layer) is None:
+    described = bench.described
+    if metered(bench.device, bench.layer) is None:
         return {"volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     wanted = to_s(described, described.per_parameter("upper"))
@@ -82,18 +82,15 @@ def _ramp(bench: Bench) -> Sweep:
     looks: list[FloatArray] = []
     for level in LEVELS:
         write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
-        looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
-        _check_band(bench, looks[-1].mean(axis=0))
+        looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
+        _check_band(bench, *looks[-1].mean(axis=0))
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
     return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 
 
-def _check_band(bench: Bench, metered: FloatArray) -> None:
-    """Raise ImplausibleReading when a heater has a resistance that none of its kind has, by *metered* (2, P)."""
-    if metered.shape != (2, bench.described.n_parameters):
-        return  # which is told as such
-    volts, amperes = metered
+def _check_band(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
+    """Raise ImplausibleReading when a heater has a resistance that none of its kind has."""
     conducts = (volts > 0.0) & (amperes > 0.0)
     resistance = np.full(len(volts), np.nan)
     resistance[conducts] = volts[conducts] / amperes[conducts]
@@ -127,13 +124,6 @@ def _group_medians(described: LayerDescription, resistance: FloatArray) -> Float
 
 def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
     where = f"{bench.device.description.name}, layer {bench.layer}"
-    expected = (len(LEVELS), LOOKS, bench.described.n_parameters)
-    if volts.shape != expected or amperes.shape != expected:
-        raise BadReply(f"{where}: the meters gave shapes {volts.shape} and {amperes.shape} instead of {expected}")
-    for what, values in (("volts", volts), ("amperes", amperes)):
-        if not np.isfinite(values).all():
-            channel = bench.described.name_of(int(np.argwhere(~np.isfinite(values))[0][-1]))
-            raise BadReply(f"{where}, {channel}: the meter's {what} are no finite number")
     silent = np.count_nonzero(amperes[-1].mean(axis=0) <= 0.0)
     if silent > 0.5 * volts.shape[-1]:
         raise BadReply(
