@@ -71,7 +71,10 @@ class Electrical:
 
 
 def _ramp(bench: Bench) -> Sweep:
-    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters."""
+    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters.
+
+    Heaters that turn out to be shorted at one level stay parked at those above it.
+    """
     described = bench.described
     if metered(bench.device, bench.layer) is None:
         return {"volts": np.empty(0), "amperes": np.empty(0)}
@@ -83,7 +86,9 @@ def _ramp(bench: Bench) -> Sweep:
     for level in LEVELS:
         write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
         looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
-        _check_band(bench, *looks[-1].mean(axis=0))
+        drawn = looks[-1].mean(axis=0)
+        _check_band(bench, *drawn)
+        highest = np.where(_shorted(*drawn), parked, highest)
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
     return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
@@ -148,10 +153,17 @@ def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:
     median = float(np.median(v[-1][at_top] / i[-1][at_top]))
     follows = v[-1] - v[0]
     sluggish = np.abs(follows) < FOLLOWS * float(np.median(follows))
-    shorted = (i[-1] > 0.0) & (v[-1] < NEGLIGIBLE * median * i[-1])
+    shorted = np.any([_shorted(*level) for level in zip(v, i, strict=True)], axis=0)
     broken = (v[-1] > 0.0) & (i[-1] * median < NEGLIGIBLE * v[-1])
     words = {"short": shorted, "stuck": sluggish & ~shorted, "open": broken & ~sluggish & ~shorted}
     return {int(index): word for word, those in words.items() for index in np.flatnonzero(those)}
+
+
+def _shorted(volts: FloatArray, amperes: FloatArray) -> NDArray[np.bool_]:
+    """Tell of which heaters (P,) the volts collapse under the current at one level of the ramp."""
+    conducts = (volts > 0.0) & (amperes > 0.0)
+    median = float(np.median(volts[conducts] / amperes[conducts])) if conducts.any() else np.nan
+    return (amperes > 0.0) & (volts < NEGLIGIBLE * median * amperes)
 
 
 def _dead_findings(bench: Bench, dead: Mapping[int, str]) -> list[Finding]:

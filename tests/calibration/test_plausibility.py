@@ -208,3 +208,29 @@ def test_a_link_that_is_lost_in_the_middle_of_a_sweep_loses_that_sweep_alone() -
     left[0] = 10**6
     Runner(device, chosen(("fringes",), ()), journal, 0, lambda _: None).run()
     assert {name.split("/")[2] for name in journal.sweeps()} >= {"gamma[3]", *kept}
+
+
+def test_a_shorted_heater_is_told_after_the_lowest_level_and_driven_no_higher() -> None:
+    device = chip(seed=1, faults=[{"kind": "short", "parameter": "phi[2]"}])
+    written = writes_of(device)
+    record = carried_out(device, "electrical")
+    assert record.dead == {8: "short"}
+    assert np.isnan(record.quantities["electrical.resistance"].array[8])
+    levels = np.array(written)
+    assert levels[0, 8] > 0.5
+    assert not levels[1:, 8].any()
+    assert np.all(np.diff(np.delete(levels[:4], 8, axis=1), axis=0) > 0.1)  # all others go on
+
+
+def test_a_heater_that_shorts_on_its_way_up_is_driven_no_higher_either() -> None:
+    def breaking(volts: np.ndarray, amperes: np.ndarray) -> None:
+        if volts[5] > 1.2:
+            volts[5] *= 1e-3
+
+    device = chip()
+    written = writes_of(device)
+    metering(device, breaking)
+    assert carried_out(device, "electrical").dead == {5: "short"}
+    levels = np.array(written)[:4, 5]
+    assert np.count_nonzero(levels > 1.2) == 1
+    assert not levels[3]
