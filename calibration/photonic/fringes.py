@@ -18,6 +18,7 @@ from calibration.photonic.fringe_fit import Fringe, Sweep, components, fit, info
 from calibration.plausibility import check_resistances
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import BadReply, Counts
 from ffzero_lab.device.record import Finding, Quantity
 
@@ -170,7 +171,7 @@ def _joined(raw: Sequence[tuple[FloatArray, FloatArray]]) -> Raw:
 def _sweeps(bench: Bench, raw: Raw) -> list[Sweep]:
     """Return the sweeps before each background, without outputs that are dead or were saturated."""
     readings = np.asarray(raw["readings"], dtype=np.float64)
-    usable: NDArray[np.bool_] = np.all(readings < bench.described.output_upper * (1.0 - 1e-6), axis=0)
+    usable = np.count_nonzero(saturated(bench.described, readings), axis=0) == 0
     usable[:, list(bench.dead_outputs)] = False
     level = float(np.sqrt((readings**2).mean()))
     sweeps: list[Sweep] = []

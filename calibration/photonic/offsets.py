@@ -24,6 +24,7 @@ from calibration.photonic.mesh_settings import Design, design_for, measured
 from calibration.photonic.signs import settled
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import Finding
 
@@ -164,7 +165,7 @@ def _readings(
     settings[:, dead] = 0.0
     outputs = np.asarray(raw["readings"], dtype=np.float64)
     noise = np.sqrt(known.thermal**2 + known.shot * np.maximum(outputs - known.darks, 0.0))
-    noise[outputs >= described.output_upper * (1.0 - 1e-6)] = np.inf
+    noise[saturated(described, outputs)] = np.inf
     lit = patterns
     if described.n_inputs == 2 * described.n_outputs:
         lit = patterns[:, : described.n_outputs] + 1j * patterns[:, described.n_outputs :]
