@@ -35,7 +35,8 @@ class Bench(Protocol):
         """Return the raw arrays of the part *name* of this procedure, measuring them if that was not done before.
 
         An interrupted calibration is resumed here: a part that was measured is read from the sidecar. So a part writes
-        its own setpoints and loads its own patterns, and trusts nothing that an earlier part left on the device.
+        its own setpoints and loads its own patterns, and trusts nothing that an earlier part left on the device. It
+        begins and ends parked: no actuator is driven while sweeps are evaluated or another layer is measured.
         """
         ...
 
@@ -45,6 +46,10 @@ class Bench(Protocol):
 
     def tell(self, message: str) -> None:
         """Show a person what is going on."""
+        ...
+
+    def heed(self) -> None:
+        """Raise what a signal or an interlock asks for; long evaluations call it between their steps."""
         ...
 
 

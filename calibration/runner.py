@@ -1,7 +1,7 @@
 """Carries out procedures layer by layer, each building on what those before it found."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -75,7 +75,7 @@ class Runner:
     Attributes
     ----------
     device
-        In raw units; it is not parked here.
+        In raw units; it is parked behind every part that is measured.
     journal
         What was measured already, and where the rest goes.
     tell
@@ -99,10 +99,8 @@ class Runner:
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
-    _phases_at_s: dict[int, float] = field(default_factory=dict[int, float], init=False)
-    """Device seconds at which the phases of a layer were measured."""
     _paused_s: float = field(default=0.0, init=False)
-    """Time that passed between an interruption and going on, for phases that were measured before it."""
+    """Time that passed between all interruptions and going on."""
 
     def __post_init__(self) -> None:
         if self.before is not None:
@@ -113,6 +111,12 @@ class Runner:
     def device_seconds(self) -> float:
         """Device time that the calibration took so far, earlier parts of a resumed one included."""
         return self._earlier_s + self.device.clock.now_s() - self._began_s
+
+    @property
+    def oldest_s(self) -> float:
+        """How long ago the oldest part was measured, interruptions included, seconds."""
+        ended_s = self.journal.at_s().sum(axis=1)
+        return self.device_seconds + self._paused_s - float(ended_s.min()) if len(ended_s) else 0.0
 
     @property
     def layers(self) -> range:
@@ -138,7 +142,7 @@ class Runner:
         Raises the errors of the device port; what was measured until then is in the journal.
         """
         self._go_on_from(self.journal.state)
-        records: list[LayerRecord] = []
+        known: list[_Found] = []
         findings: list[Finding] = []
         for layer in self.layers:
             found = self._start(layer)
@@ -150,13 +154,14 @@ class Runner:
                     measured.take(procedure.name, outcome)
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
-            since_s = self.device_seconds - self._phases_at_s.get(layer, self.device_seconds)
-            measured.quantities = aged(measured.quantities, since_s + self._paused_s)
-            records.append(measured.as_record(self.device.description.layers[layer]))
+            known.append(measured)
             findings += measured.findings
+        for layer, measured in enumerate(known):  # after the last one: until then the phases of all of them drift
+            measured.quantities = aged(measured.quantities, self._since_phases_s(layer))
+        records = [each.as_record(self.device.description.layers[layer]) for layer, each in enumerate(known)]
         if len(records) < len(self.device.description.layers):
             records = records[:1] * len(self.device.description.layers)
-        return tuple(records), tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
+        return tuple(records), worst_first(findings)
 
     def _carry_out(self, layer: int, procedure: Procedure, found: _Found) -> Outcome | None:
         bench = self._bench(layer, procedure.name, found)
@@ -168,11 +173,17 @@ class Runner:
         outcome = procedure.run(bench)
         counts = self.device.ledger.by_purpose["calibration"] - before
         self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
-        if PHASES in {f"{procedure.name}.{name}" for name in outcome.quantities}:
-            if counts != Counts():
-                self._phases_at_s[layer], self._paused_s = self.device_seconds, 0.0
-            self._phases_at_s.setdefault(layer, self.device_seconds)  # measured last before an interruption
         return outcome
+
+    def _since_phases_s(self, layer: int) -> float:
+        """Return for how long phases have drifted beside what their fit knows of: since they were measured.
+
+        The fit has the drift from its first to its last part, but not that of interruptions between them.
+        """
+        parts = self.journal.at_s(f"{layer}/{PHASES.partition('.')[0]}/")
+        if not len(parts):
+            return 0.0
+        return self.device_seconds - float(parts[:, 0].max()) + self._paused_s - float(parts[:, 1].min())
 
     def _start(self, layer: int) -> _Found:
         dead = dict.fromkeys(self.device.description.layers[layer].dead, "by the description")
@@ -227,9 +238,8 @@ class Runner:
         exact = self.device.snapshot() or {}
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
-            "seconds": np.array(self.device_seconds),
+            "at_s": np.array([self.device_seconds, self._paused_s]),
             "began_s": np.array([self._began_s, self._earlier_s]),
-            "phases_at_s": np.array([self._phases_at_s.get(layer, np.nan) for layer in self.layers]),
             "time_s": np.array(time.time()),
             **{f"device/{name}": values for name, values in exact.items()},
         }
@@ -239,15 +249,18 @@ class Runner:
             return
         self.device.ledger.by_purpose["calibration"] = Counts(*state["counts"].tolist())
         exact = {name.removeprefix("device/"): values for name, values in state.items() if name.startswith("device/")}
-        self._phases_at_s = {
-            layer: at_s for layer, at_s in enumerate(state["phases_at_s"].tolist()) if np.isfinite(at_s)
-        }
+        seconds, self._paused_s = state["at_s"].tolist()
         if exact:
             self.device.restore(exact)
             self._began_s, self._earlier_s = state["began_s"].tolist()
             return
-        self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()
-        self._paused_s = max(0.0, time.time() - float(state["time_s"]))
+        self._earlier_s, self._began_s = seconds, self.device.clock.now_s()
+        self._paused_s += max(0.0, time.time() - float(state["time_s"]))
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return *findings* in the order in which a person should read them."""
+    return tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
 
 
 def spent_by(counts: Counts, seconds: float) -> Spent:

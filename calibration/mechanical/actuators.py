@@ -119,7 +119,7 @@ def _fitted(bench: Bench, network: SpringNetwork, unseen: list[int], data: Respo
         loads=WIDE["loads"] * pulling,
         creep=np.array(CREEP_WIDE),
     )
-    return fit(network, start, known, data)
+    return fit(network, start, known, data, bench.heed)
 
 
 def pulling_loads(data: Responses) -> FloatArray:

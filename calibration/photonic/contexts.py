@@ -162,8 +162,14 @@ def _drawn_alone_w(described: LayerDescription) -> FloatArray:
 
 
 def _budget_w(bench: Bench) -> float:
-    budgets = (bench.described.power_budget_w, bench.device.description.power_budget_w)
-    return min((given for given in budgets if given is not None), default=np.inf)
+    """Return what this layer may draw while all others are parked, watts."""
+    own_w, description = bench.described.power_budget_w, bench.device.description
+    allowed_w = np.inf if own_w is None else own_w
+    if description.power_budget_w is None:
+        return allowed_w
+    others = () if description.shared_hardware else description.layers
+    others_w = sum(drawn_w(each, standing_at(each)) for place, each in enumerate(others) if place != bench.layer)
+    return min(allowed_w, description.power_budget_w - others_w)
 
 
 def within_budget(bench: Bench, s: FloatArray, share: float = BUDGET_SHARE) -> FloatArray:
@@ -234,6 +240,5 @@ def wait(bench: Bench, seconds: float) -> None:
     device = bench.device
     until_s = device.clock.now_s() + seconds
     while (left_s := until_s - device.clock.now_s()) > 0.0:
-        if device.before_exchange is not None:
-            device.before_exchange()
+        bench.heed()
         device.clock.sleep_s(min(left_s, HEED_EVERY_S))

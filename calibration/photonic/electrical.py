@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget, write_slowly
+from calibration.plausibility import metered
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Finding, Quantity
@@ -52,15 +53,15 @@ class Electrical:
 
     def run(self, bench: Bench) -> Outcome:
         """Ramp, meter and judge; raises BadReply for meters that cannot be believed."""
-        metered = bench.kept("ramp", lambda: _ramp(bench))
-        volts, amperes = (np.asarray(metered[name], dtype=np.float64) for name in ("volts", "amperes"))
+        ramp = bench.kept("ramp", lambda: _ramp(bench))
+        volts, amperes = (np.asarray(ramp[name], dtype=np.float64) for name in ("volts", "amperes"))
         if volts.size == 0:
             unmetered = "not every source measures volts and amperes: open and shorted heaters can only show as dark"
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
         dead = {index: why for index, why in _faults(volts, amperes).items() if index not in bench.described.dead}
         resistance, spread = _slopes(volts, amperes)
-        s = to_s(bench.described, np.asarray(metered["setpoints"], dtype=np.float64))
+        s = to_s(bench.described, np.asarray(ramp["setpoints"], dtype=np.float64))
         heat, heat_spread = _slopes(volts * amperes, np.broadcast_to(s[:, np.newaxis], volts.shape))
         resistance[[*dead, *bench.described.dead]] = np.nan
         heat[[*dead, *bench.described.dead]] = np.nan
@@ -82,32 +83,32 @@ class Electrical:
 def _ramp(bench: Bench) -> Sweep:
     """Measure volts and amperes (L, K, P) at the setpoints (L, P) of L levels, K times each.
 
-    Nothing where not all sources have meters.
+    Nothing where not all sources have meters. Heaters that turn out to be shorted at one level stay parked at those
+    above it.
     """
-    driver, described = bench.device.driver, bench.described
-    assert isinstance(driver, Metered)  # noqa: S101 - suits said so
-    if driver.read_actuators(bench.layer) is None:
+    described = bench.described
+    if metered(bench.device, bench.layer) is None:
         return {"setpoints": np.empty(0), "volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     wanted = to_s(described, described.per_parameter("upper"))
     wanted[list(described.dead)] = parked[list(described.dead)]
     highest = to_s(described, within_budget(bench, wanted))
     looks: list[FloatArray] = []
-    setpoints = np.array([within_budget(bench, parked + level * (highest - parked), share=1.0) for level in LEVELS])
-    for written in setpoints:
-        write_slowly(bench, written)
-        looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
-        _check_band(bench, looks[-1].mean(axis=0))
+    setpoints: list[FloatArray] = []
+    for level in LEVELS:
+        setpoints.append(within_budget(bench, parked + level * (highest - parked), share=1.0))
+        write_slowly(bench, setpoints[-1])
+        looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
+        drawn = looks[-1].mean(axis=0)
+        _check_band(bench, *drawn)
+        highest = np.where(_shorted(*drawn), parked, highest)
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
-    return {"setpoints": setpoints, "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+    return {"setpoints": np.array(setpoints), "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 
 
-def _check_band(bench: Bench, metered: FloatArray) -> None:
-    """Raise ImplausibleReading when a heater has a resistance that none of its kind has, by *metered* (2, P)."""
-    if metered.shape != (2, bench.described.n_parameters):
-        return  # which is told as such
-    volts, amperes = metered
+def _check_band(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
+    """Raise ImplausibleReading when a heater has a resistance that none of its kind has."""
     conducts = (volts > 0.0) & (amperes > 0.0)
     resistance = np.full(len(volts), np.nan)
     resistance[conducts] = volts[conducts] / amperes[conducts]
@@ -141,13 +142,6 @@ def _group_medians(described: LayerDescription, resistance: FloatArray) -> Float
 
 def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
     where = f"{bench.device.description.name}, layer {bench.layer}"
-    expected = (len(LEVELS), LOOKS, bench.described.n_parameters)
-    if volts.shape != expected or amperes.shape != expected:
-        raise BadReply(f"{where}: the meters gave shapes {volts.shape} and {amperes.shape} instead of {expected}")
-    for what, values in (("volts", volts), ("amperes", amperes)):
-        if not np.isfinite(values).all():
-            channel = bench.described.name_of(int(np.argwhere(~np.isfinite(values))[0][-1]))
-            raise BadReply(f"{where}, {channel}: the meter's {what} are no finite number")
     silent = np.count_nonzero(amperes[-1].mean(axis=0) <= 0.0)
     if silent > 0.5 * volts.shape[-1]:
         raise BadReply(
@@ -172,10 +166,17 @@ def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:
     median = float(np.median(v[-1][at_top] / i[-1][at_top]))
     follows = v[-1] - v[0]
     sluggish = np.abs(follows) < FOLLOWS * float(np.median(follows))
-    shorted = (i[-1] > 0.0) & (v[-1] < NEGLIGIBLE * median * i[-1])
+    shorted = np.any([_shorted(*level) for level in zip(v, i, strict=True)], axis=0)
     broken = (v[-1] > 0.0) & (i[-1] * median < NEGLIGIBLE * v[-1])
     words = {"short": shorted, "stuck": sluggish & ~shorted, "open": broken & ~sluggish & ~shorted}
     return {int(index): word for word, those in words.items() for index in np.flatnonzero(those)}
+
+
+def _shorted(volts: FloatArray, amperes: FloatArray) -> NDArray[np.bool_]:
+    """Tell of which heaters (P,) the volts collapse under the current at one level of the ramp."""
+    conducts = (volts > 0.0) & (amperes > 0.0)
+    median = float(np.median(volts[conducts] / amperes[conducts])) if conducts.any() else np.nan
+    return (amperes > 0.0) & (volts < NEGLIGIBLE * median * amperes)
 
 
 def _dead_findings(bench: Bench, dead: Mapping[int, str]) -> list[Finding]:

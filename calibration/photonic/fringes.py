@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from calibration.photonic import contexts
 from calibration.photonic.fringe_fit import Fringe, Sweep, components, fit, informative_points
+from calibration.plausibility import check_resistances
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import BadReply, Counts
 from ffzero_lab.device.record import Finding, Quantity
 
@@ -129,14 +131,20 @@ def _measured(bench: Bench, heater: int, patterns: FloatArray, backgrounds: Sequ
 def _swept_before(
     bench: Bench, heater: int, background: FloatArray, places: Sequence[float], rows: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return s (K,) and readings (K, rows, n) before *background*; the last reading repeats the first."""
+    """Return s (K,) and readings (K, rows, n) before *background*; the last reading repeats the first.
+
+    At its highest point, where a heater would break down, its resistance is looked at.
+    """
     lowest, highest = _range(bench, heater)
     s = lowest + (highest - lowest) * np.array([*places, places[0]])
     settings = np.repeat(background[np.newaxis], len(s), axis=0)
     spread_out = np.zeros_like(settings)
     spread_out[:, heater] = s
     settings[:, heater] = contexts.from_s(bench.described, spread_out)[:, heater]
-    readings = contexts.probe(bench, settings, np.arange(rows))
+    to_top = int(np.argmax(s)) + 1
+    up = contexts.probe(bench, settings[:to_top], np.arange(rows))
+    check_resistances(bench.device, bench.layer, bench.known)
+    readings = np.concatenate([up, contexts.probe(bench, settings[to_top:], np.arange(rows))])
     _check_light(bench, heater, readings[0], readings[-1])
     return s, readings
 
@@ -164,7 +172,7 @@ def _joined(raw: Sequence[tuple[FloatArray, FloatArray]]) -> Raw:
 def _sweeps(bench: Bench, raw: Raw) -> list[Sweep]:
     """Return the sweeps before each background, without outputs that are dead or were saturated."""
     readings = np.asarray(raw["readings"], dtype=np.float64)
-    usable: NDArray[np.bool_] = np.all(readings < bench.described.output_upper * (1.0 - 1e-6), axis=0)
+    usable = np.count_nonzero(saturated(bench.described, readings), axis=0) == 0
     usable[:, list(bench.dead_outputs)] = False
     level = float(np.sqrt((readings**2).mean()))
     sweeps: list[Sweep] = []

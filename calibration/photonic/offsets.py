@@ -24,6 +24,7 @@ from calibration.photonic.mesh_settings import Design, design_for, measured
 from calibration.photonic.signs import settled
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import Finding
 
@@ -144,14 +145,15 @@ def _solved(bench: Bench, layout: Layout, attempt: int) -> Solved:
     dead = np.array(sorted({*bench.dead, *described.dead}), dtype=np.intp)
     patterns = contexts.coherent_patterns(bench, design.patterns)
     readings, repeated = (_readings(bench, known, part, patterns, seen, dead) for part in (raw, again))
-    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen])
+    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen], bench.heed)
     before = known_before(layout, start, dead, known.dark_spread[seen])
-    best = settled(layout, fit(layout, start, before, readings), before, readings, dead[dead < layout.n_mzi])
+    first = fit(layout, start, before, readings, heed=bench.heed)
+    best = settled(layout, first, before, readings, dead[dead < layout.n_mzi], bench.heed)
     heat = Heat(readings.settings.mean(axis=0), known.heats, known.heat_spread)
     seconds = float(sum(part["seconds"].sum() for part in (raw, again)))
     drift_rad = max(_drift(layout, best, readings, repeated, design), _walk(bench, seconds))
     if drift_rad > 0.0:
-        best = drifted(layout, best, readings, drift_rad)
+        best = drifted(layout, best, readings, drift_rad, bench.heed)
     return Solved(layout, described, best, heat, dead, seen, drift_rad)
 
 
@@ -164,7 +166,7 @@ def _readings(
     settings[:, dead] = 0.0
     outputs = np.asarray(raw["readings"], dtype=np.float64)
     noise = np.sqrt(known.thermal**2 + known.shot * np.maximum(outputs - known.darks, 0.0))
-    noise[outputs >= described.output_upper * (1.0 - 1e-6)] = np.inf
+    noise[saturated(described, outputs)] = np.inf
     lit = patterns
     if described.n_inputs == 2 * described.n_outputs:
         lit = patterns[:, : described.n_outputs] + 1j * patterns[:, described.n_outputs :]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from calibration.calibrating import measure, record_of
+from calibration.calibrating import measure, record_of, refuse_nothing_to_do
 from calibration.comparison import compare
 from calibration.journal import Journal
 from calibration.registry import chosen
@@ -49,6 +49,7 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         procedures = sorted(chosen(again, ()), key=lambda each: each.name != FIRST)
         runner = Runner(device, procedures, Journal(), wanted.seed + 1, tell, record, SAMPLED)
         planned = runner.plan()
+        refuse_nothing_to_do(planned)
         if dry_run:
             show_plan(runner, planned, as_json=as_json)
             return True
@@ -56,7 +57,7 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         measured = measure(runner, signals)
         now = record_of(runner, measured, begun=begun, valid_for_s=record.valid_for_s, planned=planned)
         apart_s = _apart_s(record, now, device.clock)
-    comparison = compare(record, now, apart_s)
+    comparison = compare(record, now, apart_s, again)
     if as_json:
         print_json({"record": str(path), "agrees": comparison.agrees, **asdict(comparison)})
     else:
