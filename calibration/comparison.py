@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ageing import aged
+from calibration.ageing import PHASES, aged
 from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity
 
 FALSE_ALARMS = 0.01
@@ -63,7 +63,7 @@ def compare(
     What is not known to both is told, of *procedures*: by default those that both records say were carried out.
 
     *apart_s* is the time that the device had between the two: by the walk that the earlier record knows, the phases'
-    uncertainties grow with it.
+    uncertainties grow with it. What the later one took over from before is no measurement, and left out.
 
     The bound is that of a normal distribution for as many values as there are (Šidák 1967, J. Am. Stat. Assoc. 62,
     626), so that two sound calibrations of an unchanged device disagree in one of a hundred comparisons.
@@ -71,8 +71,8 @@ def compare(
     pairs = [
         (layer, name, quantity, after.quantities[name])
         for layer, (before, after) in enumerate(zip(earlier.layers, later.layers, strict=False))
-        for name, quantity in aged(before.quantities, apart_s).items()
-        if name in after.quantities and quantity.axis in AXES
+        for name, quantity in aged(before.quantities, apart_s + _phases_before_s(earlier, before)).items()
+        if name in after.quantities and name not in after.earlier and quantity.axis in AXES
     ]
     known = [_differences(before, after) for _, _, before, after in pairs]
     sigmas = allowed_sigmas(
@@ -87,6 +87,11 @@ def compare(
     done = {(each.layer, each.name) for each in compared}
     missing = _not_compared(earlier.layers, later.layers, wanted, done)
     return Comparison(sigmas, tuple(compared), tuple(_changed(earlier.layers, later.layers)), tuple(missing))
+
+
+def _phases_before_s(record: CalibrationRecord, layer: LayerRecord) -> float:
+    """Return how long before the end of *record* the phases of *layer* were measured, if in an earlier one."""
+    return (record.ended - layer.earlier[PHASES]).total_seconds() if PHASES in layer.earlier else 0.0
 
 
 def allowed_sigmas(values: int) -> float:

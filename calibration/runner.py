@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from calibration.ageing import PHASES, aged
 from calibration.journal import Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device.belonging import driven, refuse_foreign, shapes
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
@@ -37,12 +39,16 @@ class _Found:
     """What is known of a layer so far."""
 
     quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
+    earlier: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """Which of them an earlier calibration measured, and when that ended."""
     findings: list[Finding] = field(default_factory=list[Finding])
     dead: dict[int, str] = field(default_factory=dict[int, str])
     dead_outputs: dict[int, str] = field(default_factory=dict[int, str])
     transfer: Transfer | None = None
 
     def take(self, procedure: str, outcome: Outcome) -> None:
+        for name in [name for name in self.earlier if name.partition(".")[0] == procedure]:
+            del self.quantities[name], self.earlier[name]
         self.quantities |= {f"{procedure}.{name}": quantity for name, quantity in outcome.quantities.items()}
         self.findings += outcome.findings
         self.dead = {**outcome.dead, **self.dead}
@@ -51,9 +57,11 @@ class _Found:
 
     def as_record(self, described: LayerDescription) -> LayerRecord:
         return LayerRecord(
-            groups={group.name: group.shape for group in described.groups},
+            groups=shapes(described),
+            drives=driven(described),
             output_names=described.output_names,
             quantities=self.quantities,
+            earlier=self.earlier,
             dead=dict(sorted(self.dead.items())),
             dead_outputs=dict(sorted(self.dead_outputs.items())),
             transfer=self.transfer,
@@ -74,7 +82,8 @@ class Runner:
         Shows a person what is going on.
     before
         An earlier record of the device: what single procedures build on when those before them are left out. What is
-        measured anew is not taken from it.
+        measured anew is not taken from it; all else stands in the new record, told as earlier, but for what the
+        actuators do: that is as new as the record, or not in it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
     """
@@ -94,12 +103,8 @@ class Runner:
     """Time that passed between all interruptions and going on."""
 
     def __post_init__(self) -> None:
-        described, before = self.device.description, self.before
-        if before is not None and len(before.layers) != len(described.layers):
-            raise CalibrationMissing(
-                f"the newest record of {described.name} has {len(before.layers)} layers, the device has "
-                f"{len(described.layers)}: single procedures cannot build on it; calibrate it as a whole"
-            )
+        if self.before is not None:
+            refuse_foreign(self.before, self.device.description)
         self._began_s = self.device.clock.now_s()
 
     @property
@@ -127,7 +132,7 @@ class Runner:
                 bench = self._bench(layer, procedure.name, found)
                 why_not = procedure.suits(bench)
                 counts = Counts() if why_not else procedure.predicted(bench)
-                waits_s = 0.0 if why_not else float(getattr(procedure, "waits_s", 0.0))
+                waits_s = 0.0 if why_not else procedure.waits_s
                 planned.append(Planned(layer, procedure.name, counts, why_not, waits_s))
         return planned
 
@@ -141,7 +146,8 @@ class Runner:
         findings: list[Finding] = []
         for layer in self.layers:
             found = self._start(layer)
-            measured = _Found(dead=dict(found.dead))
+            measured = self._start(layer)
+            findings += self._dead_before(layer, measured)
             for procedure in self.procedures:
                 outcome = self._carry_out(layer, procedure, found)
                 if outcome is not None:
@@ -185,14 +191,21 @@ class Runner:
             return _Found(dead=dead)
         earlier = self.before.layers[layer]
         anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
-        names, finds = {each.name for each in anew}, {word for each in anew for word in getattr(each, "finds", ())}
+        names, finds = {each.name for each in anew}, {word for each in anew for word in each.finds}
+        kept = {name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names}
         return _Found(
-            quantities={
-                name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names
-            },
+            quantities=kept,
+            earlier={name: earlier.earlier.get(name, self.before.ended) for name in kept},
             dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
             dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )
+
+    def _dead_before(self, layer: int, found: _Found) -> list[Finding]:
+        described = self.device.description.layers[layer]
+        dead = [(described.name_of(index), why) for index, why in found.dead.items() if index not in described.dead]
+        dead += [(described.output_name(index), why) for index, why in found.dead_outputs.items()]
+        what = "was found dead before ({}), which is not measured anew"
+        return [Finding(severity="note", where=f"layer {layer}, {name}", what=what.format(why)) for name, why in dead]
 
     def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:
         dead: dict[int, str] = dict(found.dead)

@@ -43,6 +43,7 @@ class Actuators:
 
     name = "actuators"
     needs: tuple[str, ...] = ("sensors",)
+    finds: tuple[str, ...] = ("unseen", "broken", "stuck")
     waits_s = visits.PARTS * (visits.REST_S + sum(visits.HOLD_S))
 
     def suits(self, bench: Bench) -> str:

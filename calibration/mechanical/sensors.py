@@ -42,6 +42,8 @@ class Sensors:
 
     name = "sensors"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ("dead", "stuck at an end of its range")
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why nothing is said: only displacements of a lattice go by its stiffness."""

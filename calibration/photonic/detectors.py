@@ -49,6 +49,7 @@ class Detectors:
 
     name = "detectors"
     needs: tuple[str, ...] = ()
+    waits_s = 0.0
     finds = ("dead",)
 
     def suits(self, bench: Bench) -> str:

@@ -1,7 +1,9 @@
 """Each heater electrically: its resistance from measured volts and amperes, and whether it is open, shorted or stuck.
 
 All heaters are ramped together through a few levels within the power budget, each having a meter of its own. R is the
-slope of volts over amperes through the origin, Σ V·I / Σ I².
+slope of volts over amperes through the origin, Σ V·I / Σ I². The heat of a setpoint is the slope of V·I over s, the
+square of the setpoint or itself, whatever the drive is told: volts, amperes, or a power for which it trusts the data
+sheet.
 """
 
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
+from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget, write_slowly
 from calibration.plausibility import metered
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
@@ -35,6 +37,7 @@ class Electrical:
 
     name = "electrical"
     needs: tuple[str, ...] = ()
+    waits_s = 0.0
     finds = ("open", "short", "stuck")
 
     def suits(self, bench: Bench) -> str:
@@ -57,13 +60,20 @@ class Electrical:
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
         dead = {index: why for index, why in _faults(volts, amperes).items() if index not in bench.described.dead}
-        resistance, spread = _resistances(volts, amperes)
+        resistance, spread = _slopes(volts, amperes)
+        s = to_s(bench.described, np.asarray(ramp["setpoints"], dtype=np.float64))
+        heat, heat_spread = _slopes(volts * amperes, np.broadcast_to(s[:, np.newaxis], volts.shape))
         resistance[[*dead, *bench.described.dead]] = np.nan
+        heat[[*dead, *bench.described.dead]] = np.nan
+        per_s = f"W/{unit_of_s(bench.described)}"
         return Outcome(
             quantities={
                 "resistance": Quantity.of(
                     "ohm", "parameter", resistance, spread, "slope of volts over amperes through the origin"
-                )
+                ),
+                "heat": Quantity.of(
+                    per_s, "parameter", heat, heat_spread, "slope of volts times amperes over s through the origin"
+                ),
             },
             findings=(*_dead_findings(bench, dead), *_band_findings(bench, resistance)),
             dead=dead,
@@ -71,27 +81,30 @@ class Electrical:
 
 
 def _ramp(bench: Bench) -> Sweep:
-    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters.
+    """Measure volts and amperes (L, K, P) at the setpoints (L, P) of L levels, K times each.
 
-    Heaters that turn out to be shorted at one level stay parked at those above it.
+    Nothing where not all sources have meters. Heaters that turn out to be shorted at one level stay parked at those
+    above it.
     """
     described = bench.described
     if metered(bench.device, bench.layer) is None:
-        return {"volts": np.empty(0), "amperes": np.empty(0)}
+        return {"setpoints": np.empty(0), "volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     wanted = to_s(described, described.per_parameter("upper"))
     wanted[list(described.dead)] = parked[list(described.dead)]
     highest = to_s(described, within_budget(bench, wanted))
     looks: list[FloatArray] = []
+    setpoints: list[FloatArray] = []
     for level in LEVELS:
-        write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
+        setpoints.append(within_budget(bench, parked + level * (highest - parked), share=1.0))
+        write_slowly(bench, setpoints[-1])
         looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
         drawn = looks[-1].mean(axis=0)
         _check_band(bench, *drawn)
         highest = np.where(_shorted(*drawn), parked, highest)
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
-    return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+    return {"setpoints": np.array(setpoints), "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 
 
 def _check_band(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
@@ -137,13 +150,13 @@ def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> N
         )
 
 
-def _resistances(volts: FloatArray, amperes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return R (P,) and its standard uncertainty (P,) from the scatter around the slope."""
-    flowing = (amperes**2).sum(axis=(0, 1))
+def _slopes(above: FloatArray, over: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the slopes (P,) of *above* over *over*, both (L, K, P), and their uncertainties by the scatter around."""
+    squares = (over**2).sum(axis=(0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        resistance = (volts * amperes).sum(axis=(0, 1)) / flowing
-        spread = np.sqrt(((volts - resistance * amperes) ** 2 * amperes**2).sum(axis=(0, 1))) / flowing
-    return resistance, spread
+        slope = (above * over).sum(axis=(0, 1)) / squares
+        spread = np.sqrt(((above - slope * over) ** 2 * over**2).sum(axis=(0, 1))) / squares
+    return slope, spread
 
 
 def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:

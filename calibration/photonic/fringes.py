@@ -77,6 +77,7 @@ class Fringes:
     name: str = "fringes"
     needs: tuple[str, ...] = ("electrical",)
     finds: tuple[str, ...] = ("dark",)
+    waits_s: float = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why there are no fringes to look for."""
@@ -231,9 +232,10 @@ def _outcome(bench: Bench, found: dict[int, _Heater]) -> Outcome:
     for heater, known in found.items():
         table[:, heater] = known.pi_setting, known.spread, known.visibility, known.phase, known.residual
     pi_setting, spread, visibility, phase, residual = table
-    unit = {"V": "V²"}.get(described.groups[0].unit, described.groups[0].unit)
     quantities = {
-        "pi_setting": Quantity.of(unit, "parameter", pi_setting, spread, "Δs that turns the phase by π"),
+        "pi_setting": Quantity.of(
+            contexts.unit_of_s(described), "parameter", pi_setting, spread, "Δs that turns the phase by π"
+        ),
         "visibility": Quantity.of("1", "parameter", visibility, np.nan, "amplitude over mean, strongest output"),
         "phase": Quantity.of("rad", "parameter", phase, np.nan, "fringe phase at s = 0, first background"),
         "residual": Quantity.of("1", "parameter", residual, np.nan, "RMS of what the fit leaves, over the noise"),

@@ -31,6 +31,8 @@ class Modulators:
 
     name = "modulators"
     needs: tuple[str, ...] = ("detectors",)
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the light that enters cannot be told from what leaves."""

@@ -21,6 +21,8 @@ from ffzero_lab.opening import open_device
 class Phases:
     name = "offsets"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         del bench

@@ -33,6 +33,8 @@ class Levels:
 
     name = "levels"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         return "" if bench.device.description.kind == "photonic" else "no light"
@@ -273,6 +275,36 @@ def test_a_signal_parks_and_the_printed_command_goes_on_at_the_next_part(
     assert ask("calibrate", *CHIP, "--no-report", "--calibration-dir", "whole")[0] == 0
     ((undisturbed, _),), _ = records_in(Path("whole"))
     assert load(path).layers == load(undisturbed).layers
+
+
+def test_a_record_of_another_drive_is_neither_checked_nor_built_on_and_no_calibration_goes_on_there(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffzero_lab.cli.calibration_check.CHECKED", ("levels",))
+    assert ask("calibrate", *CHIP, "--no-report")[0] == 0
+    watts = (*CHIP[:-1], "drive=power")
+    for more in (("--check",), ("--only", "heights")):
+        code, _, told = ask("calibrate", *watts, "--no-report", *more)
+        assert code == 2
+        assert "in V, square" in told
+        assert "in W, linear" in told
+    measure = Levels.measure
+
+    def interrupted(self: Levels, bench: Bench, number: int) -> Sweep:
+        if number == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return measure(self, bench, number)
+
+    monkeypatch.setattr(Levels, "measure", interrupted)
+    code, _, told = ask("calibrate", *CHIP, "--no-report")
+    assert code == 143
+    (folder,) = Path("calibrations").rglob("*.unfinished")
+    request = folder / "request.json"
+    request.write_text(request.read_text().replace('"volts"', '"power"'))  # as when a bench file was changed
+    code, _, told = ask("calibrate", "--resume", folder)
+    assert code == 2
+    assert "was begun on theta (6) in V, square" in told
+    assert "in W, linear" in told
 
 
 def test_a_part_lies_in_memory_as_when_it_is_read_back_so_that_sums_round_alike(tmp_path: Path) -> None:
