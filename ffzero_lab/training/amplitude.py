@@ -1,5 +1,6 @@
 """Measures slopes against the amplitude of the perturbation, at the parameters and for the loss of the moment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ EVALUATED = AMPLITUDES * REPEATS * DIRECTIONS
 """Slopes that one choice of the amplitude takes."""
 LEAST = 1e-3
 """Least amplitude that is tried, in typical changes, where the resolution is finer."""
+RESAMPLED, CLEARLY, SURELY = 20, 0.98, 0.9
+"""Resamplings, share of the best correlation below which an amplitude is clearly worse, and in how many of them."""
 CHANNELS = 4096
 """Losses of which moments are taken; more are thinned out evenly."""
 
@@ -89,18 +92,34 @@ def fitted(curve: Curve, described: LayerDescription, settings: TrainSettings) -
     return best_amplitude(curve.multiples, curve.slopes, odd=settings.readings != "group", step=step)
 
 
-def settled_on(best: Amplitude, before: float | None, whose: str) -> tuple[float, str]:
-    """Return the amplitude to use, and why: the one from *before* while it is as good as the *best* one here."""
+def resampled(curve: Curve, described: LayerDescription, settings: TrainSettings, seed: int) -> tuple[Amplitude, ...]:
+    """Return the best amplitudes by curves of directions drawn anew from those measured (Efron 1979, bootstrap)."""
+    rng, count = np.random.default_rng(seed), curve.slopes.shape[2]
+    draws = rng.integers(count, size=(RESAMPLED, count))
+    return tuple(fitted(Curve(curve.multiples, curve.slopes[:, :, draw]), described, settings) for draw in draws)
+
+
+def settled_on(
+    best: Amplitude, before: float | None, whose: str, others: Sequence[Amplitude] = ()
+) -> tuple[float, str]:
+    """Return the amplitude to use, and why: the one from *before* unless the *best* one here is surely better.
+
+    It is surely better when the one from before is clearly worse by nearly all the *others*, which are as likely as
+    the best one: by a few directions amid noise, almost anything can look best.
+    """
     if before is None:
         return best.multiple, "measured here; no calibration record recommends one"
     kept = best.kept_at(before)
-    if kept is None:
-        return best.multiple, f"measured here; {whose}, {before:.3g}, is outside of what slopes could be fitted to"
-    told = f"{whose}, {before:.3g} typical changes, keeps {kept:.1%} of the best correlation of measured slopes"
+    told = f"{whose}, {before:.3g} typical changes"
     if best.is_as_good(before):
-        return before, told
+        return before, f"{told}, keeps {kept:.1%} of the best correlation of measured slopes"
+    against = sum((one.kept_at(before) or 0.0) < CLEARLY for one in others)
+    if against < SURELY * len(others):
+        return before, f"{told}: {len(others) - against} of {len(others)} resamplings of these slopes find it no worse"
+    if kept is None:
+        return best.multiple, f"measured here; {told}, is outside of what slopes could be fitted to"
     why = "with more curvature" if before > best.best else "with more noise"
-    return best.multiple, f"measured here; {told}, {why} than need be"
+    return best.multiple, f"measured here; {told}, keeps {kept:.1%} of the best correlation of measured slopes, {why}"
 
 
 def amplitude_looks(steps: int) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from ffzero_lab.training.amplitude import (
     fitted,
     measure_curve,
     multiples_for,
+    resampled,
     settled_on,
 )
 from ffzero_lab.training.comparison import LayerTask
@@ -157,7 +158,8 @@ class LayerTrainer:
         before, whose = self.multiple, "the amplitude so far"
         if before is None:
             before, whose = self._recommended, "what the calibration recommends"
-        self.multiple, reason = settled_on(best, before, whose)
+        others = resampled(curve, described, self.settings, self.settings.seed) if before is not None else ()
+        self.multiple, reason = settled_on(best, before, whose, others)
         prober.take(self.multiple)
         self.amplitude_looks += 1
         ratio = best.signal_to_noise_at(self.multiple)

@@ -1,6 +1,7 @@
 """``epsilon = "auto"``: starts from the calibration's recommendation, measures again, says why, counts apart."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,21 @@ def test_what_is_as_good_as_the_best_is_kept_and_nothing_else() -> None:
         taken, reason = settled_on(best, other, "the amplitude so far")
         assert taken == best.multiple
         assert "measured here; the amplitude so far" in reason
+
+
+def test_an_amplitude_is_kept_while_resampled_slopes_may_find_it_as_good() -> None:
+    multiples = np.geomspace(0.002, 0.5, 7)
+    rng = np.random.default_rng(5)
+    slopes = (
+        rng.standard_normal((1, 1, 12, 1)) + 0.01 * rng.standard_normal((7, 2, 12, 1)) / multiples[:, None, None, None]
+    )
+    here = best_amplitude(multiples, slopes, odd=True)
+    flat = replace(here, correlations=np.ones_like(here.correlations))
+    assert settled_on(here, 0.002, "the amplitude so far", [here] * 20)[0] == here.multiple
+    assert settled_on(here, 0.002, "the amplitude so far", [here] * 18 + [flat] * 2)[0] == here.multiple
+    taken, reason = settled_on(here, 0.002, "the amplitude so far", [here] * 17 + [flat] * 3)
+    assert taken == 0.002
+    assert "3 of 20 resamplings of these slopes find it no worse" in reason
 
 
 def layer_with(resolution: float, upper: float = 10.0) -> LayerDescription:
