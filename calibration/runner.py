@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from calibration.ageing import PHASES, aged
-from calibration.journal import Arrays, Journal
+from calibration.journal import RECORDED, Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
 from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
+from ffzero_lab.device.recorder import recorder_of
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
 
@@ -211,13 +212,16 @@ class Runner:
     def _state(self) -> Arrays:
         """Return what is kept behind each part: the counts, and of a twin all that decides what it answers next."""
         counts = self.device.ledger.by_purpose["calibration"]
-        exact = self.device.snapshot() or {}
+        exact, recorder = self.device.snapshot() or {}, recorder_of(self.device)
+        if recorder is not None:
+            recorder.sync()
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
             "seconds": np.array(self.device_seconds),
             "began_s": np.array([self._began_s, self._earlier_s]),
             "phases_at_s": np.array([self._phases_at_s.get(layer, np.nan) for layer in self.layers]),
             "time_s": np.array(time.time()),
+            **({} if recorder is None else {RECORDED: np.array(recorder.exchanges)}),
             **{f"device/{name}": values for name, values in exact.items()},
         }
 
