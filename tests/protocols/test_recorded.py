@@ -1,6 +1,9 @@
 """``run --record-io`` and ``--device replay:RUN``: the same protocol without the device, and the first difference."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,11 +45,12 @@ kind = "park"
 """
 IN_PHASES = HEAD + WHO + TRAIN + AFTER
 SHORT = VOLTS + WHO + MEASURE + TRAIN + AFTER
-WATCHED = (
+DRIFTING = "drift = { phase_rad = 0.03, time_s = 1.0 }\n"
+NOTING = HEAD + DRIFTING + "[sentinel]\nevery = 0.02\nbound = 0.001\n" + WHO + TRAIN + AFTER
+CALIBRATING = (
     VOLTS
-    + "drift = { phase_rad = 0.3, time_s = 0.1 }\n"
-    + '[sentinel]\nevery = 0.1\nbound = 0.001\non_drift = "recalibrate"\ncalibrate = "measure"\nmost = 1\n'
-    + WHO
+    + DRIFTING
+    + '[sentinel]\nevery = 0.02\nbound = 0.001\non_drift = "recalibrate"\ncalibrate = "measure"\nmost = 1\n'
     + MEASURE
     + TRAIN
     + AFTER
@@ -138,7 +142,9 @@ def test_a_replay_of_a_protocol_comes_to_the_same_results_and_its_size_was_told(
 
 def test_the_recording_does_not_change_what_is_recorded(carry: Carry) -> None:
     """The clock is held between two exchanges: on a twin that shows in nothing."""
-    assert learned(carry(IN_PHASES, "--record-io", "--name", "kept").run) == learned(carry(IN_PHASES, "--name", "not").run)
+    assert learned(carry(IN_PHASES, "--record-io", "--name", "kept").run) == learned(
+        carry(IN_PHASES, "--name", "not").run
+    )
 
 
 def test_one_altered_bit_of_a_reading_is_reported_at_its_position(carry: Carry, replay: Callable[..., Carried]) -> None:
@@ -186,32 +192,73 @@ def stopped_and_resumed(
     return run
 
 
-@pytest.mark.parametrize("parts", [pytest.param(2, id="twice"), pytest.param(12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        pytest.param(VOLTS + MEASURE.replace(', "fringes", "offsets"', ""), 2, id="calibrating"),
+        pytest.param(NOTING, 4, id="the sentinel noting"),
+        pytest.param(CALIBRATING, 2, id="re-calibrating", marks=pytest.mark.slow),
+    ],
+)
 def test_stopped_anywhere_and_resumed_the_recording_is_that_of_one_run(
-    carry: Carry, resume: Carry, replay: Callable[..., Carried], before_exchange: Any, parts: int
+    carry: Carry, resume: Carry, replay: Callable[..., Carried], before_exchange: Any, text: str, parts: int
 ) -> None:
     """Also within a re-calibration, whose parts are measured again: the training run goes on before it."""
     with before_exchange(0, stop) as counted:
-        undisturbed = carry(WATCHED, "--record-io")
+        undisturbed = carry(text, "--record-io")
     assert undisturbed.code == 0, undisturbed.out
     reference = learned(undisturbed.run)
-    assert list(undisturbed.run.glob("recalibration-*"))
     superseded = set_aside = 0
-    for number in range(counted.seen // (parts + 2), counted.seen, counted.seen // parts):
-        run = stopped_and_resumed(carry, resume, before_exchange, WATCHED, number, "--record-io")
+    for part in range(parts):
+        number = int((part + 0.6) * counted.seen / parts)
+        run = stopped_and_resumed(carry, resume, before_exchange, text, number, "--record-io")
         assert learned(run) == reference, f"stopped before exchange {number} of {counted.seen}"
         superseded += len(list((run / "exchanges" / "superseded").glob("*")))
         set_aside += len(list(run.glob("superseded-*")))
-        again = replay(WATCHED, run)
+        again = replay(text, run)
         assert again.code == 0, f"stopped before exchange {number} of {counted.seen}: {again.out}"
         assert learned(again.run) == reference
     assert superseded > 0
-    assert set_aside > 0
+    assert (set_aside > 0) == (text == CALIBRATING) == bool(list(undisturbed.run.glob("recalibration-*")))
 
 
-def test_a_replay_that_was_stopped_goes_on(
-    carry: Carry, resume: Carry, before_exchange: Any
+KILLED = """
+import os, signal, sys
+from drivers.twin.photonic.device import PhotonicTwin
+from ffzero_lab.cli import app
+
+probe, left = PhotonicTwin.probe, int(sys.argv.pop())
+
+def dying(self, layer, settings, rows):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return probe(self, layer, settings, rows)
+
+PhotonicTwin.probe = dying
+app()
+"""
+
+
+@pytest.mark.parametrize("checkpoint_every", ["1e-3", "30.0"])
+def test_killed_and_resumed_while_recording_it_is_replayed(
+    carry: Carry, resume: Carry, replay: Callable[..., Carried], checkpoint_every: str
 ) -> None:
+    text = IN_PHASES.replace("1e-3", checkpoint_every)
+    Path("protocol.toml").write_text(text)
+    arguments = [sys.executable, "-c", KILLED, "run", "protocol.toml", "--record-io", "--name", "killed", "8"]
+    assert subprocess.run(arguments, check=False, capture_output=True).returncode == -signal.SIGKILL
+    (run,) = Path("runs").glob("*-killed")
+    assert len(exchanges_of(run)) > 10
+    resumed = resume(run)
+    assert resumed.code == 0, resumed.out
+    again = replay(text, run)
+    assert again.code == 0, again.out
+    assert learned(again.run) == learned(run) == learned(carry(text, "--name", "undisturbed").run)
+
+
+def test_a_replay_that_was_stopped_goes_on(carry: Carry, resume: Carry, before_exchange: Any) -> None:
     with before_exchange(0, stop) as counted:
         recorded = carry(IN_PHASES, "--record-io")
     for number in (counted.seen // 3, counted.seen - 4):
@@ -287,7 +334,7 @@ def test_steps_carried_out_again_take_the_place_of_those_before(
 
 
 def test_a_replay_publishes_no_record(carry: Carry, replay: Callable[..., Carried]) -> None:
-    text = VOLTS + MEASURE + "publish = true\n"
+    text = VOLTS + MEASURE.replace(', "fringes", "offsets"', "") + "publish = true\n"
     recorded = carry(text, "--record-io")
     assert recorded.code == 0, recorded.out
     published = sorted(Path("calibrations").rglob("*.json"))
@@ -296,7 +343,9 @@ def test_a_replay_publishes_no_record(carry: Carry, replay: Callable[..., Carrie
     assert sorted(Path("calibrations").rglob("*.json")) == published
 
 
-def test_a_protocol_cannot_be_replayed_from_what_kept_no_recording(carry: Carry, replay: Callable[..., Carried]) -> None:
+def test_a_protocol_cannot_be_replayed_from_what_kept_no_recording(
+    carry: Carry, replay: Callable[..., Carried]
+) -> None:
     plain = carry(HEAD + WHO)
     ended = replay(HEAD + WHO, plain.run)
     assert ended.code == 2
