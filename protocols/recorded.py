@@ -1,4 +1,4 @@
-"""Where the recording of a protocol goes on, so that it stays that of one straight run however often that was broken."""
+"""Where the recording of a protocol goes on, so that it stays that of one straight run however often it was broken."""
 
 from pathlib import Path
 

@@ -91,6 +91,7 @@ class Runner:
     def _begin(self, entry: Entry) -> None:
         """Begin a step, or take it up where it was left."""
         shift, book = self._shift, self._shift.book
+        recorded = None if entry.state == "waiting" else shift.committed
         clock_s = shift.guard.clock.now_s()
         if entry.state == "waiting":
             shift.guard.ledger = Ledger()
@@ -105,7 +106,7 @@ class Runner:
         entry.state, entry.attempts = "running", 0
         if self._sentinel is not None and entry.name == self._watched_from():
             self._sentinel.begin()
-        shift.commit()
+        shift.commit(recorded)
         shift.describe()
         shift.status("running")
 
@@ -144,10 +145,8 @@ class Runner:
             shift.tell(f"failed: {error}; trying again ({entry.attempts} of at most {step.retries})")
             if judged:
                 self._anew(entry)
-            else:
-                shift.go_back()
             shift.row("failure", reason=str(error), then="retry")
-            shift.commit()
+            shift.commit(None if judged else shift.goes_on_behind())
             return True
         if step.on_failure == "continue":
             shift.note(f"failed: {error}; going on with the next step")

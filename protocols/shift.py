@@ -74,6 +74,8 @@ class Shift:
         Where relative paths of data sets start from.
     agreed
         Whether every question is answered with yes beforehand.
+    committed
+        How much of the recording, in exchanges, belongs to what was kept last.
     training
         The folder of the training run under way, which hears requests itself.
     """
@@ -89,13 +91,13 @@ class Shift:
     bounds: Mapping[str, InterlockBound]
     data_dir: Path
     agreed: bool = False
+    committed: int = 0
     training: Path | None = None
     _control: ControlFolder = field(init=False)
     _paused: ControlRequest | None = field(default=None, init=False)
     _continued: bool = field(default=False, init=False)
     _told_s: float = field(default=float("-inf"), init=False)
     _at: int = field(default=0, init=False)
-    _committed: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._control = ControlFolder(self.run.path)
@@ -162,9 +164,9 @@ class Shift:
         arrays = named_under("device", self.guard.snapshot() or {})
         plain: Plain = {"book": self.book.to_plain()}
         if self._recorder is not None:
-            self._committed = self.recorded if recorded is None else recorded
+            self.committed = self.recorded if recorded is None else recorded
             self._recorder.sync()
-            plain["exchanges"] = self._committed
+            plain["exchanges"] = self.committed
         self.run.checkpoint(arrays, plain, self.run.metrics_bytes)
         if time.perf_counter() - self._told_s >= STATUS_EVERY_S:
             self.status("running")
@@ -176,12 +178,15 @@ class Shift:
         the recording, and it would meet it each time.
         """
         own = None if self._recorder is None else own_point(self.folder)
-        return None if own is None else max(own, self._committed)
+        return None if own is None else max(own, self.committed)
 
-    def go_back(self) -> None:
-        """Let the recording go on where the failed step does; raises OSError."""
-        behind = self.goes_on_behind()
-        if self._recorder is not None and behind is not None:
+    def go_back(self, exchanges: int) -> None:
+        """Let the recording go on where a step takes itself up, behind so many exchanges; raises OSError.
+
+        What came after, such as a look of the sentinel or a failure, is done again from here on.
+        """
+        if self._recorder is not None:
+            behind = max(exchanges, self.committed)
             set_aside_ahead(self.run.path, behind)
             self._recorder.go_back(behind)
 

@@ -73,6 +73,7 @@ class Training:
         session = Session(device, self.dataset, self.settings, self.start if checkpoint is None else None)
         earlier_s, length = 0.0, 0
         if checkpoint is not None:
+            shift.go_back(checkpoint.plain.get("exchanges", 0))
             state = under("state", checkpoint.arrays)
             session.restore(Network.from_arrays(checkpoint.arrays), state, checkpoint.plain["session"])
             earlier_s, length = float(checkpoint.plain["wall_seconds"]), checkpoint.metrics_bytes

@@ -173,7 +173,7 @@ def resume(
             go_on_recording(device, path, exchanges)
             changed = change_since(saved)
             book.notes += [] if changed is None else [changed]
-            _carry_out(protocol, chosen, device, writer, book, signals, as_json=as_json)
+            _carry_out(protocol, chosen, device, writer, book, signals, committed=exchanges, as_json=as_json)
 
 
 def _carry_out(
@@ -184,6 +184,7 @@ def _carry_out(
     book: Book,
     signals: Signals,
     *,
+    committed: int = 0,
     as_json: bool,
 ) -> None:
     manifest = writer.manifest
@@ -205,6 +206,7 @@ def _carry_out(
             bounds,
             Path(manifest["data_dir"]),
             agreed=manifest["agreed"],
+            committed=committed,
         )
         summary = Runner(shift, manifest["plan"]["seconds"]).run()
     if as_json:
