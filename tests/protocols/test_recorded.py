@@ -196,7 +196,7 @@ def stopped_and_resumed(
     ("text", "parts"),
     [
         pytest.param(VOLTS + MEASURE.replace(', "fringes", "offsets"', ""), 2, id="calibrating"),
-        pytest.param(NOTING, 4, id="the sentinel noting"),
+        pytest.param(NOTING, 2, id="the sentinel noting"),
         pytest.param(CALIBRATING, 2, id="re-calibrating", marks=pytest.mark.slow),
     ],
 )
@@ -241,7 +241,7 @@ app()
 """
 
 
-@pytest.mark.parametrize("checkpoint_every", ["1e-3", "30.0"])
+@pytest.mark.parametrize("checkpoint_every", ["1e-3", pytest.param("30.0", marks=pytest.mark.slow)])
 def test_killed_and_resumed_while_recording_it_is_replayed(
     carry: Carry, resume: Carry, replay: Callable[..., Carried], checkpoint_every: str
 ) -> None:
