@@ -10,6 +10,7 @@ from drivers.twin.photonic.mesh import MeshGeometry
 from drivers.twin.truth import photonic_truth
 from ffzero_lab._version import __version__
 from ffzero_lab.device import Guarded
+from ffzero_lab.device.belonging import driven, shapes
 from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity, Spent, Transfer
 
 Config = PhotonicTwin.Config
@@ -72,7 +73,10 @@ def _layer_record(device: Guarded, config: PhotonicTwin.Config, layer: int, *, a
         offset = chip.phases(device.clock.now_s())
         chip.restore(before)  # a look at the drift moves it on
     detectors = truth.responsivity / truth.responsivity.mean()
+    described = device.description.layers[layer]
     return LayerRecord(
+        groups=shapes(described),
+        drives=driven(described),
         quantities={
             "detectors.dark": Quantity.of(
                 "intensity", "output", truth.dark_offset * (config.detectors.dark_offset > 0), 0

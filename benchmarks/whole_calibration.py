@@ -29,7 +29,6 @@ from ffzero_lab.signals import Signals
 FloatArray = NDArray[np.float64]
 LIMITS = {"pi_power": 0.01, "theta": 0.03, "phi": 0.03, "splitters": 0.01, "output_gain": 0.005}
 """Largest errors asked for: relative, rad, rad, rad, relative."""
-DATA_SHEET_OHM = 600.0
 RANDOM_SETTINGS = 50
 
 
@@ -56,10 +55,8 @@ def compared(device: Guarded, record: LayerRecord, faults: list[dict[str, Any]])
     still = [k for k in record.dead if k < m]
     lit = np.setdiff1d(np.arange(n), [*record.dead_outputs])
     phases = _phases_off(device, record, layout, still)
-    volts = device.description.layers[0].groups[0].unit == "V"
-    true_power = truth.pi_power_w * (1.0 if volts else truth.resistance_ohm / DATA_SHEET_OHM)
     off = {
-        "pi_power": known["offsets.pi_power"].array / true_power - 1.0,
+        "pi_power": known["offsets.pi_power"].array / truth.pi_power_w - 1.0,
         "splitter_first": known["offsets.splitter_first"].array - truth.splitter_first,
         "splitter_second": known["offsets.splitter_second"].array - truth.splitter_second,
         "output_gain": known["offsets.output_gain"].array - truth.responsivity / truth.responsivity[lit].mean(),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 
-from calibration.runner import Planned, Runner, spent_by
+from calibration.ageing import HOUR_S
+from calibration.runner import Planned, Runner, spent_by, worst_first
 from ffzero_lab._version import __version__
 from ffzero_lab.device import Counts, interlocks_for, interlocks_on
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord
@@ -82,10 +83,21 @@ def record_of(
         procedures=tuple(each.name for each in runner.procedures if each.name in carried_out),
         conditions=dict(measured.conditions),
         layers=measured.layers,
-        findings=measured.findings,
+        findings=worst_first([*measured.findings, *_too_old(runner, valid_for_s)]),
         planned=spent_by(expected, sum(each.seconds(description.timing) for each in planned)),
         spent=spent_by(counts, runner.device_seconds),
     )
+
+
+def _too_old(runner: Runner, valid_for_s: float) -> list[Finding]:
+    """Tell of parts that were measured so long before the end that a record of their age would be refused."""
+    if runner.oldest_s <= valid_for_s:
+        return []
+    oldest, valid = (f"{seconds / HOUR_S:.3g} h" for seconds in (runner.oldest_s, valid_for_s))
+    what = (
+        f"its oldest part was measured {oldest} before its end, but it is valid for {valid}: calibrate again as a whole"
+    )
+    return [Finding(severity="warning", where="calibration", what=what)]
 
 
 def refuse_nothing_to_do(planned: Sequence[Planned]) -> None:

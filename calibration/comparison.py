@@ -1,13 +1,13 @@
 """Compares two calibrations of one device, value by value, within their uncertainties."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ageing import aged
+from calibration.ageing import PHASES, aged
 from ffzero_lab.device.record import CalibrationRecord, LayerRecord, Quantity
 
 FALSE_ALARMS = 0.01
@@ -43,18 +43,27 @@ class Comparison:
     quantities: tuple[Compared, ...]
     changed: tuple[str, ...]
     """What is dead in one record and alive in the other, in words."""
+    not_compared: tuple[str, ...] = ()
+    """What only one of the records knows, or each in its own way, in words."""
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing differs by more than chance explains."""
-        return not self.changed and not any(each.beyond for each in self.quantities)
+        """Whether something was compared, and nothing differs by more than chance explains."""
+        return bool(self.quantities) and not self.changed and not any(each.beyond for each in self.quantities)
 
 
-def compare(earlier: CalibrationRecord, later: CalibrationRecord, apart_s: float = 0.0) -> Comparison:
+def compare(
+    earlier: CalibrationRecord,
+    later: CalibrationRecord,
+    apart_s: float = 0.0,
+    procedures: Collection[str] | None = None,
+) -> Comparison:
     """Compare every value that both records know; phases are compared on the circle.
 
+    What is not known to both is told, of *procedures*: by default those that both records say were carried out.
+
     *apart_s* is the time that the device had between the two: by the walk that the earlier record knows, the phases'
-    uncertainties grow with it.
+    uncertainties grow with it. What the later one took over from before is no measurement, and left out.
 
     The bound is that of a normal distribution for as many values as there are (Šidák 1967, J. Am. Stat. Assoc. 62,
     626), so that two sound calibrations of an unchanged device disagree in one of a hundred comparisons.
@@ -62,8 +71,8 @@ def compare(earlier: CalibrationRecord, later: CalibrationRecord, apart_s: float
     pairs = [
         (layer, name, quantity, after.quantities[name])
         for layer, (before, after) in enumerate(zip(earlier.layers, later.layers, strict=False))
-        for name, quantity in aged(before.quantities, apart_s).items()
-        if name in after.quantities and quantity.axis in AXES
+        for name, quantity in aged(before.quantities, apart_s + _phases_before_s(earlier, before)).items()
+        if name in after.quantities and name not in after.earlier and quantity.axis in AXES
     ]
     known = [_differences(before, after) for _, _, before, after in pairs]
     sigmas = allowed_sigmas(
@@ -74,7 +83,15 @@ def compare(earlier: CalibrationRecord, later: CalibrationRecord, apart_s: float
         for (layer, name, before, _), differences in zip(pairs, known, strict=True)
         if np.isfinite(differences[2]).any()
     ]
-    return Comparison(sigmas, tuple(compared), tuple(_changed(earlier.layers, later.layers)))
+    wanted = set(earlier.procedures) & set(later.procedures) if procedures is None else procedures
+    done = {(each.layer, each.name) for each in compared}
+    missing = _not_compared(earlier.layers, later.layers, wanted, done)
+    return Comparison(sigmas, tuple(compared), tuple(_changed(earlier.layers, later.layers)), tuple(missing))
+
+
+def _phases_before_s(record: CalibrationRecord, layer: LayerRecord) -> float:
+    """Return how long before the end of *record* the phases of *layer* were measured, if in an earlier one."""
+    return (record.ended - layer.earlier[PHASES]).total_seconds() if PHASES in layer.earlier else 0.0
 
 
 def allowed_sigmas(values: int) -> float:
@@ -118,6 +135,35 @@ def _judged(
         difference=float(difference[worst]),
         uncertainty=float(joint[worst]),
     )
+
+
+def _not_compared(
+    earlier: Sequence[LayerRecord],
+    later: Sequence[LayerRecord],
+    procedures: Collection[str],
+    compared: Collection[tuple[int, str]],
+) -> Iterator[str]:
+    """Tell of the quantities of *procedures* that a record knows, but that were not *compared*, and why."""
+    for layer, (before, after) in enumerate(zip(earlier, later, strict=False)):
+        for name in sorted({*before.quantities, *after.quantities}):
+            was, now = (_known(each.quantities.get(name)) for each in (before, after))
+            if name.partition(".")[0] in procedures and (layer, name) not in compared and (was or now):
+                yield f"layer {layer}, {name}: {_why_not(was, now)}"
+
+
+def _known(quantity: Quantity | None) -> Quantity | None:
+    """Return a quantity that has values which can be compared; None for all others."""
+    return quantity if quantity is not None and quantity.axis in AXES and (quantity.spread > 0.0).any() else None
+
+
+def _why_not(was: Quantity | None, now: Quantity | None) -> str:
+    if was is None or now is None:
+        return "known only now" if was is None else "known only before"
+    if was.unit != now.unit:
+        return f"in {was.unit} before, in {now.unit} now"
+    if len(was.values) != len(now.values):
+        return f"{len(was.values)} values before, {len(now.values)} now"
+    return "no single value is known to both"
 
 
 def _changed(earlier: Sequence[LayerRecord], later: Sequence[LayerRecord]) -> list[str]:

@@ -20,7 +20,8 @@ REQUEST = "request.json"
 STATE = "state.npz"
 RECORDED = "recorded"
 """Name in the state of how many exchanges a recording held behind the newest part."""
-FORMAT = 1
+FORMAT = 2
+UNTIMED = (0.0, 0.0)
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -39,7 +40,8 @@ class Journal:
     refused
         Why parts that stand in the folder are not used; they are measured again.
     state
-        What was kept of the device after the newest part; empty when there is none.
+        What was kept of the device after the newest part; empty when there is none. Of each part its ``at_s`` is
+        kept: seconds that the calibration had taken, and seconds that it had been interrupted for.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -47,6 +49,7 @@ class Journal:
         self.refused: list[str] = []
         self.state: Arrays = {}
         self._parts: dict[str, Sweep] = {}
+        self._at_s: dict[str, NDArray[np.float64]] = {}
         self._number = 0
         if folder is not None:
             for path in sorted(folder.glob("[0-9]*.npz")):
@@ -67,11 +70,15 @@ class Journal:
 
     def keep(self, key: str, sweep: Sweep, state: Arrays) -> None:
         """Keep the raw arrays of a part, and the *state* of the device behind it; raises OSError."""
-        self._parts[key] = sweep
+        self._parts[key], self._at_s[key] = sweep, np.asarray(state.get("at_s", UNTIMED), dtype=np.float64)
         if self.folder is not None:
-            part = _under_name("sweep", sweep) | {"key": np.array(key)}
+            part = _under_name("sweep", sweep) | {"key": np.array(key), "at_s": self._at_s[key]}
             write_atomically(self.folder / STATE, _packed(part | _under_name("state", state)))
             self._keep(key, part)
+
+    def at_s(self, beginning: str = "") -> NDArray[np.float64]:
+        """Return when the parts (K, 2) were measured whose keys have that *beginning*."""
+        return np.array([at_s for key, at_s in self._at_s.items() if key.startswith(beginning)]).reshape(-1, 2)
 
     def sweeps(self) -> dict[str, NDArray[Any]]:
         """Return the raw arrays of all parts by ``layer/procedure/part/array``, as they go to the sidecar."""
@@ -96,7 +103,7 @@ class Journal:
         self._number = max(self._number, int(path.name.partition("-")[0]))
         part = self._unpacked(path)
         if part is not None:
-            self._parts[str(part["key"])] = _within("sweep", part)
+            self._put(part)
 
     def _take_state(self, path: Path) -> None:
         newest = self._unpacked(path) if path.exists() else None
@@ -105,8 +112,12 @@ class Journal:
         self.state = _within("state", newest)
         key = str(newest["key"])
         if key not in self._parts:
-            self._parts[key] = _within("sweep", newest)
+            self._put(newest)
             self._keep(key, {name: values for name, values in newest.items() if not name.startswith("state/")})
+
+    def _put(self, part: Arrays) -> None:
+        key = str(part["key"])
+        self._parts[key], self._at_s[key] = _within("sweep", part), np.asarray(part["at_s"], dtype=np.float64)
 
     def _unpacked(self, path: Path) -> dict[str, NDArray[Any]] | None:
         try:

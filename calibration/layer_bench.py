@@ -8,8 +8,9 @@ import numpy as np
 from numpy.random import Generator
 
 from calibration.journal import Arrays, Journal
+from calibration.photonic.contexts import write_slowly
 from calibration.plausibility import Darkness, check_darkness, check_resistances, darkness
-from calibration.procedure import Sweep
+from calibration.procedure import Sweep, standing_at
 from ffzero_lab.device import Guarded, LayerDescription
 from ffzero_lab.device.record import Quantity
 
@@ -40,7 +41,9 @@ class LayerBench:
     def kept(self, name: str, measure: Callable[[], Sweep]) -> Sweep:
         """Return the arrays of a part; measured now, it is judged for plausibility before it counts.
 
-        Raises ImplausibleReading, and whatever *measure* raises: the part is then not kept.
+        Behind it all layers are parked, which is part of the state that is kept: so that every part begins parked,
+        whether the calibration was interrupted or not. Raises ImplausibleReading, and whatever *measure* raises: the
+        part is then not kept.
         """
         key = f"{self.layer}/{self.procedure}/{name}"
         part = self.journal.part(key)
@@ -52,6 +55,7 @@ class LayerBench:
                 check_resistances(self.device, self.layer, self.known)
                 if before is not None:
                     check_darkness(self.device, self.layer, before)
+                self._park()
             self.journal.keep(key, part, self.state())
             self.tell(name)
         return part
@@ -63,6 +67,17 @@ class LayerBench:
     def tell(self, message: str) -> None:
         """Show a message with where it comes from."""
         self.told(f"layer {self.layer}  {self.procedure}  {message}")
+
+    def heed(self) -> None:
+        """Raise what a signal or an interlock asks for, as before every exchange with the device."""
+        if self.device.before_exchange is not None:
+            self.device.before_exchange()
+
+    def _park(self) -> None:
+        """Park as slowly as the slew limits ask for: the driver's own way may be a jump, as an emergency needs it."""
+        if np.isfinite(self.described.per_parameter("slew_per_s")).any():
+            write_slowly(self, standing_at(self.described))
+        self.device.park()
 
     def _darkness_before(self) -> Darkness | None:
         """Return the light at no drive as it was before the first part of this layer; None where there is none."""

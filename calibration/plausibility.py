@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ffzero_lab.device import DarkBatch, FloatArray, Guarded, ImplausibleReading, LayerDescription, Metered
+from ffzero_lab.device import (
+    BadReply,
+    DarkBatch,
+    FloatArray,
+    Guarded,
+    ImplausibleReading,
+    LayerDescription,
+    Metered,
+)
 from ffzero_lab.device.record import Quantity
 
 LOOKS = 16
@@ -66,15 +74,33 @@ def check_darkness(device: Guarded, layer: int, before: Darkness) -> None:
         )
 
 
+def metered(device: Guarded, layer: int) -> FloatArray | None:
+    """Return measured volts and amperes (2, P) of a layer's actuators; None where nothing measures them.
+
+    Raises BadReply for meters that give no finite numbers, or not one for each actuator: they can judge nothing.
+    """
+    measured = device.driver.read_actuators(layer) if isinstance(device.driver, Metered) else None
+    if measured is None:
+        return None
+    volts, amperes = measured
+    described, where = device.description.layers[layer], f"{device.description.name}, layer {layer}"
+    expected = (described.n_parameters,)
+    if volts.shape != expected or amperes.shape != expected:
+        raise BadReply(f"{where}: the meters gave shapes {volts.shape} and {amperes.shape} instead of {expected}")
+    for what, values in (("volts", volts), ("amperes", amperes)):
+        if not np.isfinite(values).all():
+            channel = described.name_of(int(np.flatnonzero(~np.isfinite(values))[0]))
+            raise BadReply(f"{where}, {channel}: the meter's {what} are no finite number")
+    return np.stack([volts, amperes])
+
+
 def check_resistances(device: Guarded, layer: int, known: Mapping[str, Quantity]) -> None:
-    """Raise ImplausibleReading when a heater under drive is no more what it was electrically."""
+    """Raise ImplausibleReading when a heater under drive is no more what it was electrically; BadReply by `metered`."""
     measured = known.get("electrical.resistance")
-    if measured is None or not isinstance(device.driver, Metered):
+    drawn = None if measured is None else metered(device, layer)
+    if measured is None or drawn is None:
         return
-    metered = device.driver.read_actuators(layer)
-    if metered is None:
-        return
-    volts, amperes = metered
+    volts, amperes = drawn
     described = device.description.layers[layer]
     expected = amperes * measured.array  # volts, were the resistance what it was; opens and shorts differ as well
     level = np.maximum(np.abs(volts), np.abs(expected))

@@ -35,7 +35,8 @@ class Bench(Protocol):
         """Return the raw arrays of the part *name* of this procedure, measuring them if that was not done before.
 
         An interrupted calibration is resumed here: a part that was measured is read from the sidecar. So a part writes
-        its own setpoints and loads its own patterns, and trusts nothing that an earlier part left on the device.
+        its own setpoints and loads its own patterns, and trusts nothing that an earlier part left on the device. It
+        begins and ends parked: no actuator is driven while sweeps are evaluated or another layer is measured.
         """
         ...
 
@@ -45,6 +46,10 @@ class Bench(Protocol):
 
     def tell(self, message: str) -> None:
         """Show a person what is going on."""
+        ...
+
+    def heed(self) -> None:
+        """Raise what a signal or an interlock asks for; long evaluations call it between their steps."""
         ...
 
 
@@ -61,11 +66,7 @@ class Outcome:
 
 
 class Procedure(Protocol):
-    """One measurement of the bench, alone in its file, with its physics in the docstring.
-
-    One that waits between readings says so in an attribute ``waits_s``, seconds beside what its counts take. One that
-    finds out what is dead lists in ``finds`` what it calls it: that is then not believed from an earlier record.
-    """
+    """One measurement of the bench, alone in its file, with its physics in the docstring."""
 
     @property
     def name(self) -> str:
@@ -75,6 +76,16 @@ class Procedure(Protocol):
     @property
     def needs(self) -> tuple[str, ...]:
         """Procedures whose quantities it reads, if there are any; else it works with what the description says."""
+        ...
+
+    @property
+    def finds(self) -> tuple[str, ...]:
+        """What it calls what it finds dead: where it is carried out, that is not believed from an earlier record."""
+        ...
+
+    @property
+    def waits_s(self) -> float:
+        """Device time that it waits between readings, seconds beside what its counts take."""
         ...
 
     def suits(self, bench: Bench) -> str:

@@ -1,16 +1,19 @@
 """Carries out procedures layer by layer, each building on what those before it found."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.ageing import PHASES, aged
 from calibration.journal import RECORDED, Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
-from ffzero_lab.device import CalibrationMissing, Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
+from ffzero_lab.device.belonging import driven, refuse_foreign, shapes
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
 from ffzero_lab.device.recorder import recorder_of
 
@@ -38,12 +41,16 @@ class _Found:
     """What is known of a layer so far."""
 
     quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
+    earlier: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """Which of them an earlier calibration measured, and when that ended."""
     findings: list[Finding] = field(default_factory=list[Finding])
     dead: dict[int, str] = field(default_factory=dict[int, str])
     dead_outputs: dict[int, str] = field(default_factory=dict[int, str])
     transfer: Transfer | None = None
 
     def take(self, procedure: str, outcome: Outcome) -> None:
+        for name in [name for name in self.earlier if name.partition(".")[0] == procedure]:
+            del self.quantities[name], self.earlier[name]
         self.quantities |= {f"{procedure}.{name}": quantity for name, quantity in outcome.quantities.items()}
         self.findings += outcome.findings
         self.dead = {**outcome.dead, **self.dead}
@@ -52,9 +59,11 @@ class _Found:
 
     def as_record(self, described: LayerDescription) -> LayerRecord:
         return LayerRecord(
-            groups={group.name: group.shape for group in described.groups},
+            groups=shapes(described),
+            drives=driven(described),
             output_names=described.output_names,
             quantities=self.quantities,
+            earlier=self.earlier,
             dead=dict(sorted(self.dead.items())),
             dead_outputs=dict(sorted(self.dead_outputs.items())),
             transfer=self.transfer,
@@ -68,14 +77,15 @@ class Runner:
     Attributes
     ----------
     device
-        In raw units; it is not parked here.
+        In raw units; it is parked behind every part that is measured.
     journal
         What was measured already, and where the rest goes.
     tell
         Shows a person what is going on.
     before
         An earlier record of the device: what single procedures build on when those before them are left out. What is
-        measured anew is not taken from it.
+        measured anew is not taken from it; all else stands in the new record, told as earlier, but for what the
+        actuators do: that is as new as the record, or not in it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
     """
@@ -91,24 +101,24 @@ class Runner:
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
     _began_s: float = field(default=0.0, init=False)
-    _phases_at_s: dict[int, float] = field(default_factory=dict[int, float], init=False)
-    """Device seconds at which the phases of a layer were measured."""
     _paused_s: float = field(default=0.0, init=False)
-    """Time that passed between an interruption and going on, for phases that were measured before it."""
+    """Time that passed between all interruptions and going on."""
 
     def __post_init__(self) -> None:
-        described, before = self.device.description, self.before
-        if before is not None and len(before.layers) != len(described.layers):
-            raise CalibrationMissing(
-                f"the newest record of {described.name} has {len(before.layers)} layers, the device has "
-                f"{len(described.layers)}: single procedures cannot build on it; calibrate it as a whole"
-            )
+        if self.before is not None:
+            refuse_foreign(self.before, self.device.description)
         self._began_s = self.device.clock.now_s()
 
     @property
     def device_seconds(self) -> float:
         """Device time that the calibration took so far, earlier parts of a resumed one included."""
         return self._earlier_s + self.device.clock.now_s() - self._began_s
+
+    @property
+    def oldest_s(self) -> float:
+        """How long ago the oldest part was measured, interruptions included, seconds."""
+        ended_s = self.journal.at_s().sum(axis=1)
+        return self.device_seconds + self._paused_s - float(ended_s.min()) if len(ended_s) else 0.0
 
     @property
     def layers(self) -> range:
@@ -124,7 +134,7 @@ class Runner:
                 bench = self._bench(layer, procedure.name, found)
                 why_not = procedure.suits(bench)
                 counts = Counts() if why_not else procedure.predicted(bench)
-                waits_s = 0.0 if why_not else float(getattr(procedure, "waits_s", 0.0))
+                waits_s = 0.0 if why_not else procedure.waits_s
                 planned.append(Planned(layer, procedure.name, counts, why_not, waits_s))
         return planned
 
@@ -134,24 +144,26 @@ class Runner:
         Raises the errors of the device port; what was measured until then is in the journal.
         """
         self._go_on_from(self.journal.state)
-        records: list[LayerRecord] = []
+        known: list[_Found] = []
         findings: list[Finding] = []
         for layer in self.layers:
             found = self._start(layer)
-            measured = _Found(dead=dict(found.dead))
+            measured = self._start(layer)
+            findings += self._dead_before(layer, measured)
             for procedure in self.procedures:
                 outcome = self._carry_out(layer, procedure, found)
                 if outcome is not None:
                     measured.take(procedure.name, outcome)
                     if procedure.name not in self.sampled:
                         found.take(procedure.name, outcome)
-            since_s = self.device_seconds - self._phases_at_s.get(layer, self.device_seconds)
-            measured.quantities = aged(measured.quantities, since_s + self._paused_s)
-            records.append(measured.as_record(self.device.description.layers[layer]))
+            known.append(measured)
             findings += measured.findings
+        for layer, measured in enumerate(known):  # after the last one: until then the phases of all of them drift
+            measured.quantities = aged(measured.quantities, self._since_phases_s(layer))
+        records = [each.as_record(self.device.description.layers[layer]) for layer, each in enumerate(known)]
         if len(records) < len(self.device.description.layers):
             records = records[:1] * len(self.device.description.layers)
-        return tuple(records), tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
+        return tuple(records), worst_first(findings)
 
     def _carry_out(self, layer: int, procedure: Procedure, found: _Found) -> Outcome | None:
         bench = self._bench(layer, procedure.name, found)
@@ -163,11 +175,17 @@ class Runner:
         outcome = procedure.run(bench)
         counts = self.device.ledger.by_purpose["calibration"] - before
         self.spent[layer, procedure.name] = spent_by(counts, self.device_seconds - began_s)
-        if PHASES in {f"{procedure.name}.{name}" for name in outcome.quantities}:
-            if counts != Counts():
-                self._phases_at_s[layer], self._paused_s = self.device_seconds, 0.0
-            self._phases_at_s.setdefault(layer, self.device_seconds)  # measured last before an interruption
         return outcome
+
+    def _since_phases_s(self, layer: int) -> float:
+        """Return for how long phases have drifted beside what their fit knows of: since they were measured.
+
+        The fit has the drift from its first to its last part, but not that of interruptions between them.
+        """
+        parts = self.journal.at_s(f"{layer}/{PHASES.partition('.')[0]}/")
+        if not len(parts):
+            return 0.0
+        return self.device_seconds - float(parts[:, 0].max()) + self._paused_s - float(parts[:, 1].min())
 
     def _start(self, layer: int) -> _Found:
         dead = dict.fromkeys(self.device.description.layers[layer].dead, "by the description")
@@ -175,14 +193,21 @@ class Runner:
             return _Found(dead=dead)
         earlier = self.before.layers[layer]
         anew = [procedure for procedure in self.procedures if procedure.name not in self.sampled]
-        names, finds = {each.name for each in anew}, {word for each in anew for word in getattr(each, "finds", ())}
+        names, finds = {each.name for each in anew}, {word for each in anew for word in each.finds}
+        kept = {name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names}
         return _Found(
-            quantities={
-                name: value for name, value in earlier.quantities.items() if name.partition(".")[0] not in names
-            },
+            quantities=kept,
+            earlier={name: earlier.earlier.get(name, self.before.ended) for name in kept},
             dead={index: why for index, why in earlier.dead.items() if why not in finds} | dead,
             dead_outputs={index: why for index, why in earlier.dead_outputs.items() if why not in finds},
         )
+
+    def _dead_before(self, layer: int, found: _Found) -> list[Finding]:
+        described = self.device.description.layers[layer]
+        dead = [(described.name_of(index), why) for index, why in found.dead.items() if index not in described.dead]
+        dead += [(described.output_name(index), why) for index, why in found.dead_outputs.items()]
+        what = "was found dead before ({}), which is not measured anew"
+        return [Finding(severity="note", where=f"layer {layer}, {name}", what=what.format(why)) for name, why in dead]
 
     def _bench(self, layer: int, procedure: str, found: _Found) -> LayerBench:
         dead: dict[int, str] = dict(found.dead)
@@ -213,15 +238,16 @@ class Runner:
         """Return what is kept behind each part: the counts, and of a twin all that decides what it answers next."""
         counts = self.device.ledger.by_purpose["calibration"]
         exact, recorder = self.device.snapshot() or {}, recorder_of(self.device)
+        recorded: dict[str, NDArray[np.int64]] = {}
         if recorder is not None:
+            recorded = {RECORDED: np.array(recorder.exchanges)}
             recorder.sync()
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
-            "seconds": np.array(self.device_seconds),
+            "at_s": np.array([self.device_seconds, self._paused_s]),
             "began_s": np.array([self._began_s, self._earlier_s]),
-            "phases_at_s": np.array([self._phases_at_s.get(layer, np.nan) for layer in self.layers]),
             "time_s": np.array(time.time()),
-            **({} if recorder is None else {RECORDED: np.array(recorder.exchanges)}),
+            **recorded,
             **{f"device/{name}": values for name, values in exact.items()},
         }
 
@@ -230,15 +256,18 @@ class Runner:
             return
         self.device.ledger.by_purpose["calibration"] = Counts(*state["counts"].tolist())
         exact = {name.removeprefix("device/"): values for name, values in state.items() if name.startswith("device/")}
-        self._phases_at_s = {
-            layer: at_s for layer, at_s in enumerate(state["phases_at_s"].tolist()) if np.isfinite(at_s)
-        }
+        seconds, self._paused_s = state["at_s"].tolist()
         if exact:
             self.device.restore(exact)
             self._began_s, self._earlier_s = state["began_s"].tolist()
             return
-        self._earlier_s, self._began_s = float(state["seconds"]), self.device.clock.now_s()
-        self._paused_s = max(0.0, time.time() - float(state["time_s"]))
+        self._earlier_s, self._began_s = seconds, self.device.clock.now_s()
+        self._paused_s += max(0.0, time.time() - float(state["time_s"]))
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return *findings* in the order in which a person should read them."""
+    return tuple(sorted(findings, key=lambda finding: _RANK[finding.severity]))
 
 
 def spent_by(counts: Counts, seconds: float) -> Spent:

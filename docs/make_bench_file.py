@@ -1,5 +1,6 @@
 """Writes docs/reference/bench-file.md from the models themselves: ``python docs/make_bench_file.py``."""
 
+from collections.abc import Set
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -9,6 +10,15 @@ from pydantic_core import PydanticUndefined
 from drivers.bench.layers import GroupTable, LayerTable, SpanTable
 from drivers.bench.tables import ActuatorsTable, BenchTable, DetectorsTable, HealthTable, InputsTable, TimingTable
 from drivers.bench.units import UNITS, QuantityTable
+from drivers.board.config import (
+    BoardConfig,
+    BoardGroup,
+    BoardHealth,
+    BoardInputs,
+    BoardLayerTable,
+    BoardOutputs,
+    BoardTiming,
+)
 from drivers.qontrol.config import RackChannelsConfig, RackInputsConfig
 from drivers.qontrol.link_config import RackLinkConfig
 
@@ -37,13 +47,34 @@ TABLES: dict[str, type[BaseModel]] = {
     "[actuators.NAME] with qontrol.actuators": RackChannelsConfig,
     "[inputs.NAME] with qontrol.inputs": RackInputsConfig,
 }
+BOARD_HEAD = """
+# An all-in-one board
+
+Keys of a bench file with `driver = "board"`; [how to build one](../how-to/board.md), [what it
+speaks](board-protocol.md). Units stand in the keys in the same way.
+"""
+BOARD_TABLES: dict[str, type[BaseModel]] = {
+    "the board itself": BoardConfig,
+    "the board's [timing]": BoardTiming,
+    "the board's [[health]]": BoardHealth,
+    "the board's [[layers]]": BoardLayerTable,
+    "the board's layers.inputs": BoardInputs,
+    "the board's layers.outputs": BoardOutputs,
+    "the board's [[layers.groups]]": BoardGroup,
+}
+_TABLES_OF_THEIR_OWN = {"timing", "health", "layers", "inputs", "outputs", "groups"}
 
 
 def page() -> str:
     """Return the whole page."""
     text = HEAD.format(units=", ".join(f"`{ending}` ({unit})" for ending, unit in UNITS.items()))
-    for title, model in TABLES.items():
-        fields = {name: field for name, field in model.model_fields.items() if name != "stated"}
+    return text + _sections(TABLES) + BOARD_HEAD + _sections(BOARD_TABLES, left_out=_TABLES_OF_THEIR_OWN)
+
+
+def _sections(tables: dict[str, type[BaseModel]], left_out: Set[str] = frozenset()) -> str:
+    text = ""
+    for title, model in tables.items():
+        fields = {name: field for name, field in model.model_fields.items() if name not in {"stated", *left_out}}
         if issubclass(model, QuantityTable):
             quantities = model.quantities
             fields |= {quantities.written(stem, "UNIT"): quantities.model_fields[stem] for stem in quantities.stems()}

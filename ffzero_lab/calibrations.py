@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,14 +80,8 @@ def sweeps_beside(path: Path, record: CalibrationRecord) -> tuple[dict[str, NDAr
 
 def records_in(folder: Path) -> tuple[list[tuple[Path, CalibrationRecord]], list[str]]:
     """Return the records of all devices below *folder*, oldest first, and why damaged ones are not among them."""
-    found: list[tuple[Path, CalibrationRecord]] = []
-    damaged: list[str] = []
-    for path in sorted(folder.glob("*/*.json")):
-        try:
-            found.append((path, load(path)))
-        except InputError as error:
-            damaged.append(str(error))
-    return sorted(found, key=lambda each: each[1].ended), damaged
+    found, damaged = _read(sorted(folder.glob("*/*.json")))
+    return sorted(found, key=lambda each: each[1].ended), [*damaged.values()]
 
 
 def folder_of(folder: Path, serial_number: str) -> Path:
@@ -94,27 +89,45 @@ def folder_of(folder: Path, serial_number: str) -> Path:
     return folder / (re.sub(r"[^A-Za-z0-9._-]", "_", serial_number).lstrip(".") or "_")
 
 
-def newest_for(description: DeviceDescription, folder: Path = DEFAULT_FOLDER, *, to_apply: bool = False) -> Path:
-    """Return the newest record of the device below *folder*, of those that can be applied if one is wanted *to_apply*.
+def newest_for(
+    description: DeviceDescription, folder: Path = DEFAULT_FOLDER, *, to_apply: bool = False
+) -> tuple[Path, list[str]]:
+    """Return the newest record of the device below *folder*, and why damaged older ones were passed over.
 
-    A record of single procedures may not say what the actuators do. Raises CalibrationMissing when there is none.
+    Wanted *to_apply*, it is the newest of those that can be applied: a record of single procedures may not say what the
+    actuators do. Raises CalibrationMissing when there is none, and InputError when a damaged one may be newer.
     """
-    own = folder_of(folder, description.serial_number)
-    of_device = [(path, load(path)) for path in sorted(own.glob("*.json"))]
-    fitting = [each for each in of_device if each[1].serial_number == description.serial_number]
+    found, damaged = _read(sorted(folder_of(folder, description.serial_number).glob("*.json")))
+    fitting = [each for each in found if each[1].serial_number == description.serial_number]
     if to_apply:
         fitting = [each for each in fitting if all(layer.transfer is not None for layer in each[1].layers)]
-    if not fitting:
+    newest = max(fitting, key=lambda each: each[1].ended)[0] if fitting else None
+    for path, why in damaged.items():
+        if newest is None or path.name > newest.name:  # names begin with the time
+            raise InputError(f"{why}; it may be the newest record of {description.name}: mend it, or take it away")
+    if newest is None:
         raise CalibrationMissing(
             f"{folder} holds no calibration record of {description.name}, serial number {description.serial_number}; "
             "make one with `ffzero-lab calibrate`"
         )
-    return max(fitting, key=lambda each: each[1].ended)[0]
+    return newest, [f"passed over: {why}" for why in damaged.values()]
 
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a record's file, in hexadecimal; raises OSError."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(paths: Iterable[Path]) -> tuple[list[tuple[Path, CalibrationRecord]], dict[Path, str]]:
+    """Return the records at *paths*, and of those that cannot be read why not."""
+    found: list[tuple[Path, CalibrationRecord]] = []
+    damaged: dict[Path, str] = {}
+    for path in paths:
+        try:
+            found.append((path, load(path)))
+        except InputError as error:
+            damaged[path] = str(error)
+    return found, damaged
 
 
 def _free_name(folder: Path, stem: str) -> Path:

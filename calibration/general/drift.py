@@ -30,6 +30,7 @@ class Drift:
 
     name = "drift"
     needs: tuple[str, ...] = ("fringes",)
+    finds: tuple[str, ...] = ()
     waits_s = (LOOKS - 1) * EVERY_S
 
     def suits(self, bench: Bench) -> str:

@@ -25,6 +25,8 @@ class Latency:
 
     name = "latency"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return nothing: every device takes its time."""

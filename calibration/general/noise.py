@@ -27,6 +27,7 @@ class Noise:
 
     name = "noise"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
     waits_s = SLOW * EVERY_S
 
     def suits(self, bench: Bench) -> str:

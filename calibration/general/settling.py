@@ -27,6 +27,8 @@ class Settling:
 
     name = "settling"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why a jump is not made: a layer with a slew limit must not."""

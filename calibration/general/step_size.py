@@ -39,6 +39,8 @@ class StepSize:
 
     name = "epsilon"
     needs: tuple[str, ...] = ("latency",)
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why there is no amplitude to choose."""

@@ -43,6 +43,7 @@ class Actuators:
 
     name = "actuators"
     needs: tuple[str, ...] = ("sensors",)
+    finds: tuple[str, ...] = ("unseen", "broken", "stuck")
     waits_s = visits.PARTS * (visits.REST_S + sum(visits.HOLD_S))
 
     def suits(self, bench: Bench) -> str:
@@ -118,7 +119,7 @@ def _fitted(bench: Bench, network: SpringNetwork, unseen: list[int], data: Respo
         loads=WIDE["loads"] * pulling,
         creep=np.array(CREEP_WIDE),
     )
-    return fit(network, start, known, data)
+    return fit(network, start, known, data, bench.heed)
 
 
 def pulling_loads(data: Responses) -> FloatArray:

@@ -1,6 +1,6 @@
 """One weighted least-squares fit of all constants of a lattice to its responses at many settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,13 @@ class Fit:
         return np.sqrt(variance * max(1.0, self.chi2))
 
 
-def fit(network: SpringNetwork, start: Constants, known: Constants, data: Responses) -> Fit:
+def fit(
+    network: SpringNetwork,
+    start: Constants,
+    known: Constants,
+    data: Responses,
+    heed: Callable[[], None] = lambda: None,
+) -> Fit:
     """Fit by damped Gauss–Newton steps with Marquardt's scaling (Marquardt 1963, J. SIAM 11, 431).
 
     Parameters
@@ -104,6 +110,8 @@ def fit(network: SpringNetwork, start: Constants, known: Constants, data: Respon
         and of loads, are held: a common factor of all outputs, or of all loads, is the same as one of all stiffnesses.
     data
         What was measured.
+    heed
+        Called between steps; what it raises ends the fit.
     """
     before, spread, places = start.row(), known.row(), start.places()
     moving = np.flatnonzero(spread > 0.0)
@@ -115,11 +123,13 @@ def fit(network: SpringNetwork, start: Constants, known: Constants, data: Respon
     row, damping = before.copy(), 1e-2
     cost = _cost(network, start, data)
     for _ in range(STEPS):
+        heed()
         normal, downhill = _normal(network, start.from_row(row), data)
         away = row[moving] - before[moving]
         matrix, force = normal[np.ix_(moving, moving)] + stiff, downhill[moving] - stiff @ away
         total, gained = cost + float(away @ stiff @ away), 0.0
         for _ in range(TRIES):
+            heed()
             tried = row.copy()
             tried[moving] += np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), force)
             there = tried[moving] - before[moving]

@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.procedure import Bench
-from ffzero_lab.device import LayerDescription
 
 FloatArray = NDArray[np.float64]
-CLIPPED = 1e-6
-"""Share of full scale within which a reading counts as saturated."""
 
 
 def why_not_mechanical(bench: Bench) -> str:
@@ -53,11 +50,6 @@ def response(readings: FloatArray, patterns: FloatArray) -> tuple[FloatArray, Fl
     """
     force = float(np.abs(patterns[0, 0]))
     return np.swapaxes(readings, -1, -2) @ patterns / (force**2 * len(patterns)), readings.mean(axis=-2)
-
-
-def saturated(described: LayerDescription, readings: FloatArray) -> NDArray[np.bool_]:
-    """Tell which readings are at either end of the range."""
-    return np.abs(readings) >= described.output_upper * (1.0 - CLIPPED)
 
 
 def noise_of(bench: Bench) -> FloatArray:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.mechanical.gauging import LEAST_SHARE, SIGMAS, dead_sensors, detrended, resolution, zeros
-from calibration.mechanical.loads import balanced, response, saturated, size_of, why_not_mechanical
+from calibration.mechanical.loads import balanced, response, size_of, why_not_mechanical
 from calibration.mechanical.nonlinearity import Nonlinearity, nonlinearity
 from calibration.mechanical.settings import common, drawn, scaled, share_that_fits
 from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, Outcome, Sweep
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts, DarkBatch
 from ffzero_lab.device.record import Finding, Quantity
 
@@ -41,6 +42,8 @@ class Sensors:
 
     name = "sensors"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ("dead", "stuck at an end of its range")
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why nothing is said: only displacements of a lattice go by its stiffness."""

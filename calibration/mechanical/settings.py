@@ -5,9 +5,10 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.mechanical.loads import balanced, saturated
+from calibration.mechanical.loads import balanced
 from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, standing_at
+from calibration.saturation import saturated
 
 FloatArray = NDArray[np.float64]
 TRIED = 1.0 / 8.0

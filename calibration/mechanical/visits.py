@@ -5,11 +5,12 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from calibration.mechanical.lattice_fit import Responses
-from calibration.mechanical.loads import FloatArray, balanced, noise_of, response, saturated, size_of
+from calibration.mechanical.loads import FloatArray, balanced, noise_of, response, size_of
 from calibration.mechanical.servo import History
 from calibration.mechanical.settings import drawn
 from calibration.photonic import contexts
 from calibration.procedure import Bench, Sweep, standing_at
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 
 PARTS = 3

@@ -1,5 +1,7 @@
 """Better offsets from transfer matrices: one phase after the other is turned to where it fits them best."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ def ascended(
     driven: FloatArray,
     offsets: FloatArray,
     sweeps: int = 20,
+    heed: Callable[[], None] = lambda: None,
 ) -> FloatArray:
     """Return offsets (P,), rad, that fit the *rows* of K transfers better.
 
@@ -28,6 +31,7 @@ def ascended(
     """
     offsets = offsets.copy()
     for _ in range(sweeps):
+        heed()
         earlier = offsets.copy()
         before = _before(layout, offsets + driven)
         behind = np.tile(np.eye(layout.ports, dtype=np.complex128)[seen], (len(rows), 1, 1))

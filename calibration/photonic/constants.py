@@ -21,7 +21,7 @@ class Readings:
     settings
         (S, P) s: V² or the setpoint itself; 0 where a heater is dead.
     heats
-        (P,) heat per s of each heater, on a common scale: 1/R when driven in volts.
+        (P,) heat per s of each heater, relative to one another: 1/R when driven in volts.
     patterns
         (B, N) drives of the inputs; complex for modulators of both quadratures.
     outputs

@@ -1,5 +1,7 @@
 """In what company a heater is looked at: coherent patterns, random backgrounds within the budget, slewed writes."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,8 @@ from ffzero_lab.device.record import Quantity
 FloatArray = NDArray[np.float64]
 BUDGET_SHARE, LEAST_SHARE = 0.85, 0.2
 """Share of the power budget that a background may take, most and least; the rest is for the heater that is swept."""
+UNKNOWN_HEAT = 0.05
+"""Relative spread of the heats of heaters, where they were not measured."""
 _SLEW_SHARE = 0.9
 HEED_EVERY_S = 0.25
 """Longest wait without a look at signals and interlocks."""
@@ -21,6 +25,9 @@ def why_not_heaters(bench: Bench) -> str:
         return f"the device is {bench.device.description.kind}, not photonic"
     if any(group.scale == "log" for group in bench.described.groups):
         return "its parameters act by their logarithm"
+    driven = sorted({f"{group.unit} ({group.scale})" for group in bench.described.groups})
+    if len(driven) > 1:
+        return f"its heaters are driven in different ways: {', '.join(driven)}"
     return ""
 
 
@@ -45,17 +52,44 @@ def from_s(described: LayerDescription, s: FloatArray) -> FloatArray:
     return np.minimum(np.where(_squares(described), np.sqrt(np.abs(s)), s), described.per_parameter("upper"))
 
 
+def unit_of_s(described: LayerDescription) -> str:
+    """Return the unit of s, the same for all heaters: V² in volts, else that of the setpoint."""
+    group = described.groups[0]
+    return group.unit + ("²" if group.scale == "square" else "")
+
+
+def law_of(described: LayerDescription) -> Literal["linear", "square"]:
+    """Return what s is of a setpoint, the same for all heaters."""
+    return "square" if described.groups[0].scale == "square" else "linear"
+
+
+def heats(bench: Bench) -> tuple[FloatArray, FloatArray]:
+    """Return the heat per s (P,) relative to the median heater's, and its relative uncertainty (P,).
+
+    As it was metered, whatever the drive is told; else by the data sheet, if that knows a power that goes with s.
+    """
+    described, measured = bench.described, bench.known.get("electrical.heat")
+    exponent = {"square": 2.0, "linear": 1.0}[law_of(described)]
+    laws = [group.power for group in described.groups]
+    sheet = [law.watts if law is not None and law.exponent == exponent and law.watts > 0.0 else np.nan for law in laws]
+    heat = np.repeat(sheet, [group.size for group in described.groups])
+    spread = np.full_like(heat, UNKNOWN_HEAT)
+    if measured is not None:
+        known = np.isfinite(measured.array) & np.isfinite(measured.spread)
+        heat[known], spread[known] = measured.array[known], measured.spread[known] / measured.array[known]
+    typical = float(np.nanmedian(heat)) if np.isfinite(heat).any() else 1.0
+    return np.where(np.isfinite(heat), heat / typical, 1.0), spread
+
+
 def pi_power(bench: Bench, pi_setting: FloatArray, spread: FloatArray) -> Quantity | None:
-    """Return Pπ in watts, where power is driven or the resistance is known."""
-    unit, resistance = bench.described.groups[0].unit, bench.known.get("electrical.resistance")
-    about = "power that turns the phase by π"
-    if unit == "W":
-        return Quantity.of("W", "parameter", pi_setting, spread, about)
-    if unit != "V" or resistance is None:
-        return None
-    power = pi_setting / resistance.array
-    share = np.hypot(spread / pi_setting, resistance.spread / resistance.array)
-    return Quantity.of("W", "parameter", power, power * share, about + ", pi_setting/R")
+    """Return Pπ in watts, where the heat of a setpoint was metered, or watts are driven."""
+    heat, about = bench.known.get("electrical.heat"), "power that turns the phase by π"
+    if heat is None:
+        driven = bench.described.groups[0].unit == "W"
+        return Quantity.of("W", "parameter", pi_setting, spread, about + ", as driven") if driven else None
+    power = pi_setting * heat.array
+    share = np.hypot(spread / pi_setting, heat.spread / heat.array)
+    return Quantity.of("W", "parameter", power, power * share, about + ", pi_setting times its heat")
 
 
 def data_sheet_pi(described: LayerDescription) -> FloatArray:
@@ -128,8 +162,14 @@ def _drawn_alone_w(described: LayerDescription) -> FloatArray:
 
 
 def _budget_w(bench: Bench) -> float:
-    budgets = (bench.described.power_budget_w, bench.device.description.power_budget_w)
-    return min((given for given in budgets if given is not None), default=np.inf)
+    """Return what this layer may draw while all others are parked, watts."""
+    own_w, description = bench.described.power_budget_w, bench.device.description
+    allowed_w = np.inf if own_w is None else own_w
+    if description.power_budget_w is None:
+        return allowed_w
+    others = () if description.shared_hardware else description.layers
+    others_w = sum(drawn_w(each, standing_at(each)) for place, each in enumerate(others) if place != bench.layer)
+    return min(allowed_w, description.power_budget_w - others_w)
 
 
 def within_budget(bench: Bench, s: FloatArray, share: float = BUDGET_SHARE) -> FloatArray:
@@ -200,6 +240,5 @@ def wait(bench: Bench, seconds: float) -> None:
     device = bench.device
     until_s = device.clock.now_s() + seconds
     while (left_s := until_s - device.clock.now_s()) > 0.0:
-        if device.before_exchange is not None:
-            device.before_exchange()
+        bench.heed()
         device.clock.sleep_s(min(left_s, HEED_EVERY_S))

@@ -50,6 +50,8 @@ class Crosstalk:
 
     name = "crosstalk"
     needs: tuple[str, ...] = ("electrical", "fringes")
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the layer is no mesh whose heaters can be turned by 2π."""
@@ -121,7 +123,7 @@ def _changes(
     bench: Bench, by_radian: FloatArray, reached: NDArray[np.intp], rounds: FloatArray, turned: NDArray[np.intp]
 ) -> tuple[_Change, ...]:
     """Return the changes of each heater turned: *by_radian* (V, M), *rounds* (A, R, M)."""
-    distances, pi_settings, heats = _layout(bench).distances, _pi_settings(bench), _heats(bench)
+    distances, pi_settings, heats = _layout(bench).distances, _pi_settings(bench), contexts.heats(bench)[0]
     noise = float(np.sqrt(rounds.var(axis=1, ddof=1).mean() / ROUNDS))
     changes: list[_Change] = []
     for heater, change in zip(turned.tolist(), rounds.mean(axis=1), strict=True):
@@ -213,15 +215,6 @@ def _pi_settings(bench: Bench) -> FloatArray:
     """Return Δs for π (P,): measured, else by the data sheet."""
     default, measured = contexts.data_sheet_pi(bench.described), bench.known.get("fringes.pi_setting")
     return default if measured is None else np.where(np.isfinite(measured.array), measured.array, default)
-
-
-def _heats(bench: Bench) -> FloatArray:
-    """Return the heat per s (P,), relative: 1/R where a square of volts is driven and R is known."""
-    measured = bench.known.get("electrical.resistance")
-    if measured is None:
-        return np.ones(bench.described.n_parameters)
-    typical = float(np.nanmedian(measured.array))
-    return np.where(np.isfinite(measured.array), typical / measured.array, 1.0)
 
 
 def _turned(bench: Bench) -> NDArray[np.intp]:

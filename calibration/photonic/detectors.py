@@ -16,6 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from calibration.photonic import contexts
 from calibration.procedure import Bench, Outcome, Sweep
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import Finding, Quantity
 
@@ -27,6 +28,8 @@ REPEATS = 400
 PATTERNS = 16
 RAMPS = 24
 """Settings at which the drives are ramped."""
+FEWEST_DRIVES = 3
+"""Common drives without a saturated reading that the dark readings take at least."""
 MOST_LEAK = 0.4
 UNCHANGED = 3.0
 """An output that varies less than so many times its noise, over settings at which the others vary, sees nothing."""
@@ -46,6 +49,7 @@ class Detectors:
 
     name = "detectors"
     needs: tuple[str, ...] = ()
+    waits_s = 0.0
     finds = ("dead",)
 
     def suits(self, bench: Bench) -> str:
@@ -60,17 +64,23 @@ class Detectors:
 
     def run(self, bench: Bench) -> Outcome:
         """Measure at random settings and evaluate."""
-        ramps = np.asarray(bench.kept("ramps", lambda: _ramped(bench))["readings"], dtype=np.float64)
+        ramps = bench.kept("ramps", lambda: _ramped(bench))
         repeated = np.asarray(bench.kept("repeats", lambda: _repeated(bench))["readings"], dtype=np.float64)
         random = np.asarray(bench.kept("settings", lambda: _random(bench))["readings"], dtype=np.float64)
-        full_scale = bench.described.output_upper
+        described, full_scale = bench.described, bench.described.output_upper
         noise = repeated[0].std(axis=0, ddof=1)
         dead = dead_outputs(random, noise)
-        living = np.setdiff1d(np.arange(bench.described.n_outputs), [*dead, *bench.dead_outputs])
-        dark = dark_readings(ramps, noise, living)
-        whole = ~(random >= full_scale * (1.0 - 1e-6)).any(axis=(0, 2))
-        gain, gain_spread = _gains(random[:, whole], noise, living, complete=len(living) == bench.described.n_outputs)
-        shot, shot_spread = _shot(repeated - dark.readings, living, full_scale)
+        living = np.setdiff1d(np.arange(described.n_outputs), [*dead, *bench.dead_outputs])
+        clipped, clipped_bright, clipped_random = (
+            np.asarray(ramps["saturated"]),
+            saturated(described, repeated[1]),
+            saturated(described, random),
+        )
+        dark = _dark(np.asarray(ramps["readings"], dtype=np.float64), clipped, noise, living)
+        whole = ~clipped_random.any(axis=(0, 2))
+        gain, gain_spread = _gains(random[:, whole], noise, living, complete=len(living) == described.n_outputs)
+        bright = np.setdiff1d(living, np.flatnonzero(clipped_bright.any(axis=0)))
+        shot, shot_spread = _shot(repeated - dark.readings, bright, full_scale)
         quantities = {
             "dark": Quantity.of(bench.described.output_unit, "output", dark.readings, dark.spread, "without light"),
             "gain": Quantity.of("1", "output", gain, gain_spread, "relative to the mean, from energy conservation"),
@@ -85,7 +95,8 @@ class Detectors:
                 "1", "layer", shot, shot_spread, "standard deviation that full-scale light adds, fraction of full scale"
             ),
         }
-        return Outcome(quantities, _findings(bench, dead, [ramps, random]), dead_outputs=dead)
+        left_out = clipped.sum(axis=0) + clipped_bright.sum(axis=0) + clipped_random.sum(axis=(0, 1))
+        return Outcome(quantities, _findings(bench, dead, left_out, dark, gain), dead_outputs=dead)
 
 
 def dead_outputs(readings: FloatArray, noise: FloatArray) -> dict[int, str]:
@@ -114,14 +125,18 @@ def _ramp_repeats() -> int:
 
 
 def _ramped(bench: Bench) -> Sweep:
-    """Measure the mean readings (L, n) of the common drives, over random settings and repeats."""
+    """Measure the mean readings (L, n) of the common drives, over random settings and repeats.
+
+    With them goes how many of the single readings were saturated (L, n), which the means do not show.
+    """
     patterns = np.concatenate([_ramp(bench), contexts.coherent_patterns(bench, 1)])
     contexts.load(bench, patterns)
     rows = np.repeat(np.arange(len(patterns)), _ramp_repeats())
     settings = np.stack([contexts.background(bench, number) for number in range(RAMPS)])
     readings = contexts.probe(bench, settings, rows)
     by_drive = readings.reshape(RAMPS, len(patterns), _ramp_repeats(), -1)[:, : len(DRIVES)]
-    return {"readings": by_drive.mean(axis=(0, 2))}
+    clipped = np.count_nonzero(saturated(bench.described, by_drive), axis=(0, 2))
+    return {"readings": by_drive.mean(axis=(0, 2)), "saturated": clipped}
 
 
 def _repeated(bench: Bench) -> Sweep:
@@ -143,12 +158,20 @@ def _settings(bench: Bench) -> int:
     return 160 + 4 * bench.described.n_outputs
 
 
-def dark_readings(ramps: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> Dark:
-    """Fit d + C (x + l)² with a common l to the readings (L, n) of the common drives.
+def _dark(ramps: FloatArray, clipped: NDArray[np.intp], noise: FloatArray, living: NDArray[np.intp]) -> Dark:
+    """Return the dark readings by the drives at which no living output saturated; unknown where these are too few."""
+    whole = ~(clipped[:, living] > 0).any(axis=1)
+    if np.count_nonzero(whole) < FEWEST_DRIVES:
+        unknown = np.full(len(noise), np.nan)
+        return Dark(unknown, unknown, noise)
+    return dark_readings(ramps[whole], np.array(DRIVES)[whole], noise, living)
+
+
+def dark_readings(ramps: FloatArray, drives: FloatArray, noise: FloatArray, living: NDArray[np.intp]) -> Dark:
+    """Fit d + C (x + l)² with a common l to the readings (L, n) of the common *drives* (L,).
 
     The uncertainty of l, which the *living* outputs tell together, is in that of each d.
     """
-    drives = np.array(DRIVES)
 
     def solved(leak: float) -> tuple[FloatArray, float]:
         basis = np.stack([np.ones_like(drives), (drives + leak) ** 2], axis=1)
@@ -198,10 +221,12 @@ def _gains(
     return gain / mean, own / mean
 
 
-def _shot(repeated: FloatArray, living: NDArray[np.intp], full_scale: float) -> tuple[float, float]:
-    """Return shot noise at full scale as a fraction of it, pooled over the outputs, and its uncertainty."""
-    variance = repeated[:, :, living].var(axis=1, ddof=1) / full_scale**2
-    light = np.maximum(repeated[1][:, living].mean(axis=0) / full_scale, 0.0)
+def _shot(repeated: FloatArray, outputs: NDArray[np.intp], full_scale: float) -> tuple[float, float]:
+    """Return shot noise at full scale as a fraction of it, pooled over *outputs*, and its uncertainty."""
+    if not len(outputs):
+        return np.nan, np.nan
+    variance = repeated[:, :, outputs].var(axis=1, ddof=1) / full_scale**2
+    light = np.maximum(repeated[1][:, outputs].mean(axis=0) / full_scale, 0.0)
     added = float(((variance[1] - variance[0]) * light).sum() / (light**2).sum())
     errors = np.sqrt(2.0 / (REPEATS - 1)) * np.hypot(variance[0], variance[1])
     spread = float(np.sqrt(((errors * light) ** 2).sum()) / (light**2).sum())
@@ -209,7 +234,9 @@ def _shot(repeated: FloatArray, living: NDArray[np.intp], full_scale: float) -> 
     return shot, float(min(np.sqrt(spread), spread / (2.0 * shot))) if shot > 0.0 else float(np.sqrt(spread))
 
 
-def _findings(bench: Bench, dead: dict[int, str], looked_at: list[FloatArray]) -> tuple[Finding, ...]:
+def _findings(
+    bench: Bench, dead: dict[int, str], left_out: NDArray[np.intp], dark: Dark, gain: FloatArray
+) -> tuple[Finding, ...]:
     described = bench.described
     found = [
         Finding(
@@ -219,16 +246,20 @@ def _findings(bench: Bench, dead: dict[int, str], looked_at: list[FloatArray]) -
         )
         for output in dead
     ]
-    flat = np.concatenate([readings.reshape(-1, described.n_outputs) for readings in looked_at])
-    saturated = np.count_nonzero(flat >= described.output_upper, axis=0)
     found += [
         Finding(
             severity="note",
             where=f"layer {bench.layer}, {described.output_name(int(output))}",
-            what=f"saturated in {int(saturated[output])} random readings; those were left out",
+            what=f"saturated in {int(left_out[output])} readings; what these belong to was left out",
         )
-        for output in np.flatnonzero(saturated)
+        for output in np.flatnonzero(left_out)
     ]
+    if left_out.any() and np.isnan(gain).all() and not dead:
+        what = "each random pattern saturates an output at some setting: gains cannot be told. Send less light"
+        found.append(Finding(severity="warning", where=f"layer {bench.layer}", what=what))
+    if np.isnan(dark.readings).all():
+        what = "outputs saturate at almost every drive: dark readings cannot be told. Send less light"
+        found.append(Finding(severity="warning", where=f"layer {bench.layer}", what=what))
     if dead:
         found.append(
             Finding(

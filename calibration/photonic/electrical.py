@@ -1,7 +1,9 @@
 """Each heater electrically: its resistance from measured volts and amperes, and whether it is open, shorted or stuck.
 
 All heaters are ramped together through a few levels within the power budget, each having a meter of its own. R is the
-slope of volts over amperes through the origin, Σ V·I / Σ I².
+slope of volts over amperes through the origin, Σ V·I / Σ I². The heat of a setpoint is the slope of V·I over s, the
+square of the setpoint or itself, whatever the drive is told: volts, amperes, or a power for which it trusts the data
+sheet.
 """
 
 from collections.abc import Mapping
@@ -9,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.photonic.contexts import to_s, why_not_heaters, within_budget, write_slowly
+from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget, write_slowly
+from calibration.plausibility import metered
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
 from ffzero_lab.device.record import Finding, Quantity
@@ -34,6 +37,7 @@ class Electrical:
 
     name = "electrical"
     needs: tuple[str, ...] = ()
+    waits_s = 0.0
     finds = ("open", "short", "stuck")
 
     def suits(self, bench: Bench) -> str:
@@ -49,20 +53,27 @@ class Electrical:
 
     def run(self, bench: Bench) -> Outcome:
         """Ramp, meter and judge; raises BadReply for meters that cannot be believed."""
-        metered = bench.kept("ramp", lambda: _ramp(bench))
-        volts, amperes = (np.asarray(metered[name], dtype=np.float64) for name in ("volts", "amperes"))
+        ramp = bench.kept("ramp", lambda: _ramp(bench))
+        volts, amperes = (np.asarray(ramp[name], dtype=np.float64) for name in ("volts", "amperes"))
         if volts.size == 0:
             unmetered = "not every source measures volts and amperes: open and shorted heaters can only show as dark"
             return Outcome(findings=(Finding(severity="note", where=f"layer {bench.layer}", what=unmetered),))
         _check_believable(bench, volts, amperes)
         dead = {index: why for index, why in _faults(volts, amperes).items() if index not in bench.described.dead}
-        resistance, spread = _resistances(volts, amperes)
+        resistance, spread = _slopes(volts, amperes)
+        s = to_s(bench.described, np.asarray(ramp["setpoints"], dtype=np.float64))
+        heat, heat_spread = _slopes(volts * amperes, np.broadcast_to(s[:, np.newaxis], volts.shape))
         resistance[[*dead, *bench.described.dead]] = np.nan
+        heat[[*dead, *bench.described.dead]] = np.nan
+        per_s = f"W/{unit_of_s(bench.described)}"
         return Outcome(
             quantities={
                 "resistance": Quantity.of(
                     "ohm", "parameter", resistance, spread, "slope of volts over amperes through the origin"
-                )
+                ),
+                "heat": Quantity.of(
+                    per_s, "parameter", heat, heat_spread, "slope of volts times amperes over s through the origin"
+                ),
             },
             findings=(*_dead_findings(bench, dead), *_band_findings(bench, resistance)),
             dead=dead,
@@ -70,30 +81,34 @@ class Electrical:
 
 
 def _ramp(bench: Bench) -> Sweep:
-    """Measure volts and amperes (L, K, P) at L levels, K times each; nothing where not all sources have meters."""
-    driver, described = bench.device.driver, bench.described
-    assert isinstance(driver, Metered)  # noqa: S101 - suits said so
-    if driver.read_actuators(bench.layer) is None:
-        return {"volts": np.empty(0), "amperes": np.empty(0)}
+    """Measure volts and amperes (L, K, P) at the setpoints (L, P) of L levels, K times each.
+
+    Nothing where not all sources have meters. Heaters that turn out to be shorted at one level stay parked at those
+    above it.
+    """
+    described = bench.described
+    if metered(bench.device, bench.layer) is None:
+        return {"setpoints": np.empty(0), "volts": np.empty(0), "amperes": np.empty(0)}
     parked = to_s(described, standing_at(described))
     wanted = to_s(described, described.per_parameter("upper"))
     wanted[list(described.dead)] = parked[list(described.dead)]
     highest = to_s(described, within_budget(bench, wanted))
     looks: list[FloatArray] = []
+    setpoints: list[FloatArray] = []
     for level in LEVELS:
-        write_slowly(bench, within_budget(bench, parked + level * (highest - parked), share=1.0))
-        looks.append(np.array([driver.read_actuators(bench.layer) for _ in range(LOOKS)]))
-        _check_band(bench, looks[-1].mean(axis=0))
+        setpoints.append(within_budget(bench, parked + level * (highest - parked), share=1.0))
+        write_slowly(bench, setpoints[-1])
+        looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
+        drawn = looks[-1].mean(axis=0)
+        _check_band(bench, *drawn)
+        highest = np.where(_shorted(*drawn), parked, highest)
     write_slowly(bench, standing_at(described))
     measured = np.stack(looks)
-    return {"volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
+    return {"setpoints": np.array(setpoints), "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 
 
-def _check_band(bench: Bench, metered: FloatArray) -> None:
-    """Raise ImplausibleReading when a heater has a resistance that none of its kind has, by *metered* (2, P)."""
-    if metered.shape != (2, bench.described.n_parameters):
-        return  # which is told as such
-    volts, amperes = metered
+def _check_band(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
+    """Raise ImplausibleReading when a heater has a resistance that none of its kind has."""
     conducts = (volts > 0.0) & (amperes > 0.0)
     resistance = np.full(len(volts), np.nan)
     resistance[conducts] = volts[conducts] / amperes[conducts]
@@ -127,13 +142,6 @@ def _group_medians(described: LayerDescription, resistance: FloatArray) -> Float
 
 def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> None:
     where = f"{bench.device.description.name}, layer {bench.layer}"
-    expected = (len(LEVELS), LOOKS, bench.described.n_parameters)
-    if volts.shape != expected or amperes.shape != expected:
-        raise BadReply(f"{where}: the meters gave shapes {volts.shape} and {amperes.shape} instead of {expected}")
-    for what, values in (("volts", volts), ("amperes", amperes)):
-        if not np.isfinite(values).all():
-            channel = bench.described.name_of(int(np.argwhere(~np.isfinite(values))[0][-1]))
-            raise BadReply(f"{where}, {channel}: the meter's {what} are no finite number")
     silent = np.count_nonzero(amperes[-1].mean(axis=0) <= 0.0)
     if silent > 0.5 * volts.shape[-1]:
         raise BadReply(
@@ -142,13 +150,13 @@ def _check_believable(bench: Bench, volts: FloatArray, amperes: FloatArray) -> N
         )
 
 
-def _resistances(volts: FloatArray, amperes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return R (P,) and its standard uncertainty (P,) from the scatter around the slope."""
-    flowing = (amperes**2).sum(axis=(0, 1))
+def _slopes(above: FloatArray, over: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the slopes (P,) of *above* over *over*, both (L, K, P), and their uncertainties by the scatter around."""
+    squares = (over**2).sum(axis=(0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        resistance = (volts * amperes).sum(axis=(0, 1)) / flowing
-        spread = np.sqrt(((volts - resistance * amperes) ** 2 * amperes**2).sum(axis=(0, 1))) / flowing
-    return resistance, spread
+        slope = (above * over).sum(axis=(0, 1)) / squares
+        spread = np.sqrt(((above - slope * over) ** 2 * over**2).sum(axis=(0, 1))) / squares
+    return slope, spread
 
 
 def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:
@@ -158,10 +166,17 @@ def _faults(volts: FloatArray, amperes: FloatArray) -> dict[int, str]:
     median = float(np.median(v[-1][at_top] / i[-1][at_top]))
     follows = v[-1] - v[0]
     sluggish = np.abs(follows) < FOLLOWS * float(np.median(follows))
-    shorted = (i[-1] > 0.0) & (v[-1] < NEGLIGIBLE * median * i[-1])
+    shorted = np.any([_shorted(*level) for level in zip(v, i, strict=True)], axis=0)
     broken = (v[-1] > 0.0) & (i[-1] * median < NEGLIGIBLE * v[-1])
     words = {"short": shorted, "stuck": sluggish & ~shorted, "open": broken & ~sluggish & ~shorted}
     return {int(index): word for word, those in words.items() for index in np.flatnonzero(those)}
+
+
+def _shorted(volts: FloatArray, amperes: FloatArray) -> NDArray[np.bool_]:
+    """Tell of which heaters (P,) the volts collapse under the current at one level of the ramp."""
+    conducts = (volts > 0.0) & (amperes > 0.0)
+    median = float(np.median(volts[conducts] / amperes[conducts])) if conducts.any() else np.nan
+    return (amperes > 0.0) & (volts < NEGLIGIBLE * median * amperes)
 
 
 def _dead_findings(bench: Bench, dead: Mapping[int, str]) -> list[Finding]:

@@ -1,5 +1,7 @@
 """Constants from which the joint fit starts: offsets by phase retrieval and peeling, the rest by what is known."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,14 @@ RATE_SHARE = 0.05
 NEAREST, DECAY, BYPASS, INPUT, LEAK_SPREAD = 0.1, 0.5, 0.1, 0.2, 0.1
 
 
-def first_constants(layout: Layout, readings: Readings, turns: int, rates: FloatArray, darks: FloatArray) -> Constants:
+def first_constants(
+    layout: Layout,
+    readings: Readings,
+    turns: int,
+    rates: FloatArray,
+    darks: FloatArray,
+    heed: Callable[[], None] = lambda: None,
+) -> Constants:
     """Return constants to start from.
 
     Parameters
@@ -32,11 +41,14 @@ def first_constants(layout: Layout, readings: Readings, turns: int, rates: Float
         (P,) rad per unit of s.
     darks
         (n_out,) readings without light.
+    heed
+        Called between steps; what it raises ends the search.
     """
     n, m = layout.ports, layout.n_mzi
     entering = (readings.patterns + (1.0 - readings.patterns) * LEAK).astype(np.complex128)
     rows: list[NDArray[np.complex128]] = []
     for start in range(0, len(readings.settings), turns):
+        heed()
         part = readings.part(slice(start, start + turns))
         gamma = part.settings[:, 2 * m :] * rates[2 * m :]
         fields = entering * np.exp(1j * gamma)[:, np.newaxis]
@@ -44,8 +56,8 @@ def first_constants(layout: Layout, readings: Readings, turns: int, rates: Float
     driven = readings.settings[::turns] * rates
     driven[:, 2 * m :] = 0.0
     unitaries = np.array([completed(found, readings.seen) for found in rows])
-    offsets = first_offsets(layout, unitaries, driven)
-    offsets = ascended(layout, unitaries[:, readings.seen], readings.seen, driven, offsets)
+    offsets = first_offsets(layout, unitaries, driven, heed)
+    offsets = ascended(layout, unitaries[:, readings.seen], readings.seen, driven, offsets, heed=heed)
     gain = float((readings.outputs - darks).mean() / (np.abs(entering) ** 2).mean())
     return Constants(
         offsets=offsets,

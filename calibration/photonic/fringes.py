@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from calibration.photonic import contexts
 from calibration.photonic.fringe_fit import Fringe, Sweep, components, fit, informative_points
+from calibration.plausibility import check_resistances
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import BadReply, Counts
 from ffzero_lab.device.record import Finding, Quantity
 
@@ -75,6 +77,7 @@ class Fringes:
     name: str = "fringes"
     needs: tuple[str, ...] = ("electrical",)
     finds: tuple[str, ...] = ("dark",)
+    waits_s: float = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why there are no fringes to look for."""
@@ -128,14 +131,20 @@ def _measured(bench: Bench, heater: int, patterns: FloatArray, backgrounds: Sequ
 def _swept_before(
     bench: Bench, heater: int, background: FloatArray, places: Sequence[float], rows: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Return s (K,) and readings (K, rows, n) before *background*; the last reading repeats the first."""
+    """Return s (K,) and readings (K, rows, n) before *background*; the last reading repeats the first.
+
+    At its highest point, where a heater would break down, its resistance is looked at.
+    """
     lowest, highest = _range(bench, heater)
     s = lowest + (highest - lowest) * np.array([*places, places[0]])
     settings = np.repeat(background[np.newaxis], len(s), axis=0)
     spread_out = np.zeros_like(settings)
     spread_out[:, heater] = s
     settings[:, heater] = contexts.from_s(bench.described, spread_out)[:, heater]
-    readings = contexts.probe(bench, settings, np.arange(rows))
+    to_top = int(np.argmax(s)) + 1
+    up = contexts.probe(bench, settings[:to_top], np.arange(rows))
+    check_resistances(bench.device, bench.layer, bench.known)
+    readings = np.concatenate([up, contexts.probe(bench, settings[to_top:], np.arange(rows))])
     _check_light(bench, heater, readings[0], readings[-1])
     return s, readings
 
@@ -163,7 +172,7 @@ def _joined(raw: Sequence[tuple[FloatArray, FloatArray]]) -> Raw:
 def _sweeps(bench: Bench, raw: Raw) -> list[Sweep]:
     """Return the sweeps before each background, without outputs that are dead or were saturated."""
     readings = np.asarray(raw["readings"], dtype=np.float64)
-    usable: NDArray[np.bool_] = np.all(readings < bench.described.output_upper * (1.0 - 1e-6), axis=0)
+    usable = np.count_nonzero(saturated(bench.described, readings), axis=0) == 0
     usable[:, list(bench.dead_outputs)] = False
     level = float(np.sqrt((readings**2).mean()))
     sweeps: list[Sweep] = []
@@ -223,9 +232,10 @@ def _outcome(bench: Bench, found: dict[int, _Heater]) -> Outcome:
     for heater, known in found.items():
         table[:, heater] = known.pi_setting, known.spread, known.visibility, known.phase, known.residual
     pi_setting, spread, visibility, phase, residual = table
-    unit = {"V": "V²"}.get(described.groups[0].unit, described.groups[0].unit)
     quantities = {
-        "pi_setting": Quantity.of(unit, "parameter", pi_setting, spread, "Δs that turns the phase by π"),
+        "pi_setting": Quantity.of(
+            contexts.unit_of_s(described), "parameter", pi_setting, spread, "Δs that turns the phase by π"
+        ),
         "visibility": Quantity.of("1", "parameter", visibility, np.nan, "amplitude over mean, strongest output"),
         "phase": Quantity.of("rad", "parameter", phase, np.nan, "fringe phase at s = 0, first background"),
         "residual": Quantity.of("1", "parameter", residual, np.nan, "RMS of what the fit leaves, over the noise"),

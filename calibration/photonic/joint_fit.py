@@ -1,6 +1,6 @@
 """One weighted least-squares fit of all constants of a mesh to readings at many settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +33,14 @@ class Fit:
     chi2: float
 
 
-def fit(layout: Layout, start: Constants, known: FloatArray, readings: Readings, steps: int = 60) -> Fit:
+def fit(
+    layout: Layout,
+    start: Constants,
+    known: FloatArray,
+    readings: Readings,
+    steps: int = 60,
+    heed: Callable[[], None] = lambda: None,
+) -> Fit:
     """Fit by damped Gauss–Newton steps with Marquardt's scaling (Marquardt 1963, J. SIAM 11, 431).
 
     Parameters
@@ -49,6 +56,8 @@ def fit(layout: Layout, start: Constants, known: FloatArray, readings: Readings,
         What was measured.
     steps
         Most steps.
+    heed
+        Called between steps and parts of them; what it raises ends the fit.
     """
     before = start.row()
     moving = np.flatnonzero(known > 0.0)
@@ -63,11 +72,12 @@ def fit(layout: Layout, start: Constants, known: FloatArray, readings: Readings,
     cost = sum(squares(row))
     normal = np.diag(stiff)
     for _ in range(steps):
-        normal, downhill = _normal(layout, start.from_row(row), readings, moving)
+        normal, downhill = _normal(layout, start.from_row(row), readings, moving, heed)
         normal += np.diag(stiff)
         downhill -= stiff * (row - before)[moving]
         gained = 0.0
         for _ in range(TRIES):
+            heed()
             tried = row.copy()
             tried[moving] += np.linalg.solve(normal + damping * np.diag(np.diag(normal)), downhill)
             now = sum(squares(tried))
@@ -84,7 +94,9 @@ def fit(layout: Layout, start: Constants, known: FloatArray, readings: Readings,
     return Fit(start.from_row(row), covariance, squares(row)[0] / freedom)
 
 
-def drifted(layout: Layout, found: Fit, readings: Readings, walked_rad: float) -> Fit:
+def drifted(
+    layout: Layout, found: Fit, readings: Readings, walked_rad: float, heed: Callable[[], None] = lambda: None
+) -> Fit:
     """Return *found* with a random walk of all phases by *walked_rad* (standard deviation) meanwhile in its covariance.
 
     A step of a phase between two settings puts all readings before it off by ∂z/∂φ, seen from the end. The fit answers
@@ -98,6 +110,7 @@ def drifted(layout: Layout, found: Fit, readings: Readings, walked_rad: float) -
     for part in _parts(readings, len(found.covariance)):
         bent = jacobian(layout, found.constants, part) / part.noise
         for setting in range(len(part.settings)):
+            heed()
             at_once = bent[:, setting].reshape(len(bent), -1)
             before += at_once[moving] @ at_once[phases].T
             answer = inverse @ before
@@ -108,11 +121,12 @@ def drifted(layout: Layout, found: Fit, readings: Readings, walked_rad: float) -
 
 
 def _normal(
-    layout: Layout, constants: Constants, readings: Readings, moving: np.ndarray
+    layout: Layout, constants: Constants, readings: Readings, moving: np.ndarray, heed: Callable[[], None]
 ) -> tuple[FloatArray, FloatArray]:
     """Return JᵀJ (n, n) and Jᵀr (n,) of the weighted residuals r by the constants that move."""
     normal, downhill = np.zeros((len(moving), len(moving))), np.zeros(len(moving))
     for part in _parts(readings, len(moving)):
+        heed()
         weighted = (jacobian(layout, constants, part)[moving] / part.noise).reshape(len(moving), -1)
         left = (part.outputs - predicted(layout, constants, part)) / part.noise
         normal += weighted @ weighted.T

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic.constants import SCALARS, Constants, crosstalk
+from calibration.photonic.contexts import law_of, unit_of_s
 from calibration.photonic.gauge import canonical, wrapped
 from calibration.photonic.joint_fit import Fit
 from calibration.photonic.mesh_model import FloatArray, Layout
@@ -72,7 +73,6 @@ class Solved:
         told = np.ones(self.layout.n_mzi)
         told[self.dead[self.dead < self.layout.n_mzi]] = np.nan
         pi_setting = np.pi / found.rates * moving
-        unit = {"V": "V²"}.get(described.groups[0].unit, described.groups[0].unit)
         output_gain, output_spread = self._relative("outputs")
         input_gain, input_spread = self._relative("inputs")
         spreads = {name: float(self.spread_of(name)[0]) for name in SCALARS}
@@ -81,7 +81,7 @@ class Solved:
                 "rad", "parameter", self.offsets(), self.offset_spread(), "phase at s = 0 in the canonical gauge"
             ),
             "pi_setting": Quantity.of(
-                unit,
+                unit_of_s(described),
                 "parameter",
                 pi_setting,
                 pi_setting * self.spread_of("rates") / found.rates,
@@ -139,7 +139,7 @@ class Solved:
         rows, columns = np.nonzero(alone)
         return Transfer(
             unit="rad",
-            law="square" if self.described.groups[0].scale == "square" else "linear",
+            law=law_of(self.described),
             period=2.0 * np.pi,
             offset=tuple(self.offsets().tolist()),
             rows=tuple(rows.tolist()),

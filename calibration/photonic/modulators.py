@@ -6,17 +6,22 @@ One input is driven at a time; at drive x it gives the amplitude G (x + (1 − x
 square roots of A relative to their mean. The phase of a modulator against its drive cannot be told from its power.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.photonic import contexts
 from calibration.procedure import Bench, Outcome, Sweep
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import Finding, Quantity
 
 FloatArray = NDArray[np.float64]
+T = TypeVar("T", bound=np.generic)
 DRIVES = (0.0, 0.25, 0.5, 0.75, 1.0)
 REPEATS = 64
+UNKNOWNS = 3
 BENT = 5.0
 """A transfer that misses the model by so many standard deviations is told."""
 
@@ -26,6 +31,8 @@ class Modulators:
 
     name = "modulators"
     needs: tuple[str, ...] = ("detectors",)
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the light that enters cannot be told from what leaves."""
@@ -46,12 +53,15 @@ class Modulators:
         noise = np.asarray(raw["noise"], dtype=np.float64)
         weights = _weights(bench)
         total, spread = readings @ weights, float(np.sqrt(noise**2 @ weights**2 / REPEATS))
-        found, covariance, misfit = transfer_of(total, spread)
+        clipped = np.asarray(raw["saturated"], dtype=np.bool_)[..., weights > 0.0]
+        whole = np.count_nonzero(clipped, axis=-1) == 0
+        found, covariance, misfit = transfer_of(total, spread, whole)
         power, leak = found
-        gain = np.sqrt(power / power.mean())
+        told = power[np.isfinite(power)]
+        gain = np.sqrt(power / told.mean()) if len(told) else power
         gain_spread = 0.5 * gain * np.sqrt(covariance[:, 0, 0]) / power
         leak_spread = np.sqrt(covariance[:, 1, 1])
-        dead = {int(port): "dead" for port in np.flatnonzero(power < 0.02 * np.median(power))}
+        dead = np.flatnonzero(power < 0.02 * np.median(told)).tolist() if len(told) else []
         where = f"layer {bench.layer}"
         findings = [
             Finding(severity="fault", where=f"{where}, input {port}", what="gives no light, whatever its drive")
@@ -65,6 +75,14 @@ class Modulators:
             )
             for port in np.flatnonzero(misfit > BENT)
         ]
+        findings += [
+            Finding(
+                severity="warning",
+                where=f"{where}, input {int(port)}",
+                what="it saturates an output at almost every drive: its amplitude cannot be told. Send less light",
+            )
+            for port in np.flatnonzero(~_tells(whole))
+        ]
         return Outcome(
             {
                 "gain": Quantity.of("1", "input", gain, gain_spread, "amplitude of a full drive, relative to the mean"),
@@ -75,32 +93,47 @@ class Modulators:
         )
 
 
-def transfer_of(total: FloatArray, spread: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def transfer_of(
+    total: FloatArray, spread: float, whole: NDArray[np.bool_]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fit A (1−l)² x² + 2 A l (1−l) x to what (n, D) inputs add to the light at zero drive, at the drives.
 
-    Returns A and l (2, n), their covariances (n, 2, 2), and the largest misfit (n,) over its standard deviation.
-    *total* is the sum of the outputs (n, D), *spread* its standard uncertainty.
+    Returns A and l (2, n), their covariances (n, 2, 2), and the largest misfit (n,) over its standard deviation; NaN
+    for inputs with fewer than three drives that count. *total* is the sum of the outputs (n, D), *spread* its standard
+    uncertainty, *whole* (n, D) which sums count: those in which no output saturated.
     """
     x = np.array(DRIVES)
     basis = np.stack([x**2, x, np.ones_like(x)], axis=1)
-    inverse = np.linalg.inv(basis.T @ basis)
-    solved: FloatArray = total @ basis @ inverse
-    square, linear = solved[:, 0], solved[:, 1]
-    odds = linear / (2.0 * square)  # l/(1−l)
-    leak = odds / (1.0 + odds)
-    power = square * (1.0 + odds) ** 2
-    by_solved = np.zeros((len(total), 2, 3))
-    by_solved[:, 0, 0] = 1.0 - odds**2
-    by_solved[:, 0, 1] = 1.0 + odds
-    by_solved[:, 1, 0] = -odds / square / (1.0 + odds) ** 2
-    by_solved[:, 1, 1] = 0.5 / square / (1.0 + odds) ** 2
-    covariance = spread**2 * (by_solved @ inverse @ by_solved.transpose(0, 2, 1))
-    left = total - solved @ basis.T
-    return np.stack([power, leak]), covariance, np.abs(left).max(axis=1) / spread
+    found, covariance = np.full((2, len(total)), np.nan), np.full((len(total), 2, 2), np.nan)
+    misfit = np.full(len(total), np.nan)
+    for port in np.flatnonzero(_tells(whole)).tolist():
+        counted, light = basis[whole[port]], total[port, whole[port]]
+        inverse = np.linalg.inv(counted.T @ counted)
+        solved: FloatArray = light @ counted @ inverse
+        square, linear = solved[0], solved[1]
+        odds = linear / (2.0 * square)  # l/(1−l)
+        found[:, port] = square * (1.0 + odds) ** 2, odds / (1.0 + odds)
+        by_solved = np.array(
+            [
+                [1.0 - odds**2, 1.0 + odds, 0.0],
+                [-odds / square / (1.0 + odds) ** 2, 0.5 / square / (1.0 + odds) ** 2, 0.0],
+            ]
+        )
+        covariance[port] = spread**2 * (by_solved @ inverse @ by_solved.T)
+        misfit[port] = np.abs(light - counted @ solved).max() / spread
+    return found, covariance, misfit
+
+
+def _tells(whole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which inputs (n,) have as many drives that count, of (n, D), as a fit has unknowns."""
+    return np.count_nonzero(whole, axis=1) >= UNKNOWNS
 
 
 def _ramped(bench: Bench) -> Sweep:
-    """Return mean readings (n_in, D, n_out) of one input driven at a time, and the noise (n_out,) of one reading."""
+    """Return mean readings (n_in, D, n_out) of one input driven at a time, and the noise (n_out,) of one reading.
+
+    With them goes whether any of the single readings was saturated (n_in, D, n_out), which the means do not show.
+    """
     described = bench.described
     ports = described.n_inputs
     dark = max(described.input_lower, 0.0)
@@ -112,11 +145,18 @@ def _ramped(bench: Bench) -> Sweep:
     rows = np.tile(np.arange(len(patterns)), REPEATS)
     read = contexts.probe(bench, contexts.background(bench, 0)[np.newaxis], rows)[0]
     readings = read.reshape(REPEATS, len(patterns), -1)
-    mean = readings.mean(axis=0)
-    ramps = np.empty((ports, len(drives), mean.shape[-1]))
-    ramps[:, 0] = mean[0]
-    ramps[:, 1:] = mean[1:].reshape(ports, len(drives) - 1, -1)
-    return {"readings": ramps, "noise": readings.std(axis=0, ddof=1).mean(axis=0)}
+    clipped = np.asarray(saturated(described, readings).any(axis=0))
+    return {
+        "readings": _by_input(readings.mean(axis=0), ports),
+        "saturated": _by_input(clipped, ports),
+        "noise": readings.std(axis=0, ddof=1).mean(axis=0, where=~clipped),
+    }
+
+
+def _by_input(by_pattern: NDArray[T], ports: int) -> NDArray[T]:
+    """Return (n_in, D, n_out) of what belongs to the patterns (1 + n_in·(D − 1), n_out): all share the first."""
+    first = np.broadcast_to(by_pattern[:1], (ports, 1, by_pattern.shape[-1]))
+    return np.concatenate([first, by_pattern[1:].reshape(ports, len(DRIVES) - 1, -1)], axis=1)
 
 
 def _weights(bench: Bench) -> FloatArray:

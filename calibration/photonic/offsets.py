@@ -24,22 +24,25 @@ from calibration.photonic.mesh_settings import Design, design_for, measured
 from calibration.photonic.signs import settled
 from calibration.procedure import Bench, Outcome
 from calibration.procedure import Sweep as Raw
+from calibration.saturation import saturated
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import Finding
 
 ATTEMPTS = 3
 BAD = 2.0
 """Reduced χ² above which other settings are tried, and in the end a person is told."""
+FAILED = 10.0
+"""Reduced χ² above which nobody may train with what was fitted: on sound benches it is 1, on restless ones up to 3."""
 FLOOR_SIGMAS = 4.0
 """A detection floor is so many standard deviations, where the noise was not measured."""
 MOST_PORTS = 16
 """The time of the fit grows with the sixth power of the ports or so: 1 s for 8, a minute for 16."""
-UNKNOWN_HEAT = 0.05
-"""Relative spread of resistances, where they were not measured."""
 SIGNIFICANT = 3.0
 """Drift is told from noise when it exceeds what noise brings by so many standard deviations."""
 UNCERTAIN_RAD = 0.1
 """Standard uncertainty of an offset that a person should know of."""
+USELESS_RAD = 0.5
+"""Standard uncertainty of an offset beyond which the phase of its heater is a guess."""
 DISAGREES = 4.0
 """Joint standard uncertainties by which crosstalk may differ from what `crosstalk` found without a model."""
 
@@ -49,6 +52,8 @@ class Offsets:
 
     name = "offsets"
     needs: tuple[str, ...] = ("detectors", "electrical", "fringes", "crosstalk")
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why the layer is no mesh whose constants can be told from its outputs."""
@@ -81,7 +86,8 @@ class Offsets:
         power = contexts.pi_power(bench, found["pi_setting"].array, found["pi_setting"].spread)
         if power is not None:
             found["pi_power"] = power
-        return Outcome(found, _findings(bench, best), transfer=best.transfer())
+        failed = _why_failed(bench, best)
+        return Outcome(found, _findings(bench, best, failed), transfer=None if failed else best.transfer())
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,7 @@ def _known(bench: Bench) -> _Known:
 
     n = described.n_outputs
     pi_setting, _ = found("fringes.pi_setting", contexts.data_sheet_pi(described))
-    resistance, resistance_spread = found("electrical.resistance", np.ones(described.n_parameters))
-    measured_ohm = np.isfinite(resistance_spread)
-    typical = float(np.median(resistance[measured_ohm])) if measured_ohm.any() else 1.0
-    heats = np.where(measured_ohm, typical / resistance, 1.0)
-    heat_spread = np.where(measured_ohm, resistance_spread / resistance, UNKNOWN_HEAT)
+    heats, heat_spread = contexts.heats(bench)
     least = max(floor, 1e-6 * full_scale)
     thermal, _ = found("detectors.noise", np.full(n, least / full_scale))
     shot, _ = found("detectors.shot", np.zeros(1))
@@ -143,14 +145,15 @@ def _solved(bench: Bench, layout: Layout, attempt: int) -> Solved:
     dead = np.array(sorted({*bench.dead, *described.dead}), dtype=np.intp)
     patterns = contexts.coherent_patterns(bench, design.patterns)
     readings, repeated = (_readings(bench, known, part, patterns, seen, dead) for part in (raw, again))
-    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen])
+    start = first_constants(layout, readings, design.turns, known.rates, known.darks[seen], bench.heed)
     before = known_before(layout, start, dead, known.dark_spread[seen])
-    best = settled(layout, fit(layout, start, before, readings), before, readings, dead[dead < layout.n_mzi])
+    first = fit(layout, start, before, readings, heed=bench.heed)
+    best = settled(layout, first, before, readings, dead[dead < layout.n_mzi], bench.heed)
     heat = Heat(readings.settings.mean(axis=0), known.heats, known.heat_spread)
     seconds = float(sum(part["seconds"].sum() for part in (raw, again)))
     drift_rad = max(_drift(layout, best, readings, repeated, design), _walk(bench, seconds))
     if drift_rad > 0.0:
-        best = drifted(layout, best, readings, drift_rad)
+        best = drifted(layout, best, readings, drift_rad, bench.heed)
     return Solved(layout, described, best, heat, dead, seen, drift_rad)
 
 
@@ -163,7 +166,7 @@ def _readings(
     settings[:, dead] = 0.0
     outputs = np.asarray(raw["readings"], dtype=np.float64)
     noise = np.sqrt(known.thermal**2 + known.shot * np.maximum(outputs - known.darks, 0.0))
-    noise[outputs >= described.output_upper * (1.0 - 1e-6)] = np.inf
+    noise[saturated(described, outputs)] = np.inf
     lit = patterns
     if described.n_inputs == 2 * described.n_outputs:
         lit = patterns[:, : described.n_outputs] + 1j * patterns[:, described.n_outputs :]
@@ -192,9 +195,27 @@ def _walk(bench: Bench, seconds: float) -> float:
     return 0.0 if walk is None else float(walk.array[0]) * float(np.sqrt(seconds / HOUR_S))
 
 
-def _findings(bench: Bench, solved: Solved) -> tuple[Finding, ...]:
+def _why_failed(bench: Bench, solved: Solved) -> str:
+    """Return why no phases may be written by what was fitted; empty: they may."""
+    if not solved.fit.chi2 <= FAILED:
+        return f"its reduced χ² is {solved.fit.chi2:.3g} (allowed: {FAILED:g})"
+    live = np.setdiff1d(np.arange(bench.described.n_parameters), solved.dead)
+    unknown = live[~(solved.offset_spread()[live] <= USELESS_RAD)]
+    if not unknown.size:
+        return ""
+    names = ", ".join(bench.described.name_of(int(heater)) for heater in unknown)
+    return f"the phases of {names} are guesses, uncertain by more than {USELESS_RAD:g} rad"
+
+
+def _findings(bench: Bench, solved: Solved, failed: str) -> tuple[Finding, ...]:
     where, chi2 = f"layer {bench.layer}", solved.fit.chi2
     found: list[Finding] = []
+    if failed:
+        what = (
+            f"the joint fit failed, and the record does not say what the heaters do: {failed}; see what moves or is "
+            "out of family, mend it or list it in dead_channels, and calibrate again"
+        )
+        found.append(Finding(severity="fault", where=where, what=what))
     if chi2 > BAD:
         what = f"the model of the mesh does not describe the readings: reduced χ² {chi2:.3g} after {ATTEMPTS} attempts"
         found.append(Finding(severity="warning", where=where, what=what))

@@ -1,5 +1,7 @@
 """The phases of a mesh from its transfer matrix, peeled off MZI by MZI, and first offsets from many settings."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,16 +57,21 @@ def _mzi(theta: float, phi: float) -> ComplexArray:
     return mzi_matrix(np.array([theta]), np.array([phi]))[0]
 
 
-def first_offsets(layout: Layout, unitaries: ComplexArray, driven: FloatArray) -> FloatArray:
+def first_offsets(
+    layout: Layout, unitaries: ComplexArray, driven: FloatArray, heed: Callable[[], None] = lambda: None
+) -> FloatArray:
     """Return first offsets (P,), rad, γ = 0, from the transfers (K, N, N) of K settings driven by known phases (K, P).
 
     One setting tells |θ| only. cos(θ₀ + Δ) = cos θ₀ cos Δ − sin θ₀ sin Δ over the settings is linear in the cosine and
     sine of θ₀; with the signs known, each setting is peeled again for φ. Settings in which an MZI is near bar or
-    cross say little of its φ and weigh little.
+    cross say little of its φ and weigh little. *heed* is called between the peelings; what it raises ends them.
     """
     m = layout.n_mzi
     both = np.ones(m)
-    magnitudes = np.array([peeled(layout, unitary, both)[0] for unitary in unitaries])
+    magnitudes = np.empty((len(unitaries), m))
+    for place, unitary in enumerate(unitaries):
+        heed()
+        magnitudes[place] = peeled(layout, unitary, both)[0]
     theta0 = np.empty(m)
     for k in range(m):
         turned = driven[:, k]
@@ -79,6 +86,7 @@ def first_offsets(layout: Layout, unitaries: ComplexArray, driven: FloatArray) -
         theta0[k] = start
     turns = np.zeros(m, dtype=np.complex128)
     for unitary, phases in zip(unitaries, driven, strict=True):
+        heed()
         theta = wrapped(theta0 + phases[:m])
         phi = peeled(layout, unitary, np.where(theta < 0.0, -1.0, 1.0))[1]
         turns += np.abs(np.sin(theta)) * np.exp(1j * (phi - phases[m : 2 * m]))

@@ -19,6 +19,8 @@ class RelativePhases:
 
     name = "relative"
     needs: tuple[str, ...] = ("fringes",)
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         """Return why this is not needed, or there are no phases."""
@@ -46,7 +48,7 @@ class RelativePhases:
             findings=(Finding(severity="note", where=where, what=told),),
             transfer=Transfer(
                 unit="rad",
-                law="square" if described.groups[0].scale == "square" else "linear",
+                law=contexts.law_of(described),
                 period=2.0 * np.pi,
                 offset=(0.0,) * described.n_parameters,
                 rows=tuple(turning),

@@ -1,5 +1,6 @@
 """Which one of the solutions that act alike: splitters near 50:50, and the sign of a θ that cannot be driven."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,14 @@ from calibration.photonic.joint_fit import Fit, fit
 from calibration.photonic.mesh_model import FloatArray, Layout
 
 
-def settled(layout: Layout, found: Fit, known: FloatArray, readings: Readings, still: NDArray[np.intp]) -> Fit:
+def settled(
+    layout: Layout,
+    found: Fit,
+    known: FloatArray,
+    readings: Readings,
+    still: NDArray[np.intp],
+    heed: Callable[[], None] = lambda: None,
+) -> Fit:
     """Return the fit with splitters near 50:50, and the better sign of θ for each MZI in *still*.
 
     An MZI of θ acts like one of −θ with other phases in front of and behind it. As long as θ stands still these are
@@ -19,9 +27,9 @@ def settled(layout: Layout, found: Fit, known: FloatArray, readings: Readings, s
     """
     best = found
     if max(np.abs(best.constants.first).max(), np.abs(best.constants.second).max()) > np.pi / 4.0:
-        best = fit(layout, _near_balance(layout, best.constants), known, readings)
+        best = fit(layout, _near_balance(layout, best.constants), known, readings, heed=heed)
     for mzi in still.tolist():
-        other = fit(layout, _mirrored(layout, best.constants, readings, mzi), known, readings)
+        other = fit(layout, _mirrored(layout, best.constants, readings, mzi), known, readings, heed=heed)
         if other.chi2 < best.chi2:
             best = other
     return best

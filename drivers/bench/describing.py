@@ -99,14 +99,14 @@ def _group(group: GroupTable, limits: Limits) -> ParameterGroup:
         period=group.stated.period,
         resolution=limits.resolution,
         slew_per_s=limits.slew_per_s,
-        power=_power(limits.unit, group.resistance_ohm),
+        power=power_law(limits.unit, group.resistance_ohm),
         scale=group.scale,
         typical_change=group.typical_change,
         start=group.stated.start,
     )
 
 
-def _power(unit: str, resistance_ohm: float | None) -> PowerLaw | None:
+def power_law(unit: str, resistance_ohm: float | None) -> PowerLaw | None:
     """Return V²/R, I²R, or the power itself where it is what is set; None where nobody knows."""
     if unit.endswith("W"):
         return PowerLaw(watts=_TO_SI[unit])

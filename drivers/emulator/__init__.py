@@ -1,5 +1,6 @@
 """The emulator: a twin served as instruments, through their protocols over sockets and serial lines, with faults."""
 
+from drivers.emulator.board_spec import BoardSpec
 from drivers.emulator.emulation import AnyInstrumentSpec, Emulation, EmulationSpec
 from drivers.emulator.faults import Fault, FaultKind, FaultPlan
 from drivers.emulator.modulator import ModulatorSpec
@@ -12,6 +13,7 @@ from drivers.emulator.witness import Output, Witnessed, read_witness
 
 __all__ = [
     "AnyInstrumentSpec",
+    "BoardSpec",
     "Emulation",
     "EmulationProcess",
     "EmulationSpec",

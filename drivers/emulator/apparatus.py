@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from drivers.emulator.errors import ScpiError
 from drivers.emulator.wires import Plug, Wires, plugs
-from ffzero_lab.device import Device, FloatArray, Metered, Resumable
+from ffzero_lab.device import Device, DeviceDescription, FloatArray, Metered, Resumable
 
 BoolArray = NDArray[np.bool_]
 _FIRST = np.zeros(1, dtype=np.intp)
@@ -95,6 +95,26 @@ class Apparatus:
                 measured[plug.layer] = self._measure(plug.layer)
             readings[plug.channels] = measured[plug.layer][plug.places]
         return readings
+
+    def present(self, layer: int, patterns: FloatArray) -> FloatArray:
+        """Present *patterns* (S, n_in) one after the other to the twin as it is; returns the outputs (S, n_out).
+
+        They are those of *layer*, or of the first in a cascade; its modulators are on, whatever they are given.
+        """
+        self._write_parameters()
+        entrance = 0 if self._cascaded else layer
+        self._unstaged.add(entrance)
+        self._twin.load_inputs(entrance, patterns)
+        return self._twin.read_outputs(layer, np.arange(len(patterns)))
+
+    def health(self) -> dict[str, float]:
+        """Return what the twin's own sensors read."""
+        return dict(self._twin.read_health())
+
+    @property
+    def description(self) -> DeviceDescription:
+        """What the twin says of itself."""
+        return self._twin.description
 
     def meter(self, plugs: Sequence[Plug], n_channels: int) -> tuple[FloatArray, FloatArray]:
         """Return the volts and amperes (n_channels,) at the parameters that a source drives, 0 without a wire.

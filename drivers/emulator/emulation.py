@@ -10,9 +10,12 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from drivers.emulator.apparatus import Apparatus
+from drivers.emulator.board import EmulatedBoard
+from drivers.emulator.board_plant import BoardPlant
+from drivers.emulator.board_spec import BoardSpec
 from drivers.emulator.faults import FaultPlan
 from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
-from drivers.emulator.line import SerialLine
+from drivers.emulator.line import BITS_PER_BYTE, SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
 from drivers.emulator.qontrol_rack import QontrolRack, QontrolRackSpec
@@ -24,7 +27,7 @@ from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 
 AnyInstrumentSpec = Annotated[
-    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | QontrolRackSpec, Field(discriminator="kind")
+    VoltageSourceSpec | ModulatorSpec | PowerMeterSpec | QontrolRackSpec | BoardSpec, Field(discriminator="kind")
 ]
 DRIVER_GROUP = "ffzero_lab.drivers"
 
@@ -39,7 +42,7 @@ class EmulationSpec(BaseModel):
     options: dict[str, Any] = {}
     """Configuration of that twin."""
     instruments: Annotated[tuple[AnyInstrumentSpec, ...], Field(min_length=1)]
-    """The instruments, each with a ``kind`` of its own: voltage-source, modulator, power-meter or qontrol-rack."""
+    """The instruments, each with a ``kind``: voltage-source, modulator, power-meter, qontrol-rack or board."""
     faults: FaultPlan = FaultPlan()
     """What goes wrong."""
     witness: Path | None = None
@@ -139,6 +142,9 @@ class Emulation:
                 return Modulator(spec, self._apparatus, troubles, self._witness)
             case PowerMeterSpec():
                 return PowerMeter(spec, self._apparatus, troubles)
+            case BoardSpec():
+                plant = BoardPlant(spec.name, spec.converters, self._apparatus, troubles, self._witness)
+                return EmulatedBoard(plant, troubles, BITS_PER_BYTE / spec.baud)
             case QontrolRackSpec():
                 return QontrolRack(spec, self._apparatus, troubles, self._witness)
 
@@ -157,9 +163,11 @@ def _twin(name: str, options: Mapping[str, Any]) -> Device:
     entry = installed.get(name.replace(":", "."))
     if entry is not None:
         driver: Driver = entry.load()
-    elif ":" in name:
-        module, _, attribute = name.partition(":")
-        driver = getattr(import_module(module), attribute)
     else:
-        raise ValueError(f"twin {name!r} is none of {', '.join(sorted(installed))} and no module:Class")
+        module, _, attribute = name.partition(":")
+        try:
+            driver = getattr(import_module(module), attribute)
+        except (ModuleNotFoundError, AttributeError, ValueError) as error:
+            known = ", ".join(sorted(installed))
+            raise ValueError(f"twin {name!r} is none of {known} and no module:Class ({error})") from None
     return driver.open(driver.Config.model_validate(dict(options)), None)

@@ -23,6 +23,7 @@ from ffzero_lab.cli.calibrations import draw_report
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.device import CalibrationMissing, Guarded
+from ffzero_lab.device.belonging import driven, in_words, shapes
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
 from ffzero_lab.signals import Interruption, Signals
@@ -71,7 +72,7 @@ def calibrate(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool)
     """Measure a device and keep the record, or only say what that would take."""
     procedures = chosen(wanted.only, wanted.skip)
     with _told_how_to_go_on() as begun_in, open_chosen(wanted.chosen) as device:
-        earlier = _record_to_build_on(wanted, device)
+        earlier = _record_to_build_on(wanted, device, mute if dry_run else voice(as_json=as_json))
         before = None if earlier is None else load(earlier)
         if dry_run:
             runner = Runner(device, procedures, Journal(), wanted.seed, mute, before)
@@ -109,6 +110,11 @@ def resume(folder: Path, signals: Signals, *, as_json: bool) -> None:
             raise InputError(
                 f"{folder} was begun on a device with the serial number {request['serial_number']}, this one has "
                 f"{device.description.serial_number}; connect that one"
+            )
+        if (now := _driven(device)) != request["driven"]:
+            raise CalibrationMissing(
+                f"{folder} was begun on {' | '.join(request['driven'])}; the device has {' | '.join(now)} now: what "
+                "was measured does not go with that; drive it as before, or calibrate again"
             )
         journal = Journal(folder)
         tell = voice(as_json=as_json)
@@ -149,14 +155,17 @@ def _report(path: Path) -> Path | None:
     return page
 
 
-def _record_to_build_on(wanted: Wanted, device: Guarded) -> Path | None:
+def _record_to_build_on(wanted: Wanted, device: Guarded, tell: Callable[[str], None]) -> Path | None:
     """Return the newest record when single procedures are wanted: those before them are not carried out."""
     if not (wanted.only or wanted.skip):
         return None
     try:
-        return newest_for(device.description, wanted.folder)
+        path, passed_over = newest_for(device.description, wanted.folder)
     except CalibrationMissing:
         return None
+    for told in passed_over:
+        tell(told)
+    return path
 
 
 def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | None) -> dict[str, Any]:
@@ -164,6 +173,7 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
         "software": __version__,
         "device": saved_device(wanted.chosen),
         "serial_number": device.description.serial_number,
+        "driven": _driven(device),
         "only": wanted.only,
         "skip": wanted.skip,
         "folder": str(wanted.folder.resolve()),
@@ -173,6 +183,11 @@ def _request(wanted: Wanted, device: Guarded, begun: datetime, before: Path | No
         "begun": begun.isoformat(),
         "before": None if before is None else str(before.resolve()),
     }
+
+
+def _driven(device: Guarded) -> list[str]:
+    """Return by layer how the device is driven, in words."""
+    return [in_words(shapes(layer), driven(layer)) for layer in device.description.layers]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from calibration.calibrating import measure, record_of
+from calibration.calibrating import measure, record_of, refuse_nothing_to_do
 from calibration.comparison import compare
 from calibration.journal import Journal
 from calibration.registry import chosen
@@ -16,7 +16,8 @@ from ffzero_lab.calibrations import load, newest_for
 from ffzero_lab.cli.calibrate import Wanted, mute, voice
 from ffzero_lab.cli.calibration_tables import show_comparison, show_plan
 from ffzero_lab.cli.outcome import print_json
-from ffzero_lab.device import CalibrationMissing, Clock, VirtualClock
+from ffzero_lab.device import Clock, VirtualClock
+from ffzero_lab.device.belonging import refuse_foreign
 from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen
@@ -33,23 +34,22 @@ SAMPLED: Mapping[str, int] = {"fringes": 8}
 def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bool, as_json: bool) -> bool:
     """Measure a sample again and compare it with a record; returns whether it agrees. Nothing is written."""
     with open_chosen(wanted.chosen) as device:
-        path = newest_for(device.description, wanted.folder) if against is None else against
+        tell = mute if dry_run else voice(as_json=as_json)
+        path, passed_over = newest_for(device.description, wanted.folder) if against is None else (against, [])
+        for told in passed_over:
+            tell(told)
         record = load(path)
-        if record.serial_number != device.description.serial_number:
-            raise CalibrationMissing(
-                f"{path} is of a device with the serial number {record.serial_number}, this one has "
-                f"{device.description.serial_number}"
-            )
+        refuse_foreign(record, device.description)
         again = tuple(name for name in record.procedures if name in CHECKED)
         if wanted.only:
             again = tuple(name for name in again if name in wanted.only)
         again = tuple(name for name in again if name not in wanted.skip)
         if not again:
             raise InputError(f"{path} holds nothing that is checked; that are {', '.join(CHECKED)}")
-        tell = mute if dry_run else voice(as_json=as_json)
         procedures = sorted(chosen(again, ()), key=lambda each: each.name != FIRST)
         runner = Runner(device, procedures, Journal(), wanted.seed + 1, tell, record, SAMPLED)
         planned = runner.plan()
+        refuse_nothing_to_do(planned)
         if dry_run:
             show_plan(runner, planned, as_json=as_json)
             return True
@@ -57,7 +57,7 @@ def check(wanted: Wanted, against: Path | None, signals: Signals, *, dry_run: bo
         measured = measure(runner, signals)
         now = record_of(runner, measured, begun=begun, valid_for_s=record.valid_for_s, planned=planned)
         apart_s = _apart_s(record, now, device.clock)
-    comparison = compare(record, now, apart_s)
+    comparison = compare(record, now, apart_s, again)
     if as_json:
         print_json({"record": str(path), "agrees": comparison.agrees, **asdict(comparison)})
     else:

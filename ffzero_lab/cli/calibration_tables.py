@@ -97,5 +97,10 @@ def show_comparison(comparison: Comparison) -> None:
     Console(width=max(Console().width, WHOLE)).print(table)
     for changed in comparison.changed:
         typer.echo(f"changed: {changed}")
+    for missing in comparison.not_compared:
+        typer.echo(f"not compared: {missing}")
+    if not comparison.quantities:
+        typer.echo("nothing was compared: whether they agree cannot be told")
+        return
     verdict = "agrees" if comparison.agrees else "does NOT agree"
     typer.echo(f"{verdict} within {comparison.sigmas:.2g} joint standard uncertainties")

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.comparison import compare
+from ffzero_lab.applying import CLOCKS_DIFFER_S
 from ffzero_lab.calibrations import load, records_in, sweeps_beside
 from ffzero_lab.cli.bench import table_of
 from ffzero_lab.cli.calibration_tables import show_comparison, show_findings
@@ -56,6 +57,9 @@ def show_command(path: Path, *, as_json: bool) -> None:
             dead += [f"{layer.output_name(index)} {why}" for index, why in layer.dead_outputs.items()]
             typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
             Console().print(_quantities(layer.quantities))
+            for when in sorted({*layer.earlier.values()}):
+                names = ", ".join(name for name, ended in layer.earlier.items() if ended == when)
+                typer.echo(f"of the calibration that ended {when.isoformat(timespec='seconds')}: {names}")
         spent, planned = record.spent, record.planned
         typer.echo(
             f"took {spent.writes:,} writes, {spent.shots:,} shots, {spell_duration(spent.seconds)} of device time "
@@ -64,9 +68,11 @@ def show_command(path: Path, *, as_json: bool) -> None:
 
 
 def diff_command(earlier: Path, later: Path, *, as_json: bool) -> None:
-    """Compare two records of one device."""
+    """Compare two records of one device, in the order of their times whichever is named first."""
     with outcome(as_json=as_json):
         before, after = load(earlier), load(later)
+        if after.ended < before.ended:
+            (earlier, before), (later, after) = (later, after), (earlier, before)
         if before.serial_number != after.serial_number:
             raise InputError(
                 f"{earlier} is of a device with the serial number {before.serial_number}, {later} of one with "
@@ -114,7 +120,7 @@ def _row(path: Path, record: CalibrationRecord) -> dict[str, Any]:
         "device": record.device,
         "serial_number": record.serial_number,
         "age": age_s,
-        "valid": "yes" if age_s <= record.valid_for_s else "expired",
+        "valid": "not yet" if age_s < -CLOCKS_DIFFER_S else "yes" if age_s <= record.valid_for_s else "expired",
         "applies": "yes" if all(layer.transfer is not None for layer in record.layers) else "no",
         "faults": sum(finding.severity == "fault" for finding in record.findings),
     }

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffzero_lab.device.actuation import Actuation
+from ffzero_lab.device.belonging import refuse_foreign
 from ffzero_lab.device.counts import Ledger
 from ffzero_lab.device.effects import in_effects
 from ffzero_lab.device.errors import CalibrationMissing, LimitViolation
@@ -35,22 +36,13 @@ class Calibrated(Device):
     Raises
     ------
     CalibrationMissing
-        When the record is of another device or of other layers, or says too little.
+        When the record is of another device, of other layers or of another drive, or says too little.
     """
 
     def __init__(self, guard: Guarded, record: CalibrationRecord) -> None:
         self.guard, self.record, self.clock = guard, record, guard.clock
         raw = guard.description
-        if record.serial_number != raw.serial_number:
-            raise CalibrationMissing(
-                f"the calibration record is of {record.device} with the serial number {record.serial_number}, "
-                f"{raw.name} has {raw.serial_number}; calibrate this one"
-            )
-        if len(record.layers) != len(raw.layers):
-            raise CalibrationMissing(
-                f"the calibration record has {len(record.layers)} layers, {raw.name} has {len(raw.layers)}; "
-                "calibrate it as it is now"
-            )
+        refuse_foreign(record, raw)
         self._actuations: list[Actuation] = []
         self._readouts: list[Readout] = []
         transfers: list[Transfer] = []

@@ -1,12 +1,13 @@
 """What a calibration found out about a device: values with uncertainties, by layer. Written as JSON."""
 
-from datetime import datetime
 from math import nan, prod
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from ffzero_lab.device.description import Scale
 
 SCHEMA_VERSION = 1
 Axis = Literal["device", "layer", "input", "output", "parameter", "mzi", "pair", "time"]
@@ -85,15 +86,28 @@ class Transfer(_Frozen):
     """Gain of parameter *rows* by the setpoint of parameter *columns*; what is not listed is zero."""
 
 
+class Driven(_Frozen):
+    """What the setpoints of a group are."""
+
+    unit: str
+    scale: Scale
+    """As the description has it: volts over a heater act by their square."""
+
+
 class LayerRecord(_Frozen):
     """One layer."""
 
     groups: dict[str, tuple[int, ...]] = {}
     """The parameters by group, in the groups' order, with the shape of each: what their numbers stand for."""
+    drives: dict[str, Driven] = {}
+    """By group, what its setpoints were when it was measured: the record says nothing of it driven otherwise."""
     output_names: tuple[str, ...] = ()
     """What the outputs are called, such as channels of an instrument; empty: by their number."""
     quantities: dict[str, Quantity] = {}
     """By procedure and name, such as ``fringes.pi_power``."""
+    earlier: dict[str, AwareDatetime] = {}
+    """Quantities that were not measured in this calibration, and when the one ended in which they were: it built on
+    them."""
     dead: dict[int, str] = {}
     """Parameters that do not move, with what is wrong: open, short, stuck, dark."""
     dead_outputs: dict[int, str] = {}
@@ -135,8 +149,8 @@ class CalibrationRecord(_Frozen):
     """Firmware or kernel that answered."""
     software: str
     """Version of ffzero-lab."""
-    begun: datetime
-    ended: datetime
+    begun: AwareDatetime
+    ended: AwareDatetime
     device_ended_s: float
     """The device's own clock at the end, seconds."""
     valid_for_s: Annotated[float, Field(gt=0.0)]

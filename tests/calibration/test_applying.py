@@ -222,8 +222,13 @@ def test_a_record_that_does_not_fit_is_refused_with_the_reason(true_record: Any)
     with pytest.raises(CalibrationMissing, match=r"OTHER-1.*has TWIN-typical-1"):
         Calibrated(guard, foreign)
     small = true_record(open_device("twin:photonic", ports=4, layers=1, drive="volts", seed=1))
-    with pytest.raises(CalibrationMissing, match="layer 0: the record is of 16 parameters, the layer has 64"):
+    with pytest.raises(CalibrationMissing, match=r"layer 0, is of theta \(6\) in V.*has theta \(28\)"):
         Calibrated(guard, small)
+    watts = true_record(chip("power"))
+    with pytest.raises(CalibrationMissing, match=r"theta \(28\) in W, linear;.*it has theta \(28\) in V, square"):
+        Calibrated(guard, watts)
+    with pytest.raises(CalibrationMissing, match=r"is of theta \(28\) in a unit that it does not say"):
+        Calibrated(guard, with_layer(record, drives={}))
     with pytest.raises(CalibrationMissing, match="does not say what the actuators do"):
         Calibrated(guard, with_layer(record, transfer=None))
 

@@ -12,7 +12,7 @@ import pytest
 
 from ffzero_lab.calibrations import digest, load, newest_for, records_in, save
 from ffzero_lab.device import CalibrationMissing
-from ffzero_lab.device.record import CalibrationRecord
+from ffzero_lab.device.record import CalibrationRecord, Finding
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_device
 from ffzero_lab.runs import RunReader
@@ -67,9 +67,58 @@ def test_the_newest_record_of_the_device_is_found(record: CalibrationRecord, tmp
     newest = save(aged(record, 1), tmp_path, None)
     older = save(aged(record, 5), tmp_path, None)
     save(record.model_copy(update={"serial_number": "../../OTHER"}), tmp_path, None)
-    assert newest_for(device.description, tmp_path) == newest
+    assert newest_for(device.description, tmp_path) == (newest, [])
     assert [path for path, _ in records_in(tmp_path)[0]][:2] == [older, newest]
     assert all(path.resolve().is_relative_to(tmp_path.resolve()) for path, _ in records_in(tmp_path)[0])
+
+
+def test_a_damaged_older_record_is_told_and_a_damaged_newest_one_refused(
+    record: CalibrationRecord, tmp_path: Path, ask: Ask
+) -> None:
+    description = open_device("twin:photonic", ports=8, drive="volts").description
+    newest = save(aged(record, 1), Path("calibrations"), None)
+    newest.with_name("20200101-000000.json").write_text("{")
+    path, told = newest_for(description, tmp_path / "calibrations")
+    assert path.name == newest.name
+    assert "20200101-000000.json" in told[0]
+    code, out, err = ask(*TRAIN)
+    assert code == 0, err
+    assert "20200101-000000.json" in out
+    chip = [each.replace("device.", "") for each in CHIP]
+    code, out, err = ask("calibrate", "--only", "latency", "--no-report", *chip)
+    assert code == 0, err
+    assert "passed over" in out
+    newest.with_name("20990101-000000.json").write_text("{")
+    with pytest.raises(InputError, match=r"20990101-000000.json.*may be the newest record"):
+        newest_for(description, tmp_path / "calibrations")
+
+
+def test_a_record_from_the_future_is_refused_unless_told(record: CalibrationRecord, ask: Ask) -> None:
+    path = save(aged(record, -2), Path("calibrations"), None)
+    code, _, err = ask(*TRAIN)
+    assert code == 2
+    assert "not yet past" in err
+    code, out, err = ask("calibrations", "list", "--json")
+    assert [row["valid"] for row in json.loads(out)["records"]] == ["not yet"]
+    code, out, err = ask(*TRAIN, "--calibration", path, "--expired-calibration")
+    assert code == 0, err
+    assert "problem: the calibration record ended at" in out
+
+
+def test_faults_and_warnings_of_a_record_are_told_where_it_is_used(record: CalibrationRecord, ask: Ask) -> None:
+    kinds: tuple[Any, ...] = ("fault", "warning", "warning", "note")
+    findings = tuple(Finding(severity=kind, where="layer 0", what="seen") for kind in kinds)
+    path = save(record.model_copy(update={"findings": findings}), Path("calibrations"), None)
+    code, out, err = ask(*TRAIN)
+    assert code == 0, err
+    assert f"the calibration found 1 fault and 2 warnings: `ffzero-lab calibrations show {path}`" in out
+
+
+def test_another_firmware_behind_the_same_serial_number_is_told(record: CalibrationRecord, ask: Ask) -> None:
+    save(record.model_copy(update={"implementation": "firmware 1.2"}), Path("calibrations"), None)
+    code, out, err = ask(*TRAIN)
+    assert code == 0, err
+    assert "problem: when the calibration record was made, firmware 1.2 answered" in out
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ class Levels:
 
     name = "levels"
     needs: tuple[str, ...] = ()
+    finds: tuple[str, ...] = ()
+    waits_s = 0.0
 
     def suits(self, bench: Bench) -> str:
         return "" if bench.device.description.kind == "photonic" else "no light"
@@ -275,6 +277,36 @@ def test_a_signal_parks_and_the_printed_command_goes_on_at_the_next_part(
     assert load(path).layers == load(undisturbed).layers
 
 
+def test_a_record_of_another_drive_is_neither_checked_nor_built_on_and_no_calibration_goes_on_there(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffzero_lab.cli.calibration_check.CHECKED", ("levels",))
+    assert ask("calibrate", *CHIP, "--no-report")[0] == 0
+    watts = (*CHIP[:-1], "drive=power")
+    for more in (("--check",), ("--only", "heights")):
+        code, _, told = ask("calibrate", *watts, "--no-report", *more)
+        assert code == 2
+        assert "in V, square" in told
+        assert "in W, linear" in told
+    measure = Levels.measure
+
+    def interrupted(self: Levels, bench: Bench, number: int) -> Sweep:
+        if number == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return measure(self, bench, number)
+
+    monkeypatch.setattr(Levels, "measure", interrupted)
+    code, _, told = ask("calibrate", *CHIP, "--no-report")
+    assert code == 143
+    (folder,) = Path("calibrations").rglob("*.unfinished")
+    request = folder / "request.json"
+    request.write_text(request.read_text().replace('"volts"', '"power"'))  # as when a bench file was changed
+    code, _, told = ask("calibrate", "--resume", folder)
+    assert code == 2
+    assert "was begun on theta (6) in V, square" in told
+    assert "in W, linear" in told
+
+
 def test_a_part_lies_in_memory_as_when_it_is_read_back_so_that_sums_round_alike(tmp_path: Path) -> None:
     measured = np.random.default_rng(0).standard_normal((7, 5, 3)).transpose(2, 0, 1)[:, ::2]
     folder = tmp_path / "parts"
@@ -288,3 +320,46 @@ def test_a_part_lies_in_memory_as_when_it_is_read_back_so_that_sums_round_alike(
     assert first["z"].strides == second["z"].strides
     assert first["n"].shape == second["n"].shape == ()
     np.testing.assert_array_equal(first["z"], measured)
+
+
+def test_records_without_a_common_value_do_not_agree_and_say_what_was_not_compared() -> None:
+    values = Quantity.of("V²", "parameter", [1.0, 2.0], 0.1)
+    here = record_with({"fringes.pi_setting": values, "electrical.resistance": values, "noise.sigma": values})
+    there = record_with({"fringes.pi_setting": Quantity.of("W", "parameter", [1.0, 2.0], 0.1), "offsets.rate": values})
+    found = compare(here, there, procedures=("fringes", "electrical", "offsets"))
+    assert not found.agrees
+    assert found.quantities == ()
+    assert found.not_compared == (
+        "layer 0, electrical.resistance: known only before",
+        "layer 0, fringes.pi_setting: in V² before, in W now",
+        "layer 0, offsets.rate: known only now",
+    )
+    assert compare(here, here, procedures=("fringes", "offsets")).not_compared == ()
+    longer = Quantity.of("V²", "parameter", [1.0, 2.0, 3.0], 0.1)
+    (told,) = compare(here, record_with({"noise.sigma": longer}), procedures=("noise",)).not_compared
+    assert told == "layer 0, noise.sigma: 2 values before, 3 now"
+
+
+def test_a_check_that_can_measure_nothing_is_refused_and_one_that_compares_nothing_fails(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ffzero_lab.cli.calibration_check.CHECKED", ("levels",))
+    assert ask("calibrate", *CHIP, "--no-report")[0] == 0
+    found = Levels.run
+
+    def unknown(self: Levels, bench: Bench) -> Outcome:
+        level = found(self, bench).quantities["level"]
+        return Outcome({"level": Quantity.of(level.unit, level.axis, np.full(4, np.nan), np.nan)})
+
+    monkeypatch.setattr(Levels, "run", unknown)
+    code, shown, _ = ask("calibrate", *CHIP, "--check")
+    assert code == 1
+    assert "not compared: layer 0, levels.level: known only before" in shown
+    assert "nothing was compared" in shown
+    code, shown, _ = ask("calibrate", *CHIP, "--check", "--json")
+    assert (code, json.loads(shown)["agrees"]) == (1, False)
+    assert json.loads(shown)["not_compared"] == ["layer 0, levels.level: known only before"]
+    monkeypatch.setattr(Levels, "suits", lambda self, bench: "its meter is away")
+    code, _, told = ask("calibrate", *CHIP, "--check")
+    assert code == 2
+    assert "its meter is away" in told

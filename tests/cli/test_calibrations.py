@@ -90,6 +90,25 @@ def test_diff_tells_what_changed_and_refuses_another_device(cli: Command) -> Non
     assert "they are not compared" in ended.err
 
 
+def test_diff_says_the_same_whichever_record_is_named_first(cli: Command) -> None:
+    def of(phase: float, hours: float) -> Path:
+        known = {
+            "offsets.phase": Quantity.of("rad", "parameter", [phase, phase, 0.0, 0.0], [1e-3, 1e-3, 0.0, 0.0]),
+            "drift.phase_walk": Quantity.of("rad/√h", "layer", 0.02, 0.001),
+        }
+        layers = (LayerRecord(groups={"theta": (1,), "phi": (1,), "gamma": (2,)}, quantities=known),)
+        return save(record_with(600.0, hours=hours, layers=layers), Path("calibrations"), None)
+
+    before, after = of(0.0, 2.0), of(0.02, 1.0)
+    told, turned = (cli("calibrations", "diff", *pair, "--json").json for pair in ((before, after), (after, before)))
+    assert told == turned
+    assert told["agrees"] is True  # an hour's walk explains it
+    dead = save(record_with(600.0, hours=0.5, layers=(LayerRecord(dead={0: "open"}),)), Path("calibrations"), None)
+    assert cli("calibrations", "diff", dead, after, "--json").json["changed"] == [
+        "layer 0, parameter 0: open, alive before"
+    ]
+
+
 def test_report_writes_the_page_beside_the_record_or_where_told(cli: Command) -> None:
     path = save(record_with(600.0), Path("calibrations"), sidecar())
     told = cli("calibrations", "report", path, "--json").json

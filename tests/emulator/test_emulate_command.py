@@ -156,7 +156,7 @@ CANNOT = [
         ),
         "detectors.meter.channels: emulated instruments count their channels from 1",
     ),
-    ((('twin = "twin:photonic"', 'twin = "twin:phtonic"'),), "twin 'twin.phtonic' is none of"),
+    ((('twin = "twin:photonic"', 'twin = "twin:phtonic"'),), "twin 'twin:phtonic' is none of"),
     (
         (("watts_per_unit = 1e-3", "watts_per_unit = 0.0"),),
         "emulation.instruments.meter.watts_per_unit: input should be greater than 0",

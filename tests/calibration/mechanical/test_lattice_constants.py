@@ -54,6 +54,9 @@ class PlainBench:
     def tell(self, message: str) -> None:
         assert message
 
+    def heed(self) -> None:
+        """Nothing is there to heed."""
+
     def carry_out(self, procedure: Procedure) -> Outcome:
         assert procedure.suits(self) == ""
         planned, before = procedure.predicted(self), self.device.ledger.total

@@ -53,6 +53,9 @@ class PlainBench:
     def tell(self, message: str) -> None:
         assert message
 
+    def heed(self) -> None:
+        """Nothing is there to heed."""
+
     def carry_out(self, procedure: Procedure) -> Outcome:
         assert procedure.suits(self) == ""
         found = procedure.run(self)

@@ -35,8 +35,7 @@ def test_every_constant_is_found(seed: int, drive: str) -> None:
     off = wrapped(known["offsets.phase"].array - true_phases)
     assert np.abs(off).max() < 0.03
     assert np.abs(off[:12] / known["offsets.phase"].spread[:12]).max() < 4.5
-    powers = truth.pi_power_w * (1.0 if drive == "volts" else truth.resistance_ohm / 600.0)
-    assert np.abs(known["offsets.pi_power"].array / powers - 1.0).max() < 0.01
+    assert np.abs(known["offsets.pi_power"].array / truth.pi_power_w - 1.0).max() < 0.01
     for which in ("first", "second"):
         assert np.abs(known[f"offsets.splitter_{which}"].array - getattr(truth, f"splitter_{which}")).max() < 0.01
     relative = truth.responsivity / truth.responsivity.mean()
@@ -147,6 +146,27 @@ def test_phases_after_a_calibration_age_by_the_walk_that_was_measured() -> None:
     assert after.spread == pytest.approx(np.hypot(spread, walked), rel=0.05)
     assert aged(known, 0.0) == known
     assert aged({"offsets.phase": known["offsets.phase"]}, 900.0)["offsets.phase"] == known["offsets.phase"]
+
+
+def test_a_fit_that_failed_is_a_fault_and_never_drives_a_chip() -> None:
+    walk = {"phase_rad": 0.2, "time_s": 1.0}
+    _, record, findings = carried_out("detectors", "electrical", "fringes", "offsets", drift=walk)
+    assert record.transfer is None
+    chi2 = record.quantities["offsets.residual"].array[0]
+    assert chi2 > 10.0
+    assert findings[0].severity == "fault"
+    assert f"reduced χ² is {chi2:.3g} (allowed: 10)" in findings[0].what
+
+
+def test_a_heater_whose_phase_is_a_guess_leaves_the_record_without_a_transfer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibration.photonic.offsets.FAILED", 1000.0)
+    walk = {"phase_rad": 0.5, "time_s": 3.0}
+    _, record, findings = carried_out("detectors", "electrical", "fringes", "offsets", drift=walk)
+    assert record.transfer is None
+    spread = record.quantities["offsets.phase"].spread
+    for heater in range(6):
+        assert (f"theta[{heater}]" in findings[0].what) == (spread[heater] > 0.5)
+    assert "uncertain by more than 0.5 rad" in findings[0].what
 
 
 def test_a_chip_too_large_for_the_joint_fit_gets_phases_that_count_from_zero_drive(
