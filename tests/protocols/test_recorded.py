@@ -215,7 +215,7 @@ def test_stopped_anywhere_and_resumed_the_recording_is_that_of_one_run(
         assert learned(run) == reference, f"stopped before exchange {number} of {counted.seen}"
         superseded += len(list((run / "exchanges" / "superseded").glob("*")))
         set_aside += len(list(run.glob("superseded-*")))
-        again = replay(text, run)
+        again = replay(text, run, "--name", f"after{number}")
         assert again.code == 0, f"stopped before exchange {number} of {counted.seen}: {again.out}"
         assert learned(again.run) == reference
     assert superseded > 0
