@@ -47,7 +47,7 @@ def dead_in(procedure: Procedure) -> set[str]:
     return {*layers[0].dead.values(), *layers[0].dead_outputs.values()}
 
 
-@pytest.mark.parametrize("name", ["actuators", "sensors"])
+@pytest.mark.parametrize("name", [pytest.param("actuators", marks=pytest.mark.slow), "sensors"])
 def test_what_a_procedure_calls_dead_is_not_believed_where_it_is_measured_anew(name: str) -> None:
     (procedure,) = chosen((name,), ())
     called = dead_in(procedure)

@@ -218,6 +218,7 @@ def test_other_devices_are_refused_with_the_reason(procedure: Procedure, device:
         assert "not mechanical" in procedure.suits(PlainBench(opened))
 
 
+@pytest.mark.slow
 def test_an_interrupted_calibration_goes_on_to_the_identical_result(tmp_path: Path) -> None:
     def runner(device: Guarded, journal: Journal) -> Runner:
         return Runner(device, (Sensors(), Actuators()), journal, seed=0, tell=lambda _: None)

@@ -129,7 +129,7 @@ def test_a_ramp_stays_within_a_small_budget() -> None:
     assert np.abs(resistance.array / photonic_truth(bench.device, 0).resistance_ohm - 1.0).max() < 0.004
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_the_setting_for_pi_is_found_within_its_uncertainty(seed: int) -> None:
     bench = chip(seed=seed)
     bench.carry_out(Electrical())
@@ -165,7 +165,7 @@ def test_other_drives_are_calibrated_in_their_own_unit(drive: str) -> None:
     assert ("pi_power" in quantities) == (drive == "power")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_heaters_that_do_nothing_are_dark_and_no_others(seed: int) -> None:
     faults = [*FAULTS, {"kind": "dead-detector", "output": 5}]
     bench = chip(seed=seed, faults=faults)

@@ -68,6 +68,7 @@ def test_faults_of_every_kind_are_found_and_no_other_and_the_rest_is_known() -> 
     assert not {3, 10, 13} & set(record.transfer.columns), "dead heaters have no gain"
 
 
+@pytest.mark.slow
 def test_uncertainties_hold_on_a_bench_on_which_phases_drift_while_offsets_are_measured() -> None:
     """A minute for the offsets; the walk that was measured before is in their uncertainties."""
     covered: list[np.ndarray] = []
@@ -90,7 +91,7 @@ def test_uncertainties_hold_on_a_bench_on_which_phases_drift_while_offsets_are_m
     assert 0.9 <= np.concatenate(covered).mean() <= 0.99
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_turns_by_two_pi_show_the_crosstalk_within_its_uncertainty(seed: int) -> None:
     _, record, findings = carried_out("electrical", "fringes", "crosstalk", seed=seed, ports=6)
     nearest, decay = (record.quantities[f"crosstalk.{name}"] for name in ("nearest", "decay"))
