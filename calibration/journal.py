@@ -18,6 +18,8 @@ from ffzero_lab.runs.atomic import write_atomically
 
 REQUEST = "request.json"
 STATE = "state.npz"
+RECORDED = "recorded"
+"""Name in the state of how many exchanges a recording held behind the newest part."""
 FORMAT = 2
 UNTIMED = (0.0, 0.0)
 Arrays = Mapping[str, NDArray[Any]]

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.ageing import PHASES, aged
-from calibration.journal import Arrays, Journal
+from calibration.journal import RECORDED, Arrays, Journal
 from calibration.layer_bench import LayerBench
 from calibration.procedure import Outcome, Procedure
 from ffzero_lab.device import Counts, Guarded, LayerDescription, Timing
 from ffzero_lab.device.belonging import driven, refuse_foreign, shapes
 from ffzero_lab.device.record import CalibrationRecord, Finding, LayerRecord, Quantity, Severity, Spent, Transfer
+from ffzero_lab.device.recorder import recorder_of
 
 _RANK: Mapping[Severity, int] = {"fault": 0, "warning": 1, "note": 2}
 
@@ -235,12 +237,17 @@ class Runner:
     def _state(self) -> Arrays:
         """Return what is kept behind each part: the counts, and of a twin all that decides what it answers next."""
         counts = self.device.ledger.by_purpose["calibration"]
-        exact = self.device.snapshot() or {}
+        exact, recorder = self.device.snapshot() or {}, recorder_of(self.device)
+        recorded: dict[str, NDArray[np.int64]] = {}
+        if recorder is not None:
+            recorded = {RECORDED: np.array(recorder.exchanges)}
+            recorder.sync()
         return {
             "counts": np.array([counts.writes, counts.readings, counts.shots]),
             "at_s": np.array([self.device_seconds, self._paused_s]),
             "began_s": np.array([self._began_s, self._earlier_s]),
             "time_s": np.array(time.time()),
+            **recorded,
             **{f"device/{name}": values for name, values in exact.items()},
         }
 

@@ -45,6 +45,7 @@ each `state`: `waiting`, `running`, `done`, `failed`, or `stopped` when it ended
 `checkpoint.npz` is the same with the parts of the step under way and, on a twin, the device's exact state.
 `metrics.jsonl` has a row for each part. Training steps keep a run folder of their own in it (`03-train/`; begun anew,
 `03-train-2/`), calibrate steps their record and raw parts, and `recalibration-N/` those of the sentinel.
+With `--record-io` there is one recording, `exchanges/`, and `recorded_before` of a step is its length before it.
 `summary.json`, written last, says that the protocol is complete.
 """
 

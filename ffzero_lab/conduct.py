@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.device.recorder import Recorder, recorder_of
+from ffzero_lab.device.recording import FOLDER
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -126,7 +127,7 @@ class Conductor:
         self.signals.parking()
         device.park()
         summary = summarise(self.session, self._wall_s())
-        if self._recorder is not None:
+        if self._recorder is not None and (self.run.path / FOLDER).is_dir():  # else it is that of more than this run
             self._recorder.sync()
             summary["recording"] = self._recorder.as_json()
         self.run.complete(summary)

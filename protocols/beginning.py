@@ -21,6 +21,7 @@ from ffzero_lab.training.progress import under
 from protocols.book import Book, Entry, now
 from protocols.checked import Protocol
 from protocols.planning import Plan
+from protocols.recorded import own_point, set_aside_ahead
 
 FORMAT = 1
 KIND = "protocol"
@@ -57,6 +58,7 @@ def manifest_of(
     data_dir: Path,
     agreed: bool,
     calibration: Applied | None,
+    record_io: bool,
 ) -> dict[str, Any]:
     """Return the manifest of a protocol that is about to begin."""
     return {
@@ -77,6 +79,7 @@ def manifest_of(
         "interlocks": {channel: bound.model_dump() for channel, bound in protocol.frame.interlocks.items()},
         "data_dir": str(data_dir),
         "agreed": agreed,
+        "record_io": record_io,
         "calibration": None if calibration is None else calibration.as_json(),
         "plan": {
             "seconds": plan.seconds,
@@ -104,16 +107,16 @@ def versions_of(description: DeviceDescription) -> dict[str, str]:
     }
 
 
-def taken_up(reader: RunReader, protocol: Protocol, device: Guarded) -> tuple[Book, int]:
-    """Return the book of an interrupted protocol and the length of its metrics, the device's exact state put back.
+def taken_up(reader: RunReader, protocol: Protocol, device: Guarded) -> tuple[Book, int, int]:
+    """Return the book of an interrupted protocol, the device's exact state put back. Hardware is parked instead.
 
-    Hardware is parked instead.
+    Beside it the length of the metrics, and of the recording in exchanges.
     """
     checkpoint, refused = reader.newest_checkpoint()
     if checkpoint is None:
         device.park()
         record = CALIBRATION if (reader.path / CALIBRATION).exists() else None
-        return Book([Entry(step.name, step.kind) for step in protocol.steps], record=record), 0
+        return Book([Entry(step.name, step.kind) for step in protocol.steps], record=record), 0, 0
     book = Book.from_plain(checkpoint.plain["book"])
     book.notes += [f"an older checkpoint is used: {reason}" for reason in refused]
     exact = under("device", checkpoint.arrays)
@@ -121,7 +124,25 @@ def taken_up(reader: RunReader, protocol: Protocol, device: Guarded) -> tuple[Bo
         device.restore(exact)
     else:
         device.park()
-    return book, checkpoint.metrics_bytes
+    return book, checkpoint.metrics_bytes, checkpoint.plain.get("exchanges", 0)
+
+
+def recorded_up_to(run: Path, protocol: Protocol, book: Book, committed: int, from_step: str | None) -> int:
+    """Return the exchanges behind which the recording of a run that is taken up goes on.
+
+    That is behind what the protocol, or the step under way, knows of; before a step that is carried out again. Folders
+    of the sentinel that know of more are set aside.
+    """
+    behind = committed
+    if from_step is not None:
+        first = book.entries[protocol.at(from_step)]
+        behind = committed if first.state == "waiting" else first.recorded_before
+    else:
+        for entry in book.entries:
+            if not entry.over:
+                behind = max(behind, own_point(run / book.folder_of(entry)) or 0)
+    set_aside_ahead(run, behind)
+    return behind
 
 
 def begun_anew_from(step: str, protocol: Protocol, book: Book) -> None:

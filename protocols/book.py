@@ -28,6 +28,8 @@ class Entry:
     results: Plain | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     device_seconds: float = 0.0
+    recorded_before: int = 0
+    """Exchanges in the recording when it was begun."""
     began: str | None = None
     ended: str | None = None
 
@@ -57,6 +59,11 @@ class Book:
     """Device time at which the step under way began, on the device's clock."""
     step_earlier_s: float = 0.0
     """Device time it took in earlier processes, where the clock does not go on."""
+
+    def folder_of(self, entry: Entry) -> str:
+        """Return the name of the folder in which a step keeps files; another one each time it is begun anew."""
+        again = "" if entry.round == 1 else f"-{entry.round}"
+        return f"{self.entries.index(entry) + 1:02d}-{entry.name}{again}"
 
     def results(self) -> dict[str, Plain | None]:
         """Return the results by step."""

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 
 from calibration.calibrating import Measured, record_of
-from calibration.journal import Journal
+from calibration.journal import RECORDED, Journal
 from calibration.procedure import Procedure
 from calibration.runner import Runner
 from ffzero_lab.calibrations import load, written
@@ -31,6 +31,8 @@ def calibrate_into(
     journal = Journal(folder / PARTS)
     for refused in journal.refused:
         shift.tell(refused)
+    if RECORDED in journal.state:
+        shift.go_back(int(journal.state[RECORDED]))
     guard.park()
     begun = datetime.now(UTC)
     runner = Runner(guard, procedures, journal, seed, shift.tell)

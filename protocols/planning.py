@@ -1,7 +1,7 @@
 """What a protocol will do, cost and ask for, found out before anything is touched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ffzero_lab.device import Calibrated, Counts, Guarded, Protected, Timing
@@ -28,6 +28,8 @@ class Planned:
         What it needs from the operator.
     repeated
         How often it may be carried out at most.
+    staged
+        Patterns of a data set that it stages for each layer.
     """
 
     counts: Counts = field(default_factory=Counts)
@@ -35,6 +37,7 @@ class Planned:
     touches: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     repeated: int = 1
+    staged: int = 0
 
     def seconds(self, timing: Timing) -> float:
         """Return the predicted device time of carrying it out once."""
@@ -93,6 +96,17 @@ class Plan:
     seconds: float
     """Predicted device time of everything once."""
 
+    @property
+    def counts(self) -> Counts:
+        """Counts of everything once."""
+        watching = Counts() if self.sentinel is None else self.sentinel.counts
+        return sum((each.counts for _, _, each in self.steps), watching)
+
+    @property
+    def staged(self) -> int:
+        """Patterns of data sets that are staged for each layer."""
+        return sum(each.staged for _, _, each in self.steps)
+
 
 def plan(protocol: Protocol, device: Guarded, record: CalibrationRecord | None, data_dir: Path) -> Plan:
     """Plan every step of *protocol* on *device*; touches nothing.
@@ -112,14 +126,10 @@ def plan(protocol: Protocol, device: Guarded, record: CalibrationRecord | None, 
         except InputError as error:
             raise InputError(f"protocol {protocol.name}, step {number} ({step.name}): {error}") from error
         until = step.sampled.until
-        planned.append((step.name, step.kind, each if until is None else _repeated(each, until.most)))
+        planned.append((step.name, step.kind, each if until is None else replace(each, repeated=until.most)))
         earlier[step.name] = step.sampled
     seconds = sum(each.seconds(description.timing) for _, _, each in planned)
     return Plan(tuple(planned), _sentinel(protocol, device, seconds), seconds)
-
-
-def _repeated(planned: Planned, most: int) -> Planned:
-    return Planned(planned.counts, planned.waits_s, planned.touches, planned.asks, most)
 
 
 def _sentinel(protocol: Protocol, device: Guarded, seconds: float) -> Planned | None:

@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 from ffzero_lab.device import DeviceError, InterlockTripped, Ledger, LimitViolation
+from ffzero_lab.device.errors import RecordingDamaged, ReplayDiffers
 from ffzero_lab.errors import InputError, RunFailed
 from protocols.book import Entry, Plain, now
 from protocols.checked import Written
+from protocols.recorded import RECALIBRATION
 from protocols.schema import Step
 from protocols.sentinel import Sentinel
 from protocols.shift import Shift, outcomes
@@ -16,6 +18,10 @@ from protocols.work import Work
 
 WATCHED_FROM = ("train", "drift-check")
 """Kinds of step from whose first the sentinel watches, when the protocol names none."""
+
+
+ENDS_IT = (InterlockTripped, LimitViolation, ReplayDiffers, RecordingDamaged)
+"""Whatever ``on_failure`` says."""
 
 
 class Runner:
@@ -70,7 +76,7 @@ class Runner:
                 if self._is_enough(step, found):
                     self._end(entry, "done", found)
                     return
-            except (InterlockTripped, LimitViolation) as error:
+            except ENDS_IT as error:
                 shift.guard.before_exchange = None
                 shift.guard.park()
                 entry.failures.append(str(error))
@@ -85,11 +91,12 @@ class Runner:
     def _begin(self, entry: Entry) -> None:
         """Begin a step, or take it up where it was left."""
         shift, book = self._shift, self._shift.book
+        recorded = None if entry.state == "waiting" else shift.committed
         clock_s = shift.guard.clock.now_s()
         if entry.state == "waiting":
             shift.guard.ledger = Ledger()
             book.parts, book.step_began_s, book.step_earlier_s = {}, clock_s, 0.0
-            entry.began = now()
+            entry.began, entry.recorded_before = now(), shift.recorded
             shift.row("begin")
         else:
             shift.guard.ledger = Ledger()
@@ -99,7 +106,7 @@ class Runner:
         entry.state, entry.attempts = "running", 0
         if self._sentinel is not None and entry.name == self._watched_from():
             self._sentinel.begin()
-        shift.commit()
+        shift.commit(recorded)
         shift.describe()
         shift.status("running")
 
@@ -139,7 +146,7 @@ class Runner:
             if judged:
                 self._anew(entry)
             shift.row("failure", reason=str(error), then="retry")
-            shift.commit()
+            shift.commit(None if judged else shift.goes_on_behind())
             return True
         if step.on_failure == "continue":
             shift.note(f"failed: {error}; going on with the next step")
@@ -160,7 +167,7 @@ class Runner:
             self._anew(entry)
             entry.repetition = 1
         self._shift.row("failure", reason=reason, then="park")
-        self._shift.commit()
+        self._shift.commit(None if judged else self._shift.goes_on_behind())
         self._shift.describe()
 
     def _end(self, entry: Entry, state: Any, found: Plain | None) -> None:
@@ -181,7 +188,7 @@ class Runner:
         step = shift.protocol.steps[shift.protocol.at(name)].resolved(shift.book.results())
         if not isinstance(step, Calibrate):
             raise InputError(f"the step {name!r} does not calibrate")
-        path, record = step.carry_out(shift, shift.run.path / f"recalibration-{number}", number)
+        path, record = step.carry_out(shift, shift.run.path / f"{RECALIBRATION}-{number}", number)
         faults = [finding for finding in record.findings if finding.severity == "fault"]
         if len(faults) > step.faults_allowed:
             raise RunFailed(f"re-calibration {number} found {len(faults)} faults; the first: {faults[0].what}")
@@ -210,6 +217,7 @@ class Runner:
             "device_seconds": sum(entry.device_seconds for entry in book.entries),
             "predicted_seconds": self._predicted_seconds,
             "wall_seconds": time.perf_counter() - self._began_s,
+            **shift.recording(),
             "completed": True,
         }
 

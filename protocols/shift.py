@@ -20,6 +20,7 @@ from ffzero_lab.device import (
     Protected,
     VirtualClock,
 )
+from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.runs import ControlFolder, RunWriter, ask
 from ffzero_lab.runs.control import ControlRequest
 from ffzero_lab.runs.layout import CONTROL
@@ -28,6 +29,7 @@ from ffzero_lab.training import Event, Session
 from ffzero_lab.training.progress import named_under
 from protocols.book import Book, Entry, Plain, now
 from protocols.checked import Protocol as Checked
+from protocols.recorded import own_point, set_aside_ahead
 
 POLL_S = 0.05
 WAIT_SLICE_S = 0.5
@@ -72,6 +74,8 @@ class Shift:
         Where relative paths of data sets start from.
     agreed
         Whether every question is answered with yes beforehand.
+    committed
+        How much of the recording, in exchanges, belongs to what was kept last.
     training
         The folder of the training run under way, which hears requests itself.
     """
@@ -87,6 +91,7 @@ class Shift:
     bounds: Mapping[str, InterlockBound]
     data_dir: Path
     agreed: bool = False
+    committed: int = 0
     training: Path | None = None
     _control: ControlFolder = field(init=False)
     _paused: ControlRequest | None = field(default=None, init=False)
@@ -112,6 +117,20 @@ class Shift:
         """Device time that the step under way took so far."""
         return self.book.step_earlier_s + self.guard.clock.now_s() - self.book.step_began_s
 
+    @property
+    def folder(self) -> Path:
+        """Where the step under way keeps files, within the run folder."""
+        return self.run.path / self.book.folder_of(self.entry)
+
+    @property
+    def recorded(self) -> int:
+        """How many exchanges the recording holds, if there is one."""
+        return 0 if self._recorder is None else self._recorder.exchanges
+
+    @property
+    def _recorder(self) -> Recorder | None:
+        return recorder_of(self.guard)
+
     def at_step(self, number: int) -> None:
         """Go to the step of that number, from 0."""
         self._at = number
@@ -135,14 +154,48 @@ class Shift:
         """Append a row to the metrics; raises OSError."""
         self.run.append({"event": event, "step": self.entry.name, "device_s": self.guard.clock.now_s(), **more})
 
-    def commit(self) -> None:
-        """Keep the book, and of a twin the exact state that goes with it; raises OSError."""
+    def commit(self, recorded: int | None = None) -> None:
+        """Keep the book, and of a twin the exact state that goes with it; raises OSError.
+
+        A recording goes on behind so many exchanges, *recorded*; None: behind all.
+        """
         self.entry.counts = self.guard.ledger.as_json()
         self.entry.device_seconds = self.step_seconds
         arrays = named_under("device", self.guard.snapshot() or {})
-        self.run.checkpoint(arrays, {"book": self.book.to_plain()}, self.run.metrics_bytes)
+        plain: Plain = {"book": self.book.to_plain()}
+        if self._recorder is not None:
+            self.committed = self.recorded if recorded is None else recorded
+            self._recorder.sync()
+            plain["exchanges"] = self.committed
+        self.run.checkpoint(arrays, plain, self.run.metrics_bytes)
         if time.perf_counter() - self._told_s >= STATUS_EVERY_S:
             self.status("running")
+
+    def goes_on_behind(self) -> int | None:
+        """Return the exchanges behind which the failed step goes on when it is taken up; None: behind all of them.
+
+        A step that is taken up from a state of its own does again what came after. A replay cannot: the failure is in
+        the recording, and it would meet it each time.
+        """
+        own = None if self._recorder is None else own_point(self.folder)
+        return None if own is None else max(own, self.committed)
+
+    def go_back(self, exchanges: int) -> None:
+        """Let the recording go on where a step takes itself up, behind so many exchanges; raises OSError.
+
+        What came after, such as a look of the sentinel or a failure, is done again from here on.
+        """
+        if self._recorder is not None:
+            behind = max(exchanges, self.committed)
+            set_aside_ahead(self.run.path, behind)
+            self._recorder.go_back(behind)
+
+    def recording(self) -> Plain:
+        """Return what the summary says of the recording, which is then on the disk; nothing when there is none."""
+        if self._recorder is None:
+            return {}
+        self._recorder.sync()
+        return {"recording": self._recorder.as_json()}
 
     def describe(self) -> None:
         """Bring the outcomes in the manifest up to the book; raises OSError."""

@@ -46,8 +46,9 @@ class Watch:
         return _behind(self.shift.protected(uncalibrated=session.settings.uncalibrated), session)
 
     def state(self) -> Plain:
-        """Return what decides when it looks next, and the record in force."""
-        return {"sentinel": self.shift.book.sentinel, "record": self.shift.book.record}
+        """Return what decides when it looks next, the record in force, and what was noted."""
+        book = self.shift.book
+        return {"sentinel": book.sentinel, "record": book.record, "notes": list(book.notes)}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Training:
         session = Session(device, self.dataset, self.settings, self.start if checkpoint is None else None)
         earlier_s, length = 0.0, 0
         if checkpoint is not None:
+            shift.go_back(checkpoint.plain.get("exchanges", 0))
             state = under("state", checkpoint.arrays)
             session.restore(Network.from_arrays(checkpoint.arrays), state, checkpoint.plain["session"])
             earlier_s, length = float(checkpoint.plain["wall_seconds"]), checkpoint.metrics_bytes
@@ -96,7 +98,9 @@ class Training:
             self.shift.note(f"an older checkpoint is used: {reason}")
         if checkpoint is not None and "interlude" in checkpoint.plain:
             was = checkpoint.plain["interlude"]
-            self.shift.book.sentinel, self.shift.book.record = was["sentinel"], was["record"]
+            book, noted = self.shift.book, was.get("notes", [])
+            book.sentinel, book.record = was["sentinel"], was["record"]
+            book.notes = [*noted, *(note for note in book.notes if note not in noted)]
             if self.sentinel is not None:
                 self.sentinel.resumed()
         return checkpoint

@@ -77,11 +77,7 @@ class Work:
     @property
     def folder(self) -> Path:
         """Where the step keeps files, within the run folder; another one each time it is begun anew."""
-        entry = self.shift.entry
-        number = self.shift.book.entries.index(entry) + 1
-        again = "" if entry.round == 1 else f"-{entry.round}"
-        below = self.prefix.strip("/")
-        return self.shift.run.path / f"{number:02d}-{entry.name}{again}" / below
+        return self.shift.folder / self.prefix.strip("/")
 
     def within_run(self, path: Path) -> str:
         """Return *path* as it is written down: from the run folder on, so that the folder can be moved."""

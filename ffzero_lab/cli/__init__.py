@@ -381,6 +381,7 @@ def run(
     run_dir: RunDir = Path("runs"),
     name: Annotated[str | None, typer.Option(show_default="that of the protocol", help="Name of the run.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every question beforehand.")] = False,
+    record_io: RecordIo = False,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run of a protocol.")] = None,
     from_: Annotated[
         str | None, typer.Option("--from", metavar="STEP", help="With --resume: carry out again from this step on.")
@@ -424,7 +425,7 @@ def run(
             from ffzero_lab.cli.measure import choice_of
 
             choice = choice_of(calibration, calibration_dir, accept_expired=expired_calibration)
-            wanted = Wanted(protocol, device, short, tuple(set_ or ()), run_dir, name, choice, yes)
+            wanted = Wanted(protocol, device, short, tuple(set_ or ()), run_dir, name, choice, yes, record_io)
             run_protocol(wanted, signals, dry_run=dry_run, as_json=json_)
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ffzero_lab.cli.wording import plan_lines
-from ffzero_lab.device import LayerDescription
+from ffzero_lab.device import Counts, DeviceDescription, LayerDescription
 from ffzero_lab.training import Session
 
 ROW_BYTES, MANIFEST_BYTES = 260, 6000
@@ -64,13 +64,22 @@ def folder_bytes(session: Session) -> int:
 
 
 def recording_bytes(session: Session) -> int:
-    """Estimate the size of a recording in bytes: readings and setpoints, and a little for every exchange."""
-    layers, total = session.device.driver.description.layers, session.plan.total
+    """Estimate the size of the recording of a run in bytes."""
+    patterns = session.dataset.n_train + 2 * session.dataset.n_test
+    return exchanged_bytes(session.device.driver.description, session.plan.total, patterns)
+
+
+def exchanged_bytes(description: DeviceDescription, total: Counts, staged: int) -> int:
+    """Estimate the size of recorded exchanges in bytes: readings and setpoints, and a little for every exchange.
+
+    So many patterns are *staged* for each layer.
+    """
+    layers = description.layers
     value = sum(layer.n_outputs * _count_bytes(layer) for layer in layers) / len(layers)
     setting = 8 * sum(layer.n_parameters for layer in layers) / len(layers)
-    staged = 8 * (session.dataset.n_train + 2 * session.dataset.n_test) * sum(layer.n_inputs for layer in layers)
+    inputs = 8 * staged * sum(layer.n_inputs for layer in layers)
     exchanges = total.readings * EXCHANGE_BYTES
-    return int(total.shots * (value + ROW_NUMBER_BYTES) + total.writes * setting + staged + exchanges)
+    return int(total.shots * (value + ROW_NUMBER_BYTES) + total.writes * setting + inputs + exchanges)
 
 
 def _count_bytes(layer: LayerDescription) -> int:

@@ -11,13 +11,15 @@ from typing import Any
 
 import typer
 
-from ffzero_lab.applying import Choice
+from ffzero_lab.applying import Choice, choice_for_replay
 from ffzero_lab.bench_file import ChosenDevice, change_since, choose_device
+from ffzero_lab.cli.dry_run import exchanged_bytes
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import device_options, one_folder
 from ffzero_lab.cli.train import new_folder
 from ffzero_lab.cli.wording import describe, spell_duration
 from ffzero_lab.device import Guarded, InterlockBound, InterlockTripped, interlocks_for, interlocks_on
+from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
 from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
@@ -29,6 +31,7 @@ from protocols.beginning import (
     first_record,
     manifest_of,
     new_book,
+    recorded_up_to,
     refuse_to_go_on,
     reopened,
     taken_up,
@@ -57,6 +60,7 @@ class Wanted:
     name: str | None
     calibration: Choice
     agreed: bool
+    record_io: bool
 
 
 class Voice:
@@ -102,12 +106,12 @@ def run(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> No
     chosen = _device_of(protocol, wanted.device, options)
     run_name = one_folder(wanted.name or f"{name}{'-short' if wanted.short else ''}")
     path, data_dir = new_folder(wanted.run_dir, run_name), Path.cwd()
-    with _told_how_to_go_on(path), open_chosen(chosen, run=path) as device:
-        record, applied = first_record(protocol, device, wanted.calibration)
+    with _told_how_to_go_on(path), open_chosen(chosen, run=path, recorded=wanted.record_io) as device:
+        record, applied = first_record(protocol, device, choice_for_replay(chosen, wanted.calibration))
         planned = plan(protocol, device, record, data_dir)
         interlocks_for(device.description, protocol.frame.interlocks)
         if dry_run:
-            _show_plan(protocol, device, planned, as_json=as_json)
+            _show_plan(protocol, device, planned, record_io=wanted.record_io, as_json=as_json)
             return
         manifest = manifest_of(
             protocol,
@@ -120,9 +124,11 @@ def run(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> No
             data_dir=data_dir,
             agreed=wanted.agreed,
             calibration=applied,
+            record_io=wanted.record_io,
         )
         signals.finish_exchanges()
         with RunWriter.create(path, manifest, None if applied is None else applied.content) as writer:
+            begin_recording(device, path)
             _carry_out(protocol, chosen, device, writer, new_book(protocol, applied), signals, as_json=as_json)
 
 
@@ -139,13 +145,13 @@ def resume(
     reader = RunReader(path)
     manifest = reader.manifest
     refuse_to_go_on(reader, again=from_step is not None, after_trip=after_trip, now_versions=None)
-    about, saved = manifest["protocol"], manifest["device"]
+    about, saved, recorded = manifest["protocol"], manifest["device"], manifest.get("record_io", False)
     protocol = read(about["name"], about["source"], short=about["short"], changes=tuple(about["changes"]))
     if from_step is not None:
         protocol.at(from_step)
     with (
         _told_how_to_go_on(path),
-        open_configured(saved["name"], saved["options"], run=path) as device,
+        open_configured(saved["name"], saved["options"], run=path, recorded=recorded) as device,
     ):
         was = saved["description"]["serial_number"]
         if device.description.serial_number != was:
@@ -156,15 +162,18 @@ def resume(
         if not other_versions:
             now = versions_of(device.description)
             refuse_to_go_on(reader, again=True, after_trip=True, now_versions=now)
-        book, length = taken_up(reader, protocol, device)
+        book, length, exchanges = taken_up(reader, protocol, device)
+        if recorded:
+            exchanges = recorded_up_to(path, protocol, book, exchanges, from_step)
         if from_step is not None:
             begun_anew_from(from_step, protocol, book)
         chosen = ChosenDevice(saved["name"], saved["options"], Path(saved["file"]) if "file" in saved else None)
         signals.finish_exchanges()
         with reopened(path, manifest, length) as writer:
+            go_on_recording(device, path, exchanges)
             changed = change_since(saved)
             book.notes += [] if changed is None else [changed]
-            _carry_out(protocol, chosen, device, writer, book, signals, as_json=as_json)
+            _carry_out(protocol, chosen, device, writer, book, signals, committed=exchanges, as_json=as_json)
 
 
 def _carry_out(
@@ -175,6 +184,7 @@ def _carry_out(
     book: Book,
     signals: Signals,
     *,
+    committed: int = 0,
     as_json: bool,
 ) -> None:
     manifest = writer.manifest
@@ -196,6 +206,7 @@ def _carry_out(
             bounds,
             Path(manifest["data_dir"]),
             agreed=manifest["agreed"],
+            committed=committed,
         )
         summary = Runner(shift, manifest["plan"]["seconds"]).run()
     if as_json:
@@ -238,8 +249,9 @@ def _told_how_to_go_on(path: Path) -> Generator[None]:
         raise
 
 
-def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, as_json: bool) -> None:
+def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, record_io: bool, as_json: bool) -> None:
     timing = device.description.timing
+    size = exchanged_bytes(device.description, planned.counts, planned.staged) if record_io else 0
     if as_json:
         rows = [
             {
@@ -257,7 +269,8 @@ def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, as_json: b
         sentinel = planned.sentinel
         watched = None if sentinel is None else {**asdict(sentinel.counts), "touches": list(sentinel.touches)}
         head = {"protocol": protocol.name, "device": device.description.name}
-        print_json({**head, "steps": rows, "sentinel": watched, "predicted_seconds": planned.seconds})
+        told = {"predicted_seconds": planned.seconds, "recording_bytes": size}
+        print_json({**head, "steps": rows, "sentinel": watched, **told})
         return
     typer.echo(f"{protocol.head.title}: {len(planned.steps)} steps on {device.description.name}")
     for number, (name, kind, each) in enumerate(planned.steps, start=1):
@@ -277,4 +290,6 @@ def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, as_json: b
     typer.echo(
         f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})"
     )
+    if record_io:
+        typer.echo(f"recording: about {size / 1e6:,.1f} MB")
     typer.echo("dry run: nothing was written")

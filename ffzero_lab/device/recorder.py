@@ -56,6 +56,14 @@ class Recorder(Device):
                 writer.append(packed(writer.exchanges + 1))
             self._waiting.clear()
 
+    def go_back(self, exchanges: int) -> None:
+        """Go on behind the first so many *exchanges*; later ones move to the superseded ones. Raises OSError."""
+        with self._lock:
+            writer = self._writer
+            if writer is not None and writer.exchanges > exchanges:
+                writer.close()
+                self._writer = RecordingWriter.reopen(writer.folder, exchanges)
+
     @property
     def exchanges(self) -> int:
         """How many exchanges were written so far."""

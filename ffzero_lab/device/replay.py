@@ -113,8 +113,16 @@ class Replay(Device):
         return SameReading(self._last_health)
 
     def park(self) -> None:
-        """Do nothing: nothing is on."""
+        """Switch nothing off: nothing is on. Where the recorded run parked as well, as much time passes."""
         self._may_repeat = True
+        try:
+            recorded = self._look_ahead() if self._trouble is None else None
+        except RecordingDamaged as damage:  # parking never fails by it: the next exchange tells of it
+            self._trouble = damage
+            return
+        if recorded is not None and recorded.call == "park":
+            self._ahead, self._answered, self._may_skip = None, recorded.number, True
+            self._held.reached(recorded.now_s)
 
     def close(self) -> None:
         """Close the recording."""

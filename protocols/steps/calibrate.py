@@ -10,6 +10,7 @@ from calibration.journal import Journal
 from calibration.procedure import Procedure
 from calibration.registry import chosen
 from calibration.runner import Runner
+from ffzero_lab.bench_file import REPLAY
 from ffzero_lab.calibrations import DEFAULT_FOLDER, save
 from ffzero_lab.device import Counts
 from ffzero_lab.device.record import CalibrationRecord
@@ -93,7 +94,9 @@ class Calibrate(Step):
             raise RunFailed(f"{len(faults)} faults, {self.faults_allowed} are allowed; the first: {faults[0].what}")
         if all(layer.transfer is not None for layer in record.layers):
             shift.book.record = work.within_run(path)
-        if self.publish:
+        if self.publish and shift.chosen.driver == REPLAY:
+            work.tell("not published: in a replay nothing is measured anew")
+        elif self.publish:
             work.kept("published", lambda: str(save(record, shift.data_dir / DEFAULT_FOLDER, None)))
         if work.sentinel is not None:
             work.sentinel.renew()

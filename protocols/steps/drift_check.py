@@ -10,7 +10,7 @@ from ffzero_lab.training.plan import evaluation
 from ffzero_lab.training.settings import Duration
 from protocols.measuring import scored, trained_in
 from protocols.planning import Look, Planned
-from protocols.reference import Looked, Reference, cost_of
+from protocols.reference import PATTERNS, Looked, Reference, cost_of
 from protocols.schema import Results, Seed, Share, Step
 from protocols.steps.train import planned_training
 from protocols.work import Work
@@ -70,16 +70,18 @@ class DriftCheck(Step):
     def plan(self, look: Look) -> Planned:
         """Return the plan; raises InputError for a run that cannot be used."""
         description = look.device.description
-        each, measured = cost_of(description), Counts()
+        each, measured, staged = cost_of(description), Counts(), PATTERNS
         if self.run_of is not None:
             settings, n_test = planned_training(self.run_of, look, None)
             measured = evaluation(settings, description, n_test).times(
                 settings.trained_in_turn(len(description.layers))
             )
+            staged += n_test
         return Planned(
             counts=(each + measured).times(self.looks),
             waits_s=(self.looks - 1) * self.every,
             touches=(f"{self.looks} looks at a fixed setting of all layers, light in",),
+            staged=staged * self.looks,
         )
 
     def run(self, work: Work) -> Drifted:

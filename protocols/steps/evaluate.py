@@ -59,7 +59,8 @@ class Evaluate(Step):
         settings, n_test = planned_training(self.run_of, look, self.dataset)
         n_parts = settings.trained_in_turn(len(look.device.description.layers))
         counts = evaluation(settings, look.device.description, n_test).times(n_parts * self.times)
-        return Planned(counts, touches=(f"writes trained parameters, presents {n_test} test patterns",))
+        touches = f"writes trained parameters, presents {n_test} test patterns"
+        return Planned(counts, touches=(touches,), staged=n_test * self.times)
 
     def run(self, work: Work) -> Evaluated:
         """Measure; raises InputError when the run does not fit the device."""

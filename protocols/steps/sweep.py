@@ -85,6 +85,7 @@ class Sweep(Step):
         return Planned(
             counts=sum((each.counts for each in planned), Counts()),
             waits_s=sum(each.waits_s for each in planned),
+            staged=sum(each.staged for each in planned),
             touches=(f"{len(planned)} times, by {self.setting}: {'; '.join(planned[0].touches)}",),
         )
 

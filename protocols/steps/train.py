@@ -72,7 +72,12 @@ class Train(Step):
         session = Session(device, dataset, admitted, None if waits else start)
         parameters = sum(layer.n_parameters for layer in look.device.description.layers)
         touches = f"moves {parameters} parameters of {len(look.device.description.layers)} layers, light in"
-        return Planned(session.plan.total, session.plan.seconds - session.plan.total.seconds(_timing(look)), (touches,))
+        return Planned(
+            counts=session.plan.total,
+            waits_s=session.plan.seconds - session.plan.total.seconds(_timing(look)),
+            touches=(touches,),
+            staged=dataset.n_train + 2 * dataset.n_test,
+        )
 
     def run(self, work: Work) -> Trained:
         """Train; raises what the device raises."""

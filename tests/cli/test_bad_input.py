@@ -80,7 +80,7 @@ Command = Callable[..., Any]
         (["--set", "device.activation.bias_rad=1e308"], ["activation.bias_rad", "less than or equal to 1000"]),
         (["--set", "sharpness=1e300"], ["sharpness is 1e+300", "less than or equal to 10000"]),
         (["--set", "margin_width=1e308"], ["margin_width is 1e+308", "less than or equal to 10"]),
-        (["--learning-rate", "1e300"], ["learning_rate", "less than or equal to 1000000000"]),
+        (["--learning-rate", "1e300"], ["learning_rate is '1e300'", "finite number above 0 and at most 1e+09"]),
         (["--directions-per-step", "1000000000000"], ["directions_per_step", "less than or equal to 10000"]),
         (["--steps", "9" * 400], ["steps", "less than or equal to 1000000000000"]),
         (["--name", "../../../x"], ["run.name is '../../../x'", "allowed: up to 100 letters"]),
