@@ -39,6 +39,7 @@ def test_a_few_plans_with_what_once_went_wrong() -> None:
         assert_clean(campaign(1, first))
 
 
+@pytest.mark.slow
 def test_a_few_plans_with_a_qontrol_rack() -> None:
     assert_clean(campaign(3, 100, "qontrol"))
 

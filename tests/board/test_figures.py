@@ -39,6 +39,7 @@ def assert_unharmed(verdict: Any) -> None:
     assert verdict.good_writes_obeyed == verdict.good_writes > 0
 
 
+@pytest.mark.slow
 def test_no_setpoint_comes_from_a_damaged_frame(fuzz: Any, program: Callable[[str], Path], tmp_path: Path) -> None:
     given = list(fuzz.records(1_000_000, 4_000))  # a seed that the benchmark does not draw
     assert_unharmed(fuzz.fed_to_emulation(given))

@@ -52,10 +52,13 @@ def test_options_reach_the_driver_and_the_clock_is_the_one_given():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("twin:fotonic", ["device 'twin:fotonic' is unknown", "did you mean 'twin:photonic'?", "allowed: bench, twin"]),
+        (
+            "twin:fotonic",
+            ["device 'twin:fotonic' is unknown", "did you mean 'twin:photonic'?", "allowed: bench, board, twin"],
+        ),
         ("twim", ["'twim'", "did you mean 'twin'?"]),
-        ("", ["device '' is unknown", "allowed: bench, twin, twin:crossbar, twin:mechanical, twin:photonic"]),
-        ("no_such_module:Mesh", ["device 'no_such_module:Mesh'", "allowed: bench, twin"]),
+        ("", ["device '' is unknown", "allowed: bench, board, twin, twin:crossbar, twin:mechanical, twin:photonic"]),
+        ("no_such_module:Mesh", ["device 'no_such_module:Mesh'", "allowed: bench, board, twin"]),
         ("drivers.twin.nothing:Mesh", ["'drivers.twin.nothing:Mesh' cannot be loaded", "drivers.twin.nothing"]),
         ("drivers.twin.photonic:Mash", ["'drivers.twin.photonic:Mash' cannot be loaded", "Mash"]),
         ("drivers.twin.photonic:PhotonicConfig", ["is no driver: it needs a Config and open(config, clock)"]),

@@ -241,7 +241,8 @@ app()
 """
 
 
-@pytest.mark.parametrize("checkpoint_every", ["1e-3", pytest.param("30.0", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpoint_every", ["1e-3", "30.0"])
 def test_killed_and_resumed_while_recording_it_is_replayed(
     carry: Carry, resume: Carry, replay: Callable[..., Carried], checkpoint_every: str
 ) -> None:

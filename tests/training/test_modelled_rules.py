@@ -59,7 +59,9 @@ def test_what_is_carried_in_the_model_is_what_the_carry_gives(lower: float) -> N
 
 
 @pytest.mark.parametrize("rule", ["ff-ad", "bp-ad"])
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "photonic cascade" else name for name in DEVICES]
+)
 def test_the_gradient_is_that_of_the_loss_as_the_ideal_device_gives_it(name: str, rule: str) -> None:
     running = session(name, rule=rule, sharpness=3.0)
     next(steps := running.run())
@@ -81,7 +83,7 @@ def test_the_gradient_is_that_of_the_loss_as_the_ideal_device_gives_it(name: str
 
 
 @pytest.mark.parametrize("rule", ["ff-ad", "bp-ad"])
-@pytest.mark.parametrize("name", ["crossbar", "photonic", "crossbar cascade"])
+@pytest.mark.parametrize("name", ["crossbar", pytest.param("photonic", marks=pytest.mark.slow), "crossbar cascade"])
 def test_a_model_learns_iris_without_a_reading_for_training(name: str, rule: str) -> None:
     running = session(name, preset="typical", rule=rule, steps=200, batch=64)
     scores = [event.score for moment in running.run() for event in moment if isinstance(event, StepDone)]
@@ -90,7 +92,7 @@ def test_a_model_learns_iris_without_a_reading_for_training(name: str, rule: str
     assert running.device.ledger.by_purpose == {**running.plan.counts, "calibration": running.plan.counts["training"]}
 
 
-@pytest.mark.parametrize("rule", ["ff-ad", "bp-ad", "bp-dd"])
+@pytest.mark.parametrize("rule", [*(pytest.param(r, marks=pytest.mark.slow) for r in ("ff-ad", "bp-ad")), "bp-dd"])
 def test_the_rule_goes_on_exactly_where_it_stopped(rule: str) -> None:
     settings = {"rule": rule, "steps": 12}
     undisturbed = session("photonic", "typical", **settings)
