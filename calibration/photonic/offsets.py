@@ -36,7 +36,7 @@ FAILED = 10.0
 FLOOR_SIGMAS = 4.0
 """A detection floor is so many standard deviations, where the noise was not measured."""
 MOST_PORTS = 16
-"""The time of the fit grows with the sixth power of the ports or so: 1 s for 8, a minute for 16."""
+"""The time of the fit grows with the sixth power of the ports or so: a second for 8, ten minutes and more for 16."""
 SIGNIFICANT = 3.0
 """Drift is told from noise when it exceeds what noise brings by so many standard deviations."""
 UNCERTAIN_RAD = 0.1
