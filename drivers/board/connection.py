@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from drivers.board import requests
@@ -107,20 +108,20 @@ class Connection:
         sequence = self._next()
         answer_bytes = size_of(self.hello.payload_max if length is None else length)
         deadline_s = self._deadline_s(len(payload), answer_bytes)
-        reply = lambda: Answer(kind, sequence, length, self._heard)  # noqa: E731 - a new one for each attempt
+        reply = partial(Answer, kind, sequence, length, self._heard)  # a new one for each attempt
         return self._granted(kind, self._asked(encoded(kind, sequence, payload), reply, deadline_s))
 
     def act(self, kind: Type, payload: bytes, takes_s: float = 0.0) -> None:
         """Let the board do something that takes *takes_s* seconds, once, however often it has to be asked."""
         sequence = self._next()
         deadline_s = self._deadline_s(len(payload), size_of(0)) + WIRE_SLACK * takes_s
-        reply = lambda: Answer(kind, sequence, 0, self._heard)  # noqa: E731
+        reply = partial(Answer, kind, sequence, 0, self._heard)
         self._granted(kind, self._acted(encoded(kind, sequence, payload), reply, deadline_s))
 
     def measure(self, kind: Type, payload: bytes, count: int, takes_s: float) -> Codes:
         """Let the board measure *count* readings, which takes *takes_s* seconds beside the time on the line."""
         sequence = self._next()
-        reply = lambda: Readings(kind, sequence, count, self._heard)  # noqa: E731
+        reply = partial(Readings, kind, sequence, count, self._heard)
         deadline_s = self._deadline_s(len(payload), 2 * count + size_of(4)) + WIRE_SLACK * takes_s
         return self._granted(kind, self._acted(encoded(kind, sequence, payload), reply, deadline_s))
 
@@ -157,7 +158,7 @@ class Connection:
         """Have everything brought to its safe code; only while `parking`. The last attempt asks for no answer."""
         sequence, within_s = self._next(), self.link.patience.deadline_s
         message = encoded(Type.PARK, sequence)
-        reply = lambda: Answer(Type.PARK, sequence, 0, self._heard)  # noqa: E731
+        reply = partial(Answer, Type.PARK, sequence, 0, self._heard)
         try:
             self._granted(Type.PARK, self._asked(message, reply, within_s))
         except DeviceError:
