@@ -118,7 +118,7 @@ def _mean(inputs: NDArray[Any], group: NDArray[np.bool_]) -> FloatArray:
     """Return the mean (n_in,) of the *inputs* (T, n_in) of a group; of a class without test patterns, zeros."""
     if not group.any():
         return np.zeros(inputs.shape[1])
-    return inputs[group].mean(axis=0, dtype=np.float64)
+    return np.asarray((group / group.sum()) @ inputs, dtype=np.float64)
 
 
 def _numbered(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
