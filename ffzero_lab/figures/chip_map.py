@@ -163,6 +163,8 @@ def legible_on(colour: Sequence[float]) -> str:
 
 def brief(value: float) -> str:
     """Return a number that fits a cell."""
+    if 100.0 <= abs(value) < 10_000.0:
+        return f"{value:.0f}"
     return f"{value:.2f}" if 0.01 <= abs(value) < 100.0 else f"{value:.2g}"
 
 

@@ -18,7 +18,7 @@ Severity = Literal["fault", "warning", "note"]
 ALWAYS_SHOWN = 25
 """Problems in the list; the ones after them are folded away."""
 LARGE_SVG = 500_000
-"""Bytes above which a figure stands in the page as PNG, where that is smaller: browsers are slow with large drawings."""
+"""Bytes above which a figure stands in the page as PNG, where that is smaller: browsers are slow with large ones."""
 
 
 @dataclass(frozen=True)

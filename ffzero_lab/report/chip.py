@@ -30,7 +30,7 @@ PHASES = "twilight_shifted"
 """Cyclic and even in brightness: 0 and 2π look alike."""
 SIGNED = "PuOr_r"
 PI_TICKS = ("0", "π/2", "π", "3π/2", "2π")
-LIGHT = LinearSegmentedColormap.from_list("light", ["#E4E7EB", "#F6C744", "#D55E00", "#5A1E00"])
+LIGHT = LinearSegmentedColormap.from_list("light", ["#D5DBE1", "#F6C744", "#D55E00", "#5A1E00"])
 """From pale grey, where there is no light, through yellow and orange, with evenly falling brightness."""
 
 
@@ -57,7 +57,7 @@ class Shading:
     ticks: dict[float, str]
 
 
-def shading_of(layer: LayerDescription, parameters: FloatArray) -> Shading:
+def shading_of(kind: str, layer: LayerDescription, parameters: FloatArray) -> Shading:
     """Return how *parameters* (P,) are shown: phases modulo 2π, stiffness on a logarithm, what has a sign around 0."""
     groups = layer.groups
     units = list(dict.fromkeys(group.unit for group in groups))
@@ -68,12 +68,13 @@ def shading_of(layer: LayerDescription, parameters: FloatArray) -> Shading:
         return Shading(parameters % turn, "phase, modulo 2π / rad", Normalize(0.0, turn), colormaps[PHASES], ticks)
     if all(group.scale == "log" for group in groups):
         low, high = min(group.lower for group in groups), max(group.upper for group in groups)
-        name = f"stiffness / {unit}" if unit == "N/m" else f"value / {unit}"
-        ticks = {value: f"{value:.3g}" for value in np.geomspace(low, high, 5).tolist()}
+        name = f"{'stiffness' if kind == 'mechanical' else 'value'} / {unit}"
+        ticks = {value: f"{value:.4g}" for value in np.geomspace(low, high, 5).tolist()}
         return Shading(parameters, name, LogNorm(low, high), colormaps[VALUES], ticks)
     if any(group.lower < 0.0 for group in groups):
         far = float(np.quantile(np.abs(parameters), 0.998)) or 1.0
-        return Shading(parameters, f"value / {unit}", CenteredNorm(0.0, halfrange=far), colormaps[SIGNED], {})
+        name = f"{'conductance, + less −' if kind == 'crossbar' else 'value'} / {unit}"
+        return Shading(parameters, name, CenteredNorm(0.0, halfrange=far), colormaps[SIGNED], {})
     low, high = float(parameters.min()), float(parameters.max())
     norm = Normalize(low, high if high > low else low + 1.0)
     return Shading(parameters, f"value / {unit}", norm, colormaps[VALUES], {})

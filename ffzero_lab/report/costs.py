@@ -43,8 +43,8 @@ def counts_table(account: Account) -> Table:
     cells = _paired([f"{totals[kind]:,}" for kind in KINDS], actual)
     took = "" if seconds is None else spelled(float(seconds))
     rows.append((so_far, *cells, spelled(float(account.manifest["plan"]["seconds"])), took))
-    headings = [f"{kind}, {which}" for kind in KINDS for which in ("predicted", "actual")]
-    return Table(("spent on", *headings, "device time, predicted", "device time, actual"), tuple(rows))
+    headings = [heading for kind in (*KINDS, "device time") for heading in (f"{kind}, plan", "spent")]
+    return Table(("on", *headings), tuple(rows))
 
 
 def device_time(account: Account) -> Figure:

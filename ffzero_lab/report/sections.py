@@ -108,7 +108,7 @@ def _chip(account: Account) -> Iterator[Block]:
             yield Text(f"The other {len(description.layers) - DRAWN_LAYERS} layers are not drawn.")
             return
         plan = plan_of(description.kind, layer)
-        shading = shading_of(layer, account.after[number])
+        shading = shading_of(description.kind, layer, account.after[number])
         yield pictured(
             f"chip-layer{number}",
             f"{IN_WORDS[plan.kind]} of layer {number}",
