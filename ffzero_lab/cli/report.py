@@ -39,7 +39,7 @@ def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:
         from ffzero_lab.report import write_report
 
         _tell(f"report: {write_report(run)}", as_json=as_json)
-    except (Exception, Interruption) as error:
+    except (Exception, Interruption) as error:  # noqa: BLE001 - a failure to draw changes nothing of the run
         again = f"the run is complete; for its report: ffzero-lab report {shlex.quote(str(run))}"
         with suppress(OSError):
             typer.echo(f"ffzero-lab: the report was not written ({_told(error)}); {again}", err=True)

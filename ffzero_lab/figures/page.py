@@ -223,7 +223,8 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{a}>{escape(cell)}</td>" for a, cell in zip(align, row, strict=True)) + "</tr>"
         for row in table.rows
     )
-    content = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    named = f'role="region" aria-label="{escape(table.title or ", ".join(table.headings))}" tabindex="0"'
+    content = f'<div class="wide" {named}><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     if table.folded:
         return f"<details><summary>{escape(table.title)}</summary>{content}</details>"
     return (f"<h3>{escape(table.title)}</h3>" if table.title else "") + content
