@@ -58,6 +58,15 @@ RecordIo = Annotated[
     bool, typer.Option("--record-io", help="Keep every exchange with the device, for --device replay:RUN.")
 ]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+Report = Annotated[
+    bool,
+    typer.Option(
+        "--report/--no-report",
+        envvar="FFZERO_REPORT",
+        show_envvar=False,
+        help="Write report.html into the run folder at the end.",
+    ),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -156,6 +165,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it costs, and end.")
     ] = False,
+    report: Report = True,
     json_: Json = False,
 ) -> None:
     """Train a device in place and keep everything in a run folder."""
@@ -196,12 +206,13 @@ def train(
             },
         )
         with outcome(as_json=json_):
-            check_beside_resume(context, allowed=["json_"], only=["other_versions", "after_trip"])
+            check_beside_resume(context, allowed=["json_", "report"], only=["other_versions", "after_trip"])
+            told = {"as_json": json_, "report": report}
             if resume is not None:
-                resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, as_json=json_)
+                resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, **told)
             else:
                 request = read_request(config, flags, set_ or [])
-                train_run(request, signals, start_from=from_, dry_run=dry_run, as_json=json_)
+                train_run(request, signals, start_from=from_, dry_run=dry_run, **told)
 
 
 @app.command()
@@ -506,6 +517,14 @@ def calibrations_report(
     from ffzero_lab.cli.calibrations import report_command
 
     report_command(record, output, as_json=json_)
+
+
+@app.command("report")
+def report_of_run(run: RunFolder, json_: Json = False) -> None:
+    """Write the report of a training run, complete or not, as one page with its figures."""
+    from ffzero_lab.cli.report import report_command
+
+    report_command(run, as_json=json_)
 
 
 @app.command()
