@@ -13,15 +13,16 @@ from ffzero_lab.signals import Interruption, Signals
 
 
 def report_command(run: Path, *, as_json: bool) -> None:
-    """Write the report of a run, complete or not, into its folder."""
+    """Write the report of a run, complete or not, into its folder; of a protocol, those of its training runs."""
     with outcome(as_json=as_json):
-        from ffzero_lab.report import write_report
+        from ffzero_lab.report import write_reports
 
-        page = write_report(run)
+        pages = write_reports(run)
         if as_json:
-            print_json({"run": str(run), "page": str(page), "figures": str(run / FIGURES)})
+            told = [{"page": str(page), "figures": str(page.with_name(FIGURES))} for page in pages]
+            print_json({"run": str(run), "reports": told})
         else:
-            typer.echo(f"report: {page}")
+            typer.echo("\n".join(f"report: {page}" for page in pages))
 
 
 def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:

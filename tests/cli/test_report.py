@@ -32,9 +32,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 def test_the_page_of_a_run_is_written_into_its_folder(cli: Command, trained: Path) -> None:
     ended = cli("report", trained, "--json")
     assert ended.code == 0
-    assert ended.json == {
-        "run": str(trained), "page": str(trained / "report.html"), "figures": str(trained / "figures"),
-    }  # fmt: skip
+    written = {"page": str(trained / "report.html"), "figures": str(trained / "figures")}
+    assert ended.json == {"run": str(trained), "reports": [written]}
     assert (trained / "report.html").read_text().startswith("<!DOCTYPE html>")
     assert len(list((trained / "figures").glob("*.svg"))) == len(list((trained / "figures").glob("*.png"))) == 10
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import ffzero_lab.figures
+import ffzero_lab.report.writing
 from ffzero_lab.errors import InputError
 from ffzero_lab.figures.page import html_of
-from ffzero_lab.report import write_report
+from ffzero_lab.report import write_report, write_reports
 from ffzero_lab.report.account import account_of
 from ffzero_lab.report.writing import page_of
 
@@ -101,8 +102,28 @@ def test_what_is_no_training_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"kind": "protocol"}')
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "metrics.jsonl").write_text("")
-    with pytest.raises(InputError, match=r"protocol.*it trained in .*training"):
+    with pytest.raises(InputError, match=r"protocol, which trained in .*training"):
         write_report(tmp_path)
+    (tmp_path / "training" / "metrics.jsonl").unlink()
+    with pytest.raises(InputError, match=r"a protocol that trained nothing"):
+        write_reports(tmp_path)
+
+
+def test_of_a_protocol_the_reports_of_its_training_runs_are_written(
+    mesh_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manifest.json").write_text('{"kind": "protocol"}')
+    for name in ("02-train", "10-train"):
+        shutil.copytree(mesh_run, tmp_path / name)
+    asked: list[Path] = []
+
+    def write(run: Path) -> Path:
+        asked.append(run)
+        return run / "report.html"
+
+    monkeypatch.setattr(ffzero_lab.report.writing, "write_report", write)
+    assert write_reports(tmp_path) == [tmp_path / "02-train" / "report.html", tmp_path / "10-train" / "report.html"]
+    assert asked == [tmp_path / "02-train", tmp_path / "10-train"]
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch, mesh_run: Path) -> None:
