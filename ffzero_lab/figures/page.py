@@ -210,7 +210,8 @@ def _figure(picture: Picture) -> str:
     kind, content = ("svg+xml", picture.svg) if drawn else ("png", picture.png)
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return (
-        f'<figure><h3>{escape(picture.title)}</h3><img alt="{escape(picture.title)}" src="{source}">'
+        f'<figure><h3>{escape(picture.title)}</h3><div class="wide" role="region" tabindex="0" '
+        f'aria-label="{escape(picture.title)}"><img alt="{escape(picture.title)}" src="{source}"></div>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 
