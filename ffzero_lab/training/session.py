@@ -210,7 +210,16 @@ class Session:
             self._layer_began_s += self.device_seconds - began_s  # the plan has set this time aside
         number = trainer.step + 1
         step = trainer.advance(exact if number % settings.log_every == 0 or number == trainer.steps else None)
-        yield StepDone(trainer.layer, number, trainer.steps, step.loss, step.score, step.slope_rms, step.cosine)
+        yield StepDone(
+            trainer.layer,
+            number,
+            trainer.steps,
+            step.loss,
+            step.score,
+            step.slope_rms,
+            step.cosine,
+            step.over_error,
+        )
         if len(self._validation_rows) and trainer.step % settings.check_every == 0:
             score = self._validation_score(trainer)
             trainer.watch = trainer.watch.looked(score, trainer.parameters)
