@@ -113,8 +113,9 @@ def over_standard_error(by_pattern: FloatArray) -> float | None:
     n_patterns = by_pattern.shape[1]
     if n_patterns < 2:
         return None
-    square = float(n_patterns * by_pattern.var(axis=1, ddof=1).mean())
-    return float(np.sqrt(np.mean(by_pattern.sum(axis=1) ** 2) / square)) if square > 0.0 else None
+    square = n_patterns * float(by_pattern.var(axis=1, ddof=1).mean())
+    sums = by_pattern.sum(axis=1)
+    return float(np.sqrt(float(sums @ sums) / (len(sums) * square))) if square > 0.0 else None
 
 
 Judging = Callable[[FloatArray], Judgement]
