@@ -62,7 +62,7 @@ def show_command(run: Path, *, as_json: bool) -> None:
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
-    from ffzero_lab.cli.wording import measure_of, result_table, tell
+    from ffzero_lab.cli.wording import measure_of, result_table, tell, tell_spent
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
@@ -70,6 +70,7 @@ def _print_run(console: Console, reader: RunReader) -> None:
         _print_protocol(console, manifest)
     elif summary is not None:
         console.print(result_table(summary))
+        console.print(tell_spent(summary), markup=False, highlight=False)
         measure = measure_of(summary)
         for number, layer in enumerate(summary["layers"]):
             console.print(

@@ -130,6 +130,8 @@ class Screen:
             return False
         wraps = self.is_live or not isinstance(wanted, Text)
         self.console.print(wanted, soft_wrap=not wraps or isinstance(wanted, str), markup=False, highlight=False)
+        if self._live is not None:
+            self._refresh()  # what stays below must not contradict what was just told
         return True
 
     def _refresh(self) -> None:
