@@ -1,5 +1,6 @@
 """What the progress of a run says and how it is laid out: facts in, lines of a given width out."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -15,6 +16,8 @@ MOST_WITHIN = 4
 """So many health channels that are well within their bounds are told one by one; the others are counted."""
 LEAST_BAR = 10
 """Columns under which a bar says nothing."""
+FEW_S = 10
+"""Seconds under which tenths are told."""
 LEAST_RATIO = 0.5
 """Below it a mean over the last steps cannot tell a slope from none."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -117,16 +120,28 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     return kept.plain.rstrip() + dots[:width]
 
 
+def wrapped(text: str, width: int) -> str:
+    """Return *text* in lines of at most *width* columns, all as far from the left as it begins.
+
+    A word that is wider, such as a path, is left whole: the terminal carries it on, and it can be copied.
+    """
+    indent = text[: len(text) - len(text.lstrip())]
+    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
 def fitting(text: str, *, ascii_only: bool) -> str:
     """Return *text* as it is, or in ASCII, where a sign that has no likeness becomes a question mark."""
     return text.translate(_ASCII).encode("ascii", "replace").decode("ascii") if ascii_only else text
 
 
 def spell_left(seconds: float) -> str:
-    """Return a time that is left, as coarse as it is known: ``31 s``, ``5 min 10 s``, ``1 h 05 min``, ``2 d 03 h``."""
+    """Return a time as coarse as it is wanted: ``3.1 s``, ``31 s``, ``5 min 10 s``, ``1 h 05 min``, ``2 d 03 h``."""
     if not isfinite(seconds):
         return "unknown"
     whole = max(0, round(seconds))
+    if whole < FEW_S:
+        return f"{max(0.0, seconds):.1f} s"
     if whole < _MINUTE:
         return f"{whole} s"
     if whole < _HOUR:

@@ -88,7 +88,8 @@ class Voice:
         if self._silent:
             with suppress(OSError):
                 typer.echo(text, err=True)
-        self.verbatim(text)
+        for each in text.splitlines():
+            (self.verbatim if "ffzero-lab " in each else self.line)(each)
 
     def training(self, session: Session, event: Event) -> None:
         """Take in an event of a training run; what is rare enough gets a line of its own."""

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ffzero_lab.cli.progress import fitting
+from ffzero_lab.cli.progress import fitting, wrapped
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 5.0
@@ -87,7 +87,7 @@ class Screen:
     def show(self, renderable: RenderableType) -> None:
         """Let something be written that stays; returns at once.
 
-        A Text is wrapped at words on a terminal; a plain string never is, so that a path in it can be copied.
+        A Text is wrapped between words on a terminal; a plain string never is, so that a command in it can be copied.
         """
         if not self._has_failed:
             self._waiting.put(renderable)
@@ -128,8 +128,9 @@ class Screen:
             return True
         if wanted is None:
             return False
-        wraps = self.is_live or not isinstance(wanted, Text)
-        self.console.print(wanted, soft_wrap=not wraps or isinstance(wanted, str), markup=False, highlight=False)
+        if isinstance(wanted, Text) and self.is_live:
+            wanted = wrapped(wanted.plain, self.console.width)
+        self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
         if self._live is not None:
             self._refresh()  # what stays below must not contradict what was just told
         return True
