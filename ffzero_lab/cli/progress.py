@@ -1,6 +1,5 @@
 """What the progress of a run says and how it is laid out: facts in, lines of a given width out."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -8,6 +7,7 @@ from math import isfinite
 from rich.cells import cell_len
 from rich.text import Text
 
+from ffzero_lab.cli.layout import fitting
 from ffzero_lab.cli.wording import tell
 from ffzero_lab.device import WatchedReading
 from ffzero_lab.training.aim import Measure
@@ -22,9 +22,6 @@ LEAST_RATIO = 0.5
 """Below it a mean over the last steps cannot tell a slope from none."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _PLACES = {"within": "green", "near": "bold yellow", "beyond": "bold red"}
-_ASCII = str.maketrans(
-    {"…": "...", "·": "-", "²": "2", "°": "deg ", "µ": "u", "Ω": "Ohm", "–": "-", "−": "-", "±": "+-"}
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,11 @@ def panel(facts: Facts, width: int, *, ascii_only: bool = False) -> list[Text]:
     if learning is not None:
         lines += _bar_line(learning, None if facts.heading else state, width, ascii_only=ascii_only)
         lines += flow(map(Text, _learnt(learning)), width, ascii_only=ascii_only)
-    lines += flow(map(Text, [*_spent(facts), *_times(facts)]), width, ascii_only=ascii_only)
+    spent, times = [*map(Text, _spent(facts))], [*map(Text, _times(facts))]
+    together = flow([*spent, *times], width, ascii_only=ascii_only)
+    if len(together) > 1:  # counts in one line, times in another
+        together = flow(spent, width, ascii_only=ascii_only) + flow(times, width, ascii_only=ascii_only)
+    lines += together
     if facts.health:
         lines += flow([Text("health"), *_health(facts.health)], width, ascii_only=ascii_only)
     if facts.trouble:
@@ -118,21 +119,6 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     kept = Text(text)
     kept.truncate(max(0, width - len(dots)))
     return kept.plain.rstrip() + dots[:width]
-
-
-def wrapped(text: str, width: int) -> str:
-    """Return *text* in lines of at most *width* columns, all as far from the left as it begins.
-
-    A word that is wider, such as a path, is left whole: the terminal carries it on, and it can be copied.
-    """
-    indent = text[: len(text) - len(text.lstrip())]
-    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(lines)
-
-
-def fitting(text: str, *, ascii_only: bool) -> str:
-    """Return *text* as it is, or in ASCII, where a sign that has no likeness becomes a question mark."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii") if ascii_only else text
 
 
 def spell_left(seconds: float) -> str:

@@ -4,6 +4,7 @@ import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -118,7 +119,9 @@ class Voice:
         now = self._spent(shift)
         if not shift.aside or self._left is None:  # what is counted aside would make the rest jump
             planned = Spent(sum(one.predicted_s for one in self._planned), 0.0, sum(one.shots for one in self._planned))
-            self._left = remaining(planned, self._began, now, virtual=is_virtual(guard))
+            virtual = is_virtual(guard)
+            worked = replace(now, device_s=self._watch.worked(now.device_s, virtual=virtual))
+            self._left = remaining(planned, self._began, worked, virtual=virtual)
         spent = self._counts(shift)
         return Facts(
             state=_state(shift, training),

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ffzero_lab.cli.progress import fitting, wrapped
+from ffzero_lab.cli.layout import fitting, wrapped
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 5.0
