@@ -49,7 +49,8 @@ def outcome(*, as_json: bool) -> Generator[None]:
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output."""
-    typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=not unicode))
 
 
 def _laid_out(told: list[str]) -> list[str]:

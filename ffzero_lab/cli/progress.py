@@ -144,11 +144,11 @@ def tell_reading(reading: WatchedReading) -> str:
     lower, upper = reading.lower, reading.upper
     unit = f" {reading.unit}" if reading.unit not in ("", "1") else ""
     if lower is not None and upper is not None:
-        bounds = f"{lower:.3g} to {upper:.3g}"
+        bounds = f"{lower:.4g} to {upper:.4g}"
     else:
-        bounds = f"at most {upper:.3g}" if upper is not None else f"at least {lower:.3g}"
+        bounds = f"at most {upper:.4g}" if upper is not None else f"at least {lower:.4g}"
     mark = {"within": "", "near": " NEAR", "beyond": " OUT"}[reading.place]
-    return f"{reading.channel} {reading.value:.3g}{unit} ({bounds}){mark}"
+    return f"{reading.channel} {reading.value:.4g}{unit} ({bounds}){mark}"
 
 
 def _bar_line(learning: Learning, state: Text | None, width: int, *, ascii_only: bool) -> list[Text]:

@@ -69,7 +69,8 @@ class Screen:
         self.ascii_only = self.console.options.ascii_only
         if self.ascii_only:
             self.console.file = cast("IO[str]", _Ascii(self.console.file))
-        self.is_live = self.console.file.isatty() and not self.console.is_dumb_terminal
+        self._on_terminal = self.console.file.isatty()
+        self.is_live = self._on_terminal and not self.console.is_dumb_terminal
         self._panel, self._line, self._clock = panel, line, clock
         self._waiting: queue.SimpleQueue[RenderableType | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="display", daemon=True)
@@ -128,9 +129,7 @@ class Screen:
             return True
         if wanted is None:
             return False
-        if isinstance(wanted, Text) and self.is_live:
-            wanted = wrapped(wanted.plain, self.console.width)
-        self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
+        self._print(wanted)
         if self._live is not None:
             self._refresh()  # what stays below must not contradict what was just told
         return True
@@ -150,7 +149,12 @@ class Screen:
         if self._clock() - self._line_s >= LINE_EVERY_S:
             self._line_s = self._clock()
             if told := self._line(self.ascii_only):
-                self.console.print(Text(told), soft_wrap=True, markup=False, highlight=False)
+                self._print(Text(told))
+
+    def _print(self, wanted: RenderableType) -> None:
+        if isinstance(wanted, Text) and self._on_terminal:
+            wanted = wrapped(wanted.plain, self.console.width)
+        self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
 
     def _begin_live(self) -> Live:
         if self._live is None:
