@@ -83,8 +83,14 @@ def _print_run(console: Console, reader: RunReader) -> None:
             console.print(f"problem: {problem}", markup=False, highlight=False)
     else:
         rows = list(reader.metrics())
-        where = f"its last row of metrics: {rows[-1]}" if rows else "it has no metrics yet"
+        where = f"its last row of metrics: {_told_row(rows[-1])}" if rows else "it has no metrics yet"
         console.print(f"incomplete; {where}", markup=False, highlight=False)
+
+
+def _told_row(row: Mapping[str, Any]) -> str:
+    """Return a row of metrics in words, numbers as far as a person reads them."""
+    told = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in row.items()}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if name != "event" and row[name] is not None)
 
 
 def _print_protocol(console: Console, manifest: Mapping[str, Any]) -> None:
