@@ -65,7 +65,7 @@ def test_it_tells_the_step_what_was_counted_and_what_is_left() -> None:
     assert told.state == "training"
     assert (told.writes, told.shots) == (150, 1500)
     assert told.device_s == pytest.approx(30.0)
-    # half of the second step is what was predicted for all of it; in this process 10 s took 30 s
+    # the third step is left, 10 s by the prediction; in this process 10 predicted seconds took 30
     assert told.device_left_s == pytest.approx(30.0)
 
 
