@@ -209,7 +209,10 @@ def _state(shift: Shift, training: Follower | None) -> str:
         return "parking"
     if shift.aside:
         return shift.aside
-    return STATES[shift.entry.kind] if training is None else training.state()
+    if training is not None:
+        return training.state()
+    part = " ".join(shift.part.split())
+    return STATES[shift.entry.kind] + (f": {part}" if part else "")
 
 
 def _trouble(entry: Entry, guard: Guarded, training: Follower | None) -> tuple[str, ...]:
