@@ -118,6 +118,8 @@ class Voice:
         """Return what is known now; asks the device nothing."""
         entries, entry, guard = shift.book.entries, shift.entry, shift.guard
         waits = shift.state == "paused"
+        if waits and not self._watch.is_stopped and shift.training is not None:
+            self.verbatim(f"   paused; to go on: ffzero-lab continue {shift.run.path}")
         (self._watch.stop if waits else self._watch.go_on)()
         training = self._follower if shift.training is not None and shift.training == self._followed else None
         now = self._spent(shift)
@@ -162,11 +164,14 @@ class Voice:
         return Spent(predicted_s, taken_s, shots, self._watch.seconds())
 
     def _counts(self, shift: Shift) -> Counts:
-        """Return everything counted; what a part counts on a ledger of its own is seen, and never less than before."""
+        """Return everything counted for the steps, never less than before: a part has a ledger of its own at first.
+
+        What is done aside, such as a look for drift, counts for no step.
+        """
         at = shift.book.entries.index(shift.entry)
         if at != self._most_of:
             self._most, self._most_of = Counts(), at
-        own = Counts() if shift.entry.over else shift.guard.ledger.total
+        own = Counts() if shift.entry.over or shift.aside else shift.guard.ledger.total
         most = self._most
         self._most = Counts(max(most.writes, own.writes), max(most.readings, own.readings), max(most.shots, own.shots))
         return self._counts_over(shift) + self._most
