@@ -138,7 +138,7 @@ class Voice:
             device_s=now.device_s,
             wall_s=now.wall_s,
             device_left_s=self._left.device_s,
-            wall_left_s=self._left.wall_s,
+            wall_left_s=None if is_virtual(guard) else self._left.wall_s,  # a twin's hours of waiting take no time
             learning=None if training is None else training.learning(),
             health=shift.interlocks.watched,
             trouble=_trouble(entry, guard, training),
