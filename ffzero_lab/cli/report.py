@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.runs.layout import FIGURES
 from ffzero_lab.signals import Interruption, Signals
@@ -22,7 +23,7 @@ def report_command(run: Path, *, as_json: bool) -> None:
             told = [{"page": str(page), "figures": str(page.with_name(FIGURES))} for page in pages]
             print_json({"run": str(run), "reports": told})
         else:
-            typer.echo("\n".join(f"report: {page}" for page in pages))
+            say("\n".join(f"report: {page}" for page in pages))
 
 
 def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:
@@ -44,11 +45,13 @@ def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:
         again = f"the run is complete; for its report: ffzero-lab report {shlex.quote(str(run))}"
         with suppress(OSError):
             typer.echo(f"ffzero-lab: the report was not written ({_told(error)}); {again}", err=True)
+    finally:
+        signals.parking()  # nothing is left that could be interrupted, and the exit code is that of the run
 
 
 def _tell(line: str, *, as_json: bool) -> None:
     if not as_json:
-        typer.echo(line)
+        say(line)
 
 
 def _told(error: BaseException) -> str:
