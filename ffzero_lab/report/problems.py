@@ -34,6 +34,7 @@ def problems_of(account: Account) -> tuple[Problem, ...]:
         *_layers(account),
         *_scores(account),
         *_cost(account),
+        *_links(account),
         *_history(account),
     ]
     return tuple(sorted(dict.fromkeys(found), key=lambda problem: RANK[problem.severity]))
@@ -156,6 +157,15 @@ def _cost(account: Account) -> Iterator[Problem]:
     if ratio > 1.0 + OFF_PLAN or (ratio < 1.0 - OFF_PLAN and not ended_early):
         told = f"device time was {ratio:.2f} times the predicted one: τp or τx of the device's description is off"
         yield Problem("warning", "device time", told)
+
+
+def _links(account: Account) -> Iterator[Problem]:
+    links: Mapping[str, Mapping[str, Any]] = (account.status or {}).get("links") or {}
+    for name, link in links.items():
+        retries, recoveries = int(link.get("retries", 0)), int(link.get("recoveries", 0))
+        if retries or recoveries:
+            told = f"{retries:,} retries and {recoveries:,} recoveries in {int(link.get('exchanges', 0)):,} exchanges"
+            yield Problem("warning" if recoveries else "note", f"link {name}", told)
 
 
 def _history(account: Account) -> Iterator[Problem]:

@@ -102,6 +102,16 @@ def test_an_amplitude_near_the_resolution_is_told_with_its_size(
     assert "1.2 steps" in found.what
 
 
+def test_links_that_had_to_ask_again_are_told_and_quiet_ones_are_not(
+    changed: Callable[..., tuple[Problem, ...]],
+) -> None:
+    link = {"exchanges": 5000, "retries": 3, "recoveries": 1}
+    quiet = {"exchanges": 10, "retries": 0, "recoveries": 0}
+    problems = changed(status=updating(links={"meter": link, "source": quiet}))
+    assert told(problems, "link meter").what == "3 retries and 1 recoveries in 5,000 exchanges"
+    assert all(problem.where != "link source" for problem in problems)
+
+
 def test_rows_that_a_resume_took_back_are_counted(mesh_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(mesh_run, copy)
