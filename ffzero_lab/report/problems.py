@@ -14,8 +14,8 @@ from ffzero_lab.runs.liveness import is_alive
 
 NEAR_RESOLUTION = 2.0
 """Steps of the resolution under which an amplitude is told."""
-DROWNED = 1.3
-"""RMS slope over its standard error, in the second half of a layer, under which slopes are told to be noise."""
+DROWNED = 1.0
+"""Slope over the noise of the readings alone, under which it is told."""
 OFF_PLAN = 0.2
 """Share by which device time may differ from the prediction."""
 OFTEN = 1e-3
@@ -100,13 +100,10 @@ def _amplitudes(account: Account) -> Iterator[Problem]:
             told = f"ε is {used.steps:.2g} steps of the resolution: slopes are measured between rounded settings"
             yield Problem("warning", f"layer {used.layer}, {used.group}", told)
     for number, rows in account.rows.layers.items():
-        ratio = rows.columns["slope_over_error"]
-        late = ratio[len(ratio) // 2 :]
-        late = late[np.isfinite(late)]
-        if len(late) and (seen := float(np.sqrt(np.mean(late**2)))) < DROWNED:
+        ratios = [row["signal_to_noise"] for row in rows.amplitudes if row["signal_to_noise"] is not None]
+        if ratios and min(ratios) < DROWNED:
             told = (
-                f"slopes were {seen:.2g} of their standard error in the second half of the layer (1 is nothing but "
-                "noise): more directions or a larger batch for each step, a larger ε, or fewer steps"
+                f"where ε was measured, slopes were {min(ratios):.2g} of the readings' noise: a larger batch would pay"
             )
             yield Problem("note", f"layer {number}", told)
 

@@ -123,14 +123,15 @@ def test_slopes_that_drown_in_noise_and_projected_parameters_are_told(mesh_run: 
     copy = tmp_path / "run"
     shutil.copytree(mesh_run, copy)
     rows = [json.loads(line) for line in (copy / "metrics.jsonl").read_text().splitlines()]
+    chosen = {"event": "epsilon", "epsilon": {}}
+    rows += [chosen | {"layer": 0, "signal_to_noise": 9.0}, chosen | {"layer": 1, "signal_to_noise": 0.4}]
+    rows.append(chosen | {"layer": 0, "signal_to_noise": None})
     for row in rows:
-        if row["event"] == "step":
-            row["slope_over_error"] = 1.0 if row["layer"] else 9.0
         if row["event"] == "layer":
             row |= {"projected": 5000, "wrapped": 7, "dark": 2, "stopped_by": "budget"}
     (copy / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     problems = problems_of(account_of(copy))
-    drowned = [problem for problem in problems if "standard error" in problem.what]
+    drowned = [problem for problem in problems if "noise" in problem.what]
     assert [problem.where for problem in drowned] == ["layer 1"]
     said = " ".join(problem.what for problem in problems if problem.where == "layer 0")
     for what in ("5,000 updates", "7 times", "2 patterns", "budget"):
