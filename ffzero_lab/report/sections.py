@@ -116,6 +116,7 @@ def _chip(account: Account) -> Iterator[Block]:
             yield Text(f"The other {len(description.layers) - DRAWN_LAYERS} layers are not drawn.")
             return
         plan = plan_of(description.kind, layer)
+        light = light if plan.guides else None
         shading = shading_of(description.kind, layer, account.after[number])
         yield pictured(
             f"chip-layer{number}",
@@ -171,7 +172,8 @@ def _slopes(account: Account) -> Iterator[Block]:
         yield pictured(
             "slopes",
             "Slopes and their noise",
-            f"The measured slopes of the loss; they fall as training comes to rest. Bold: running RMS.{NOISE[curves.noise_told(account)]}",
+            "The measured slopes of the loss; they fall as training comes to rest. Bold: their running RMS."
+            + NOISE[curves.noise_told(account)],
             partial(curves.slopes, account),
         )
     used = amplitudes_of(account)
