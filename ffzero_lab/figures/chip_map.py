@@ -174,7 +174,8 @@ def _images(
     shown = np.full(len(values) + 1, np.nan)  # the last one stands for cells behind the end of a block
     shown[indices] = values[indices]
     for block in plan.blocks:
-        extent = (block.x - 0.5, block.x + block.columns - 0.5, block.y + block.rows - 0.5, block.y - 0.5)
+        top = block.y - 0.5 * block.row_height
+        extent = (block.x - 0.5, block.x + block.columns - 0.5, top + block.rows * block.row_height, top)
         axes.imshow(
             shown[block.indices()], extent=extent, cmap=colours, norm=norm, interpolation="nearest", aspect="equal"
         )
