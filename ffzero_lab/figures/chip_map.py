@@ -56,7 +56,9 @@ def canvas(plan: Plan, *, guides: bool = True, bars: int = 1) -> tuple[Figure, A
     axes.set_axis_off()
     lines = [*plan.lines, *(plan.guides if guides else ())]
     many = len(plan.cells) > MANY_CELLS
-    axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.4 if many else 1.1, rasterized=many))
+    axes.add_collection(
+        LineCollection(lines, colors=GREY, linewidths=0.4 if many else 1.1, rasterized=many, snap=False)
+    )
     small = 8.0 if len(plan.words) <= MOST_WORDS // 2 else 6.5
     for place, (x, y, word) in enumerate(plan.words):
         if place % (len(plan.words) // 2 or 1) % every:
@@ -108,6 +110,7 @@ def coloured_guides(axes: Axes, plan: Plan, shares: FloatArray, norm: Normalize,
         norm=norm,
         linewidths=widths,
         capstyle="round",
+        snap=False,
         rasterized=many,
         zorder=4 if many else 2,
     )

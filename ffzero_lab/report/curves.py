@@ -36,7 +36,7 @@ def learning(account: Account) -> Figure:
     """Draw score and loss of every layer, with the scores of the test part and what they stand beside."""
     figure, (scores, losses) = _stacked((1.25, 1.0))
     for number, rows in account.rows.layers.items():
-        colour, label = layer_colour(number), f"layer {number}"
+        colour, label = layer_colour(number), account.name_of(number)
         _course(scores, rows, "score", colour, label)
         _course(losses, rows, "loss", colour, label)
         if rows.checks:
@@ -77,7 +77,7 @@ def slopes(account: Account) -> Figure:
     figure, panels = _stacked((1.0, 1.0) if told else (1.0,))
     sizes = panels[0]
     for number, rows in account.rows.layers.items():
-        colour, label = layer_colour(number), f"layer {number}"
+        colour, label = layer_colour(number), account.name_of(number)
         _course(sizes, rows, "slope_rms", colour, label, of_squares=True)
         if told == "both":
             _course(panels[1], rows, "slope_over_error", colour, label, of_squares=True)

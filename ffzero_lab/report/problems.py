@@ -105,7 +105,7 @@ def _amplitudes(account: Account) -> Iterator[Problem]:
             told = (
                 f"where ε was measured, slopes were {min(ratios):.2g} of the readings' noise: a larger batch would pay"
             )
-            yield Problem("note", f"layer {number}", told)
+            yield Problem("note", account.name_of(number), told)
 
 
 def _layers(account: Account) -> Iterator[Problem]:
@@ -113,7 +113,7 @@ def _layers(account: Account) -> Iterator[Problem]:
         done = rows.done
         if done is None:
             continue
-        where, moved = f"layer {number}", int(done["steps"]) * account.trained.layers[number].n_parameters
+        where, moved = account.name_of(number), int(done["steps"]) * account.trained.layers[number].n_parameters
         if done["dark"]:
             told = f"{done['dark']:,} patterns read in training were under the detection floor"
             yield Problem("warning", where, told)
