@@ -77,10 +77,7 @@ class Runner:
                     self._end(entry, "done", found)
                     return
             except ENDS_IT as error:
-                shift.guard.before_exchange = None
-                shift.guard.park()
-                entry.failures.append(str(error))
-                self._stopped(entry, str(error), judged=False)
+                self._ended_by(error, entry)
                 raise
             except (DeviceError, RunFailed, InputError) as error:
                 if not self._goes_on(step, entry, error):
@@ -128,6 +125,19 @@ class Runner:
         self._anew(entry)
         self._shift.commit()
         return False
+
+    def _ended_by(self, error: Exception, entry: Entry) -> None:
+        """Park and write down what ends the protocol: a trip stays one, whatever goes wrong with that."""
+        shift = self._shift
+        shift.guard.before_exchange = None
+        what = "parking"
+        try:
+            shift.guard.park()
+            what = "writing it down"
+            entry.failures.append(str(error))
+            self._stopped(entry, str(error), judged=False)
+        except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
+            error.add_note(f"{what} failed as well: {second}")
 
     def _goes_on(self, step: Step, entry: Entry, error: Exception) -> bool:
         """Park after a failure, write it down, and tell whether the protocol goes on, with this step or the next."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from drivers.twin.photonic import PhotonicTwin
+from ffzero_lab.device import LinkTimeout
 from ffzero_lab.runs import RunReader
 from tests.protocols.conftest import HEAD, TRAIN, Carry
 
@@ -50,6 +52,25 @@ def test_a_failing_step_ends_the_protocol_parked_and_says_how_to_go_on(carry: Ca
     run = next(Path("runs").iterdir())
     assert [step["state"] for step in RunReader(run).manifest["steps"]] == ["stopped", "waiting"]
     assert "nothing but noise" in RunReader(run).manifest["steps"][0]["failures"][0]
+
+
+def test_a_trip_is_told_as_one_though_parking_fails(carry: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    park = PhotonicTwin.park
+
+    def park_when_cold(twin: PhotonicTwin) -> None:
+        if twin.read_health()["heat_0"] > 0.0:
+            raise LinkTimeout("no answer to parking")
+        park(twin)
+
+    monkeypatch.setattr(PhotonicTwin, "park", park_when_cold)
+    ended = carry("[interlocks.heat_0]\nupper = 1e-6\n" + HEAD + LOOK)
+    assert ended.code == 4, ended.out
+    error = json.loads(ended.out)["error"]
+    assert error["message"].startswith("twin:photonic, interlock heat_0")
+    assert "parking failed as well: no answer to parking" in error["notes"]
+    status = RunReader(next(Path("runs").iterdir())).status
+    assert status is not None
+    assert status["state"] == "tripped"  # and not resumed without --after-trip
 
 
 def test_retries_are_bounded_and_every_failure_is_written_down(carry: Carry) -> None:
