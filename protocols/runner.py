@@ -9,7 +9,7 @@ from ffzero_lab.device.errors import RecordingDamaged, ReplayDiffers
 from ffzero_lab.errors import InputError, RunFailed
 from protocols.book import Entry, Plain, now
 from protocols.checked import Written
-from protocols.recorded import RECALIBRATION
+from protocols.recorded import RECALIBRATION, set_aside
 from protocols.schema import Step
 from protocols.sentinel import Sentinel
 from protocols.shift import Shift, outcomes
@@ -198,9 +198,13 @@ class Runner:
         step = shift.protocol.steps[shift.protocol.at(name)].resolved(shift.book.results())
         if not isinstance(step, Calibrate):
             raise InputError(f"the step {name!r} does not calibrate")
-        path, record = step.carry_out(shift, shift.run.path / f"{RECALIBRATION}-{number}", number)
+        folder = shift.run.path / f"{RECALIBRATION}-{number}"
+        if not shift.exact:  # what was measured before an interruption says nothing of the drift that was seen just now
+            set_aside(folder)
+        path, record = step.carry_out(shift, folder, number)
         faults = [finding for finding in record.findings if finding.severity == "fault"]
         if len(faults) > step.faults_allowed:
+            set_aside(folder)  # tried again, it is measured again
             raise RunFailed(f"re-calibration {number} found {len(faults)} faults; the first: {faults[0].what}")
         if any(layer.transfer is None for layer in record.layers):
             raise RunFailed(f"re-calibration {number} does not say what the actuators do; let {name!r} do so")
