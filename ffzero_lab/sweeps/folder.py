@@ -73,7 +73,7 @@ class SweepFolder:
         (self.path / STOP).touch()
         for number in self.unfinished:
             run = self.run(number)
-            if (run / MANIFEST).is_file() and _state(run) == "running":
+            if (run / MANIFEST).is_file() and _state(run) in ("running", "paused"):
                 ask(run, ControlRequest("stop"))
 
 
