@@ -1,8 +1,10 @@
 """``ffzero-lab run``: carries a protocol out on a device, says beforehand what it would do, or goes on with one."""
 
+import os
 import select
 import shlex
 import sys
+import termios
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -79,7 +81,12 @@ class Voice:
             self._silent = True
 
     def question(self, text: str) -> None:
-        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing."""
+        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing.
+
+        What was typed before is thrown away.
+        """
+        if _has_terminal():
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
         if self._silent:
             with suppress(OSError):
                 typer.echo(text, err=True)
@@ -93,9 +100,19 @@ class Voice:
 
     def answer(self) -> bool | None:
         """Return what was typed, without waiting; None: nothing that means yes or no."""
-        if self._silent or not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0.0)[0]:
+        if self._silent or not _has_terminal() or not select.select([sys.stdin], [], [], 0.0)[0]:
             return None
         return {"y": True, "yes": True, "n": False, "no": False}.get(sys.stdin.readline().strip().lower())
+
+
+def _has_terminal() -> bool:
+    """Tell whether somebody may type here. In the background it is the shell's: touching it stops a process."""
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed by whoever started this
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return True  # not the terminal that controls this process: nothing can be stopped by it
 
 
 def run(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> None:
