@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.device.recording import FOLDER
+from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -124,6 +125,8 @@ class Conductor:
         while self._interrupted_by_interlude():
             pass
         self._heed_between_exchanges()  # the last exchange is judged as well
+        if self.interlude is None:  # else it is a part of what was recorded
+            check_replayed(device)
         self.signals.parking()
         device.park()
         summary = summarise(self.session, self._wall_s())

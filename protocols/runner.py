@@ -6,6 +6,7 @@ from typing import Any
 
 from ffzero_lab.device import DeviceError, InterlockTripped, Ledger, LimitViolation
 from ffzero_lab.device.errors import RecordingDamaged, ReplayDiffers
+from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.errors import InputError, RunFailed
 from protocols.book import Entry, Plain, now
 from protocols.checked import Written
@@ -50,6 +51,7 @@ class Runner:
                     if not shift.entry.over:
                         self._carry_out(written)
                 shift.between_exchanges()  # the last exchange is judged as well
+                check_replayed(shift.guard)
             finally:
                 shift.signals.parking()  # within the outer try: a signal that comes just before it still ends parked
             shift.guard.park()

@@ -124,6 +124,17 @@ class Replay(Device):
             self._ahead, self._answered, self._may_skip = None, recorded.number, True
             self._held.reached(recorded.now_s)
 
+    def check_end(self) -> None:
+        """Raise ReplayDiffers when the recorded run did not end here: it asked for more."""
+        while (recorded := self._look_ahead()) is not None:
+            if not self._passed_over(recorded):
+                raise ReplayDiffers(
+                    f"replay of {self._folder}, {recorded.where}: the recorded run went on, this one is at its "
+                    "end. This is the first difference: settings and steps must be those of the recorded run"
+                )
+            self._ahead = None
+            self._note(recorded)
+
     def close(self) -> None:
         """Close the recording."""
         self._reader.close()
@@ -244,6 +255,13 @@ class Replay(Device):
         if name is not None and recorded.error is None:
             array = recorded.given[name]
             self._standing[_kind(recorded.call), recorded.layer] = array[-1] if recorded.call == "probe" else array
+
+
+def check_replayed(device: Any) -> None:
+    """Raise ReplayDiffers when *device* is a replay and the recorded run went on where this one has come to its end."""
+    driver = getattr(device, "driver", None)
+    if isinstance(driver, Replay):
+        driver.check_end()
 
 
 def _kind(call: str) -> str:
