@@ -193,6 +193,31 @@ def test_a_protocol_for_another_kind_of_device_and_a_raw_one_without_a_record_ar
     assert "driven in raw units" in json.loads(raw.out)["error"]["message"]
 
 
+def test_phases_are_never_written_as_volts(carry: Carry, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    volts = HEAD + 'drive = "volts"\n'
+    run = carry(HEAD + TRAIN).run / "01-train"
+    test = f'[[step]]\nname = "test"\nkind = "evaluate"\nrun_of = "{run}"\n'
+    measure = '[[step]]\nname = "measure"\nkind = "calibrate"\nonly = ["electrical"]\n'
+    more = f'[[step]]\nname = "more"\nkind = "train"\nstart_from = "{run}"\n'
+    more += 'settings = { dataset = "iris", steps = 9, batch = 16, uncalibrated = true }\n'
+    hold = f'{LOOK}run_of = "{run}"\n'
+    told = f"{run.name} was trained in rad, twin:photonic takes V here"
+    for number, text in enumerate((measure + test, measure + hold, measure + more)):
+        refused = carry(volts + text, "--name", f"refused-{number}")
+        assert refused.code == 2, text
+        assert told in json.loads(refused.out)["error"]["message"]
+    monkeypatch.setattr(PhotonicTwin, "write_parameters", None)
+    for text in (test + measure, hold + measure):
+        unplanned = carry(volts + text, "--name", "unplanned")
+        assert unplanned.code == 2
+        assert "no step before calibrates it" in json.loads(unplanned.out)["error"]["message"]
+    options = ["--device", "twin:photonic", "--set", "device.ports=4", "--set", "device.layers=1"]
+    options += ["--set", "device.drive=volts", "--dataset", "iris", "--uncalibrated", "--from", run, "--json"]
+    code, out, _ = ask("train", *options)
+    assert code == 2
+    assert told in json.loads(out)["error"]["message"]
+
+
 def test_the_head_of_a_device_argument_keeps_the_options_of_the_twin_it_is_rehearsed_on(ask: Ask, carry: Carry) -> None:
     planned = json.loads(carry(HEAD + TRAIN, "--device", "twin", "--dry-run").out)
     assert "moves 16 parameters" in planned["steps"][0]["touches"][0]
