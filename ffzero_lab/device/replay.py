@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from ffzero_lab.device import errors
 from ffzero_lab.device.clock import Clock, VirtualHeldClock
 from ffzero_lab.device.described import from_both
 from ffzero_lab.device.differing import difference
-from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers
+from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers, StagingLost
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange
 from ffzero_lab.device.interlocks import SameReading
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
-from ffzero_lab.device.recorder import ASKED_OF_SOME, arrays_among
+from ffzero_lab.device.recorder import ASKED_OF_SOME, RETURNS_SLOWLY, arrays_among
 from ffzero_lab.device.recording import FOLDER, RecordingReader
 from ffzero_lab.errors import InputError
 
@@ -200,7 +200,7 @@ class Replay(Device):
         self._note(recorded)
         self._held.reached(recorded.now_s)
         if recorded.error is not None:
-            raise _as_raised(*recorded.error)
+            raise _as_raised(*recorded.error, recorded.plain)
         return recorded
 
     def _look_ahead(self) -> Exchange | None:
@@ -275,9 +275,12 @@ def _result_of(exchange: Exchange) -> Any:
     return tuple(exchange.answered.values()) if exchange.answered else exchange.plain
 
 
-def _as_raised(kind: str, message: str) -> Exception:
+def _as_raised(kind: str, message: str, more: Any = None) -> Exception:
     """Return the error that was raised then; one that the port does not know becomes a DeviceError."""
     found = getattr(errors, kind, None)
-    if isinstance(found, type) and issubclass(found, DeviceError):
-        return found(message)
-    return DeviceError(f"{kind}: {message}")
+    if not (isinstance(found, type) and issubclass(found, DeviceError)):
+        return DeviceError(f"{kind}: {message}")
+    raised = found(message)
+    if isinstance(raised, StagingLost) and isinstance(more, Mapping):
+        raised.returns_slowly = bool(cast("Mapping[str, Any]", more).get(RETURNS_SLOWLY))
+    return raised
