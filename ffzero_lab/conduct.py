@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -265,7 +266,8 @@ class Conductor:
             device.park()
             error.add_note("the device is parked")
         except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
-            print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
+            with suppress(OSError):  # the terminal may be gone
+                print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
             error.add_note(f"parking failed as well: {second}")
         endings: list[tuple[str, Callable[[], None]]] = [
             ("saving the last complete moment", self._save_last),

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from ffzero_lab.device import DeviceError, InterlockTripped, Ledger, LimitViolation
@@ -247,7 +248,8 @@ class Runner:
             if parked not in getattr(error, "__notes__", []):
                 error.add_note(parked)
         except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
-            print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
+            with suppress(OSError):  # the terminal may be gone
+                print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
             error.add_note(f"parking failed as well: {second}")
         ended = "tripped" if isinstance(error, InterlockTripped) else "failed"
         try:

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from drivers.twin.photonic import PhotonicTwin
-from ffzero_lab.device import LinkTimeout
+from ffzero_lab.conduct import Conductor
+from ffzero_lab.device import InterlockTripped, LinkTimeout
 from ffzero_lab.runs import RunReader
+from protocols.runner import Runner
 from tests.protocols.conftest import HEAD, TRAIN, Carry
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -71,6 +75,28 @@ def test_a_trip_is_told_as_one_though_parking_fails(carry: Carry, monkeypatch: p
     status = RunReader(next(Path("runs").iterdir())).status
     assert status is not None
     assert status["state"] == "tripped"  # and not resumed without --after-trip
+
+
+def test_a_terminal_that_is_gone_hides_nothing_when_parking_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def park() -> None:
+        raise LinkTimeout("no answer to parking")
+
+    def write(text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    told: list[str] = []
+    guard: Any = SimpleNamespace(park=park, before_exchange=None)
+    runner, conductor = object.__new__(Runner), object.__new__(Conductor)
+    runner._shift = SimpleNamespace(guard=guard, status=lambda state, **_: told.append(state))  # type: ignore[assignment]
+    monkeypatch.setattr(conductor, "_save_last", lambda: told.append("saved"))
+    monkeypatch.setattr(conductor, "_tell", lambda state, **_: told.append(state))
+    trip = InterlockTripped("too hot")
+    with monkeypatch.context() as hung_up:
+        hung_up.setattr("sys.stderr", SimpleNamespace(write=write))
+        conductor._end_parked(guard, trip)
+        runner._end_parked(trip)
+    assert told == ["saved", "tripped", "tripped"]
+    assert trip.__notes__ == ["parking failed as well: no answer to parking"] * 2
 
 
 def test_retries_are_bounded_and_every_failure_is_written_down(carry: Carry) -> None:
