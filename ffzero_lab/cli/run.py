@@ -13,8 +13,9 @@ from typing import Any
 
 import typer
 
-from ffzero_lab.applying import Choice, choice_for_replay
+from ffzero_lab.applying import Choice, choice_for_replay, notes_on
 from ffzero_lab.bench_file import ChosenDevice, change_since, choose_device
+from ffzero_lab.calibrations import load
 from ffzero_lab.cli.dry_run import exchanged_bytes
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import device_options, one_folder
@@ -210,6 +211,10 @@ def _carry_out(
     done = sum(entry.over for entry in book.entries)
     voice.line(f"{protocol.head.title}: {len(book.entries)} steps on {device.description.name}, {done} done already")
     voice.line(f"run folder: {writer.path}")
+    for note in _notes_on_record(device, writer.path, book):
+        voice.line(note)
+        if note.startswith("problem") and device.snapshot() is None and note not in book.notes:
+            book.notes.append(note)  # of a twin, time stood still meanwhile
     with interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks:
         shift = Shift(
             protocol,
@@ -236,6 +241,11 @@ def _carry_out(
         f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])})"
     )
     voice.line(f"run folder: {writer.path}")
+
+
+def _notes_on_record(device: Guarded, run: Path, book: Book) -> tuple[str, ...]:
+    """Return what a person should know of the record in force when a protocol begins or goes on, such as its age."""
+    return () if book.record is None else notes_on(load(run / book.record), run / book.record, device.description)
 
 
 def _device_of(protocol: Protocol, device: str | None, options: dict[str, Any]) -> ChosenDevice:
