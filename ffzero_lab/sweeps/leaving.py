@@ -1,4 +1,4 @@
-"""What a worker process carries out, and its way out when it is told to go: its points are parked and left to others."""
+"""What a worker process carries out, and its way out when told to go: its points are parked, others take them up."""
 
 import threading
 import time
