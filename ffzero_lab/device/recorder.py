@@ -165,7 +165,11 @@ class Recorder(Device):
             answer = act()
         except Exception as error:
             self._held.reached(self.driver.clock.now_s())
-            self._keep(call, layer, given, {}, error=error)
+            try:
+                self._keep(call, layer, given, {}, error=error)
+            except OSError as failure:  # the next exchange tells of it; a trip stays a trip
+                self._failure = failure
+                error.add_note(f"it could not be recorded: {failure}")
             raise
         self._held.reached(self.driver.clock.now_s())
         self._keep(call, layer, given, *_answered(answer))

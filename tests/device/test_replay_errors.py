@@ -55,3 +55,21 @@ def test_a_trip_that_a_driver_found_is_a_trip_in_the_replay(recorded: Any) -> No
     for opened in (lambda: guard, lambda: Guarded(Replay(folder))):
         with opened() as one, pytest.raises(InterlockTripped, match="channel 3 has tripped"):
             used(one)
+
+
+def test_a_disk_that_is_full_does_not_hide_what_the_driver_raised(
+    recorded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(writer: RecordingWriter, parts: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    device, guard, _ = recorded
+    device.faults.extend([ChannelTripped("channel 3 has tripped")])
+    guard.load_inputs(0, np.full((3, 3), 0.5))
+    monkeypatch.setattr(RecordingWriter, "append", full)
+    with pytest.raises(InterlockTripped, match="channel 3 has tripped") as tripped:
+        guard.read_outputs(0, ROWS)
+    assert "No space left" in tripped.value.__notes__[0]
+    with pytest.raises(OSError, match="No space left"):
+        guard.read_outputs(0, ROWS)
+    guard.close()
