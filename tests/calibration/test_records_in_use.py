@@ -244,11 +244,16 @@ def test_ideal_physics_does_not_mix_with_a_record(record: CalibrationRecord, ask
     assert "knows no calibration record" in err
 
 
+class Unsaved(PhotonicTwin):
+    """As hardware, for which time goes on: its state cannot be put back."""
+
+    snapshot = restore = None  # type: ignore[assignment]
+
+
 def test_a_protocol_tells_of_a_record_that_has_expired_when_it_begins_and_when_it_goes_on(
     record: CalibrationRecord, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PhotonicTwin, "snapshot", None)  # as hardware, for which time goes on
-    head = '[protocol]\ntitle = "t"\n[device]\nname = "twin:photonic"\nports = 8\ndrive = "volts"\n'
+    head = f'[protocol]\ntitle = "t"\n[device]\nname = "{__name__}:Unsaved"\nports = 8\ndrive = "volts"\n'
     Path("p.toml").write_text(
         head + '[[step]]\nname = "who"\nkind = "identify"\n[[step]]\nname = "off"\nkind = "park"\n'
     )
@@ -261,7 +266,7 @@ def test_a_protocol_tells_of_a_record_that_has_expired_when_it_begins_and_when_i
         assert told in out
     run = next(Path("runs").iterdir())
     code, out, err = ask("run", "--resume", run)
-    assert code == 0, err
+    assert code == 0, out + err
     assert told in out
     summary = RunReader(run).summary
     assert summary is not None

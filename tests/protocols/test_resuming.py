@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ffzero_lab.cli.run import Voice
+from ffzero_lab.cli.protocol_display import Voice
 from ffzero_lab.runs import ControlRequest, RunReader, ask
 from ffzero_lab.signals import Interruption
 from protocols.shift import Shift
