@@ -752,6 +752,24 @@ def devices_identify(
 
 
 @app.command()
+def dashboard(
+    run_dir: RunDir = Path("runs"),
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; anything but this machine's own makes reading need the token too.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any that is free.")] = 8730,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A further name the server is asked for by. Repeatable.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Show runs in a browser while they go on, and pause, continue or stop them there, until Ctrl-C."""
+    from ffzero_lab.cli.dashboard import dashboard_command
+
+    dashboard_command(run_dir, host=host, port=port, names=allow_host or (), as_json=json_)
+
+
+@app.command()
 def doctor(run_dir: RunDir = Path("runs"), json_: Json = False) -> None:
     """Look at this computer: versions, back ends, permissions, ports, disk and clocks."""
     from ffzero_lab.cli.doctor import doctor_command

@@ -1,0 +1,3 @@
+// The chip map.
+
+export function showChip() {}
