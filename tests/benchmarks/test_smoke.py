@@ -17,7 +17,7 @@ BRIEF = ("--seeds", "2", "--noise", "3", "--later", "4")
     [
         ("orchestrator.py", ["--steps", "20", "--json"]),
         ("accuracy.py", ["--seeds", "1", "--json", "--steps", "5"]),
-        ("links.py", ["--times", "20", "--json"]),
+        pytest.param("links.py", ["--times", "20", "--json"], marks=pytest.mark.slow),
     ],
 )
 def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[str], tmp_path: Path) -> None:
