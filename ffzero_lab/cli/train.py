@@ -156,10 +156,12 @@ def _conduct(
     device = session.device
     with (
         interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
-        display_for(session, run.path, notes, as_json=as_json) as display,
+        display_for(session, run.path, notes, interlocks, earlier_wall_s, as_json=as_json) as display,
     ):
         every_s = run.manifest["checkpoint_every_s"]
-        conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
+        conductor = Conductor(
+            session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s, told=display.status
+        )
         summary = conductor.conduct()
         display.conclude(summary)
     return summary

@@ -87,13 +87,16 @@ def result_table(summary: Mapping[str, Any]) -> Table:
         share = "dark" if untrained is None else tell(measure, untrained[summary["readout"]])
         table.add_row("untrained device, same readout", share, style="dim")
         table.add_row("linear model of the raw features", tell(measure, baselines[LINEAR[measure]]), style="dim")
-    table.caption = (
+    return table
+
+
+def tell_spent(summary: Mapping[str, Any]) -> str:
+    """Return what a run took, beside what was predicted."""
+    return (
         f"{summary['writes']:,} writes, {summary['shots']:,} shots; device time "
         f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])}); "
         f"wall time {spell_duration(summary['wall_seconds'])}"
     )
-    table.caption_justify = "left"
-    return table
 
 
 def spell_duration(seconds: float) -> str:
