@@ -15,8 +15,8 @@ from matplotlib.patches import Circle, Patch, Rectangle
 from numpy.typing import NDArray
 
 from calibration.report.health import Health
-from calibration.report.plan import Plan
 from ffzero_lab.figures.palette import GREY, INK, ORANGE, PALE, PURPLE, SKY, VALUES, VERMILLION, YELLOW
+from ffzero_lab.figures.plan import Plan
 
 FloatArray = NDArray[np.float64]
 WORDED = {"open": VERMILLION, "short": PURPLE, "stuck": ORANGE, "dark": INK, "dead": VERMILLION}
@@ -113,7 +113,7 @@ def _canvas(plan: Plan) -> tuple[Figure, Axes]:
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.add_collection(
-        LineCollection(list(plan.lines), colors=GREY, linewidths=1.1 if len(plan.cells) < 2000 else 0.4)
+        LineCollection([*plan.lines, *plan.guides], colors=GREY, linewidths=1.1 if len(plan.cells) < 2000 else 0.4)
     )
     small = 8.0 if len(plan.words) <= 24 else 5.5 if len(plan.words) <= 40 else 3.5
     for x, y, word in plan.words:

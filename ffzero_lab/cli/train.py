@@ -22,6 +22,7 @@ from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
+from ffzero_lab.kept import start_of
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
@@ -71,7 +72,7 @@ def train_in(
             manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
         record, notes = (None, ()) if calibration is None else (calibration.content, calibration.notes)
-        with RunWriter.create(path, manifest, record) as run:
+        with RunWriter.create(path, manifest, record, start_of(session)) as run:
             begin_recording(session.device, path)
             return _conduct(session, run, signals, as_json=as_json, notes=notes)
 
