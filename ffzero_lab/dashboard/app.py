@@ -20,14 +20,14 @@ from starlette.staticfiles import StaticFiles
 
 from ffzero_lab._version import __version__
 from ffzero_lab.dashboard.access import REPORT_POLICY, Access
-from ffzero_lab.dashboard.chip import chip_of
-from ffzero_lab.dashboard.facts import REPORT
+from ffzero_lab.dashboard.chip import drawing_of, values_of
 from ffzero_lab.dashboard.folders import RunsFolder
 from ffzero_lab.dashboard.gate import Gate, refusal
 from ffzero_lab.dashboard.stream import MOST_RECEIVERS, events_of
 from ffzero_lab.dashboard.view import Position, RunView
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.control import REQUESTS, ControlRequest
+from ffzero_lab.runs.layout import REPORT
 from ffzero_lab.runs.standing import ask_running
 
 STATIC = Path(__file__).parent / "static"
@@ -36,6 +36,7 @@ MOST_ROWS = 1000
 CONTROL_BYTES = 1024
 TICKET_S = 30.0
 MOST_TICKETS = 32
+MOST_DIGITS = 6
 
 
 class Dashboard:
@@ -69,7 +70,8 @@ class Dashboard:
                 Route("/api/runs", self._read(self.runs)),
                 Route("/api/run/{name:path}", self._read(self.run)),
                 Route("/api/events/{name:path}", self._read(self.events)),
-                Route("/api/chip/{name:path}", self._read(self.chip)),
+                Route("/api/drawing/{name:path}", self._read(self.drawing)),
+                Route("/api/parameters/{name:path}", self._read(self.parameters)),
                 Route("/api/ticket/{name:path}", self._read(self.ticket)),
                 Route("/api/token", self.token),
                 Route("/api/control/{name:path}", self.control, methods=["POST"]),
@@ -116,13 +118,13 @@ class Dashboard:
 
         return StreamingResponse(counted(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
-    async def chip(self, request: Request) -> Response:
-        """Return the drawing of one layer, with the newest parameters."""
-        layer = request.query_params.get("layer", "0")
-        if not layer.isdecimal():
-            return refusal(400, f"layer {layer!r} is no number")
-        path = await run_in_threadpool(self._folder.run, request.path_params["name"])
-        return JSONResponse(await run_in_threadpool(chip_of, path, int(layer)))
+    async def drawing(self, request: Request) -> Response:
+        """Return the drawing of one layer."""
+        return await self._of_layer(request, drawing_of)
+
+    async def parameters(self, request: Request) -> Response:
+        """Return the newest parameters of one layer."""
+        return await self._of_layer(request, values_of)
 
     async def token(self, request: Request) -> Response:
         """Tell whether the token is right, and what it is needed for."""
@@ -175,6 +177,13 @@ class Dashboard:
         if page.is_symlink() or not page.is_file():
             return refusal(404, f"{name} has no {REPORT}; ffzero-lab report makes it")
         return FileResponse(page, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+
+    async def _of_layer(self, request: Request, answer: Callable[[Path, int], Any]) -> Response:
+        layer = request.query_params.get("layer", "0")
+        if not (layer.isdecimal() and len(layer) < MOST_DIGITS):
+            return refusal(400, f"layer {layer!r} is no number of a layer")
+        path = await run_in_threadpool(self._folder.run, request.path_params["name"])
+        return JSONResponse(await run_in_threadpool(answer, path, int(layer)))
 
     def _view(self, name: str) -> RunView:
         """Return the view of a run; a few are kept, so that browsers share them."""

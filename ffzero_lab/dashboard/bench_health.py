@@ -73,6 +73,7 @@ def _readings(line: bytes) -> Iterator[tuple[str, float, float]]:
     try:
         row: Any = json.loads(line)
         at_s = float(row["at_s"])
-        yield from ((str(name), at_s, float(reading)) for name, reading in row["readings"].items())
+        told = [(str(name), at_s, float(reading)) for name, reading in row["readings"].items() if reading is not None]
     except (ValueError, TypeError, KeyError, AttributeError):
         return
+    yield from told

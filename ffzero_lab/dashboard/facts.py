@@ -8,10 +8,9 @@ from ffzero_lab.dashboard.bench_health import channels
 from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.checkpoint import CHECKPOINT
 from ffzero_lab.runs.index import PROTOCOL
-from ffzero_lab.runs.layout import MANIFEST
+from ffzero_lab.runs.layout import MANIFEST, REPORT
 from ffzero_lab.runs.standing import ENDED, state_told
 
-REPORT = "report.html"
 SETTINGS_SHOWN = ("rule", "seed", "loss", "directions", "slopes", "optimizer", "learning_rate", "batch", "readout")
 
 
@@ -56,6 +55,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
         "links": told.get("links", {}),
         "can": _can(state, owner),
         "owner": owner,
+        "layers": len(description["layers"]),
         "report": (path / REPORT).is_file(),
         "checkpoint": _stamp(path / CHECKPOINT),
         "steps": _steps(path, name, manifest) if is_protocol else None,
@@ -101,7 +101,7 @@ def _spent(
     manifest: Mapping[str, Any], summary: Mapping[str, Any] | None, status: Mapping[str, Any], last: Mapping[str, Any]
 ) -> dict[str, Any]:
     names = ("writes", "readings", "shots", "device_seconds", "wall_seconds")
-    totals = {**last} if summary is None else {**summary}
+    totals = last if summary is None else summary
     spent = {name: totals.get(name) for name in names}
     if summary is None and status.get("device_seconds") is not None:
         spent["device_seconds"] = status["device_seconds"]
@@ -123,13 +123,14 @@ def _steps(path: Path, name: str, manifest: Mapping[str, Any]) -> list[dict[str,
     for number, step in enumerate(manifest.get("steps", ()), start=1):
         again = "" if step.get("round", 1) == 1 else f"-{step['round']}"
         own = f"{number:02d}-{step['name']}{again}"
+        results: Mapping[str, Any] = step["results"] or {}
         steps.append(
             {
                 "name": step["name"],
                 "kind": step["kind"],
                 "state": step["state"],
                 "failures": step["failures"][-1:],
-                "score": (step["results"] or {}).get("score"),
+                "score": results.get("score"),
                 "device_seconds": step["device_seconds"],
                 "run": f"{name}/{own}" if own in folders else None,
             }

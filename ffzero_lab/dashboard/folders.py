@@ -60,7 +60,7 @@ class RunsFolder:
         """Return the newest *most* runs with every one of *words*, of the folder or of a group *under* it."""
         base = self.root if not under else self.folder(under)
         with self._indexing:
-            rows = [row for row in indexed_runs(base) if self._is_inside(base / str(row["run"]))]
+            rows = [row for row in indexed_runs(base) if self._is_shown(base, str(row["run"]))]
         rows += _groups(base, {str(row["run"]) for row in rows})
         rows.sort(key=lambda row: str(row["run"]), reverse=True)
         wanted = words.lower().split()
@@ -69,8 +69,9 @@ class RunsFolder:
         shown = [row | {"path": f"{under}/{row['run']}" if under else row["run"]} for row in rows[:most]]
         return Listing([_with_state(base, row) for row in shown], len(rows))
 
-    def _is_inside(self, path: Path) -> bool:
-        return not path.is_symlink() or path.resolve().is_relative_to(self.root)
+    def _is_shown(self, base: Path, name: str) -> bool:
+        path = base / name
+        return _is_plain(name) and (not path.is_symlink() or path.resolve().is_relative_to(self.root))
 
 
 def _is_plain(part: str) -> bool:

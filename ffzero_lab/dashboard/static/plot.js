@@ -99,4 +99,6 @@ export function rangeOf(low, high) {
   return [low - room, high + room];
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((make) => make()));
+export const onScheme = (redraw) => all.add(redraw);
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((redraw) => redraw()));

@@ -128,7 +128,7 @@ function showSteps() {
     return element("tr", {},
       element("th", { scope: "row" }, step.run ? element("a", { href: `/run/${runPath(step.run)}` }, step.name) : step.name,
         ...step.failures.map((text) => element("span", { className: "wrong" }, text))),
-      element("td", {}, step.kind),
+      element("td", { className: "wide" }, step.kind),
       element("td", {}, element("span", { className: `state-word ${tone}` }, step.state)),
       element("td", { className: "number" }, step.score === null || step.score === undefined ? "" : number(step.score)),
       element("td", { className: "number" }, step.device_seconds ? duration(step.device_seconds) : ""));
