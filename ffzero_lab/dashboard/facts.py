@@ -8,7 +8,7 @@ from ffzero_lab.dashboard.bench_health import channels
 from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.checkpoint import CHECKPOINT
 from ffzero_lab.runs.index import PROTOCOL
-from ffzero_lab.runs.layout import MANIFEST, REPORT
+from ffzero_lab.runs.layout import MANIFEST, REPORT, START
 from ffzero_lab.runs.standing import ENDED, state_told
 
 SETTINGS_SHOWN = ("rule", "seed", "loss", "directions", "slopes", "optimizer", "learning_rate", "batch", "readout")
@@ -57,7 +57,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
         "owner": owner,
         "layers": len(description["layers"]),
         "report": (path / REPORT).is_file(),
-        "checkpoint": _stamp(path / CHECKPOINT),
+        "parameters": _stamp(path / CHECKPOINT) or _stamp(path / START),
         "steps": _steps(path, name, manifest) if is_protocol else None,
     }
 
@@ -138,8 +138,9 @@ def _steps(path: Path, name: str, manifest: Mapping[str, Any]) -> list[dict[str,
     return steps
 
 
-def _stamp(path: Path) -> int | None:
+def _stamp(path: Path) -> str | None:
+    """Return what changes when a file is replaced, as text: a script's numbers have not digits enough."""
     try:
-        return path.stat().st_mtime_ns
+        return str(path.stat().st_mtime_ns)
     except OSError:
         return None

@@ -24,9 +24,13 @@ let selected = 0;
 
 export async function showChip(facts, name) {
   offerLayers(facts.layers, () => showChip(facts, name));
-  const wanted = `${layer} ${facts.checkpoint}`;
+  const wanted = `${layer} ${facts.parameters}`;
   if (asked === wanted) return;
   asked = wanted;
+  if (!facts.parameters) {
+    fill(byId("chip"), element("p", { className: "quiet" }, "Parameters come with the first checkpoint."));
+    return;
+  }
   const query = `?layer=${layer}`;
   try {
     const drawing = shown?.layer === layer ? shown.drawing : await get(`/api/drawing/${runPath(name)}${query}`);

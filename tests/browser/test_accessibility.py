@@ -1,0 +1,60 @@
+"""axe-core finds no error of WCAG 2.2 A or AA on any page, light at a desk and dark on a telephone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+def violations(shown: Any) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(shown, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
+    return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in found]
+
+
+@pytest.mark.parametrize(("scheme", "size"), [("light", "desk"), ("dark", "phone")])
+def test_pages_have_no_violation_and_fit_their_window(
+    view: Any, page: Callable[..., Any], runs: Path, made: Any, scheme: str, size: str
+) -> None:
+    made.finished(runs / "20260131-142500-finished")
+    steps = [{"name": "learn", "kind": "train", "state": "failed", "failures": ["too cold"], "results": None}]
+    protocol = {"kind": "protocol", "protocol": {"name": "p", "title": "P"}}
+    with (
+        made.begun(runs / "running") as run,
+        made.begun(runs / "tripped") as tripped,
+        made.begun(runs / "protocol", **protocol, steps=[steps[0] | {"device_seconds": 3.0}]) as above,
+    ):
+        for number in range(1, 30):
+            run.append(made.step_row(number))
+        run.append({"event": "problem", "message": "a fan stands still", "device_seconds": 1.0})
+        run.checkpoint(made.parameters(), {}, run.metrics_bytes)
+        hot = {"at_s": 1.0, "readings": {"heat_0": 9.5, "heat_1": None, "laser": 1.0}}
+        run.status(made.status("running", 29))
+        tripped.status(made.status("tripped", 3, health=hot, reason="heat_0: 9.5 W is over the upper bound of 5 W"))
+        above.status(made.status("failed", reason="too cold"))
+        shown = page(SIZES[size], scheme)
+        shown.goto(f"{view.address}/#token={view.token}")
+        shown.get_by_role("link", name="tripped").wait_for()
+        assert violations(shown) == []
+        for name, seen in (
+            ("20260131-142500-finished", "✓ complete"),
+            ("running", "▶ running"),
+            ("tripped", "⚠ interlock tripped"),
+            ("protocol", "✕ failed"),
+        ):
+            shown.goto(f"{view.address}/run/{name}")
+            shown.get_by_text(seen, exact=True).first.wait_for()
+            if name == "running":
+                shown.get_by_label("Layer 0 as a mesh").wait_for()
+            assert violations(shown) == [], name
+            assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        shown.goto(f"{view.address}/run/running")
+        shown.get_by_role("button", name="Stop").click()
+        shown.get_by_role("dialog").wait_for()
+        assert violations(shown) == []
