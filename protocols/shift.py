@@ -79,6 +79,12 @@ class Shift:
         How much of the recording, in exchanges, belongs to what was kept last.
     training
         The folder of the training run under way, which hears requests itself.
+    aside
+        What is done beside the step under way, in words, for whoever shows it; empty: nothing.
+    state
+        What the status said last.
+    asks
+        Whether an answer is waited for.
     """
 
     protocol: Checked
@@ -94,6 +100,9 @@ class Shift:
     agreed: bool = False
     committed: int = 0
     training: Path | None = None
+    aside: str = ""
+    state: str = "running"
+    asks: bool = False
     _control: ControlFolder = field(init=False)
     _paused: ControlRequest | None = field(default=None, init=False)
     _continued: bool = field(default=False, init=False)
@@ -213,6 +222,15 @@ class Shift:
         finally:
             guard.ledger, guard.saturated, guard.saturated_at = before, saturated, where
 
+    @contextmanager
+    def going_aside(self, what: str) -> Generator[None]:
+        """Let *what* be shown as what is done meanwhile."""
+        before, self.aside = self.aside, what
+        try:
+            yield
+        finally:
+            self.aside = before
+
     def add(self, ledger: Ledger) -> None:
         """Book what was counted on a ledger of its own on the step under way."""
         own = self.guard.ledger.by_purpose
@@ -258,11 +276,13 @@ class Shift:
         """Wait until the operator agrees; returns where. Raises Interruption when they do not."""
         told = f"waits for an answer: {message}"
         self.status("paused", reason=told)
+        self.asks = True
         self._question(
             f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
             f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
         where = self._wait_for_an_answer(terminal=True)
+        self.asks = False
         self.status("running")
         return where
 
@@ -291,7 +311,7 @@ class Shift:
 
     def status(self, state: str, **more: Any) -> None:
         """Tell how the protocol stands; raises OSError."""
-        self._told_s = time.perf_counter()
+        self._told_s, self.state = time.perf_counter(), state
         last = {"event": "protocol", "step": self._at + 1, "name": self.entry.name}
         self.run.status(
             {

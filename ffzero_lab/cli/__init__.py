@@ -3,7 +3,9 @@
 Every command loads what it needs when it is called, so that ``--help`` stays quick.
 """
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -76,11 +78,14 @@ app.add_typer(devices.app, name="devices")
 
 
 def main() -> None:
-    """Run the command line.
+    """Run the command line. A sign that standard output cannot show becomes a question mark, and ends nothing.
 
     The engine multiplies small matrices, for which a linear-algebra library's own threads cost more than they give;
     whoever wants them sets these variables.
     """
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()

@@ -5,6 +5,7 @@ With ``--json`` nothing is shown on standard error either, but for errors: who w
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -77,6 +78,12 @@ class Stopwatch:
             self._since_s = None
 
     @property
+    def stopped_s(self) -> float:
+        """Seconds for which no time passed."""
+        since_s = self._since_s
+        return self._stopped_s + (0.0 if since_s is None else self._clock() - since_s)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether no time passes."""
         return self._since_s is not None
@@ -85,6 +92,10 @@ class Stopwatch:
         """Return the seconds that have passed."""
         since_s = self._since_s
         return (self._clock() if since_s is None else since_s) - self._began_s - self._stopped_s
+
+    def worked(self, device_s: float, *, virtual: bool) -> float:
+        """Return device time without the pauses, during which only a real clock goes on."""
+        return device_s if virtual else device_s - self.stopped_s
 
 
 class Shown(Display):
@@ -136,8 +147,9 @@ class Shown(Display):
     def facts(self) -> Facts:
         """Return what is known now; asks the device nothing."""
         follower, device = self.follower, self.session.device
-        now = follower.spent(self.watch.seconds())
-        left = remaining(follower.planned(), follower.began, now, virtual=is_virtual(device))
+        now, virtual = follower.spent(self.watch.seconds()), is_virtual(device)
+        worked = replace(now, device_s=self.watch.worked(now.device_s, virtual=virtual))
+        left = remaining(follower.planned(), follower.began, worked, virtual=virtual)
         total = device.ledger.total
         return Facts(
             state=self._paused or follower.state(),

@@ -7,6 +7,7 @@ from math import isfinite
 from rich.cells import cell_len
 from rich.text import Text
 
+from ffzero_lab.cli.layout import fitting
 from ffzero_lab.cli.wording import tell
 from ffzero_lab.device import WatchedReading
 from ffzero_lab.training.aim import Measure
@@ -15,13 +16,12 @@ MOST_WITHIN = 4
 """So many health channels that are well within their bounds are told one by one; the others are counted."""
 LEAST_BAR = 10
 """Columns under which a bar says nothing."""
+FEW_S = 10
+"""Seconds under which tenths are told."""
 LEAST_RATIO = 0.5
 """Below it a mean over the last steps cannot tell a slope from none."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _PLACES = {"within": "green", "near": "bold yellow", "beyond": "bold red"}
-_ASCII = str.maketrans(
-    {"…": "...", "·": "-", "²": "2", "°": "deg ", "µ": "u", "Ω": "Ohm", "–": "-", "−": "-", "±": "+-"}
-)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,11 @@ def panel(facts: Facts, width: int, *, ascii_only: bool = False) -> list[Text]:
     if learning is not None:
         lines += _bar_line(learning, None if facts.heading else state, width, ascii_only=ascii_only)
         lines += flow(map(Text, _learnt(learning)), width, ascii_only=ascii_only)
-    lines += flow(map(Text, [*_spent(facts), *_times(facts)]), width, ascii_only=ascii_only)
+    spent, times = [*map(Text, _spent(facts))], [*map(Text, _times(facts))]
+    together = flow([*spent, *times], width, ascii_only=ascii_only)
+    if len(together) > 1:  # counts in one line, times in another
+        together = flow(spent, width, ascii_only=ascii_only) + flow(times, width, ascii_only=ascii_only)
+    lines += together
     if facts.health:
         lines += flow([Text("health"), *_health(facts.health)], width, ascii_only=ascii_only)
     if facts.trouble:
@@ -117,16 +121,13 @@ def cut(text: str, width: int, *, ascii_only: bool = False) -> str:
     return kept.plain.rstrip() + dots[:width]
 
 
-def fitting(text: str, *, ascii_only: bool) -> str:
-    """Return *text* as it is, or in ASCII, where a sign that has no likeness becomes a question mark."""
-    return text.translate(_ASCII).encode("ascii", "replace").decode("ascii") if ascii_only else text
-
-
 def spell_left(seconds: float) -> str:
-    """Return a time that is left, as coarse as it is known: ``31 s``, ``5 min 10 s``, ``1 h 05 min``, ``2 d 03 h``."""
+    """Return a time as coarse as it is wanted: ``3.1 s``, ``31 s``, ``5 min 10 s``, ``1 h 05 min``, ``2 d 03 h``."""
     if not isfinite(seconds):
         return "unknown"
     whole = max(0, round(seconds))
+    if whole < FEW_S:
+        return f"{max(0.0, seconds):.1f} s"
     if whole < _MINUTE:
         return f"{whole} s"
     if whole < _HOUR:
@@ -143,11 +144,11 @@ def tell_reading(reading: WatchedReading) -> str:
     lower, upper = reading.lower, reading.upper
     unit = f" {reading.unit}" if reading.unit not in ("", "1") else ""
     if lower is not None and upper is not None:
-        bounds = f"{lower:.3g} to {upper:.3g}"
+        bounds = f"{lower:.4g} to {upper:.4g}"
     else:
-        bounds = f"at most {upper:.3g}" if upper is not None else f"at least {lower:.3g}"
+        bounds = f"at most {upper:.4g}" if upper is not None else f"at least {lower:.4g}"
     mark = {"within": "", "near": " NEAR", "beyond": " OUT"}[reading.place]
-    return f"{reading.channel} {reading.value:.3g}{unit} ({bounds}){mark}"
+    return f"{reading.channel} {reading.value:.4g}{unit} ({bounds}){mark}"
 
 
 def _bar_line(learning: Learning, state: Text | None, width: int, *, ascii_only: bool) -> list[Text]:

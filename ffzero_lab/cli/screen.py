@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ffzero_lab.cli.progress import fitting
+from ffzero_lab.cli.layout import fitting, wrapped
 
 REFRESH_S = 0.25
 LINE_EVERY_S = 5.0
@@ -69,7 +69,8 @@ class Screen:
         self.ascii_only = self.console.options.ascii_only
         if self.ascii_only:
             self.console.file = cast("IO[str]", _Ascii(self.console.file))
-        self.is_live = self.console.file.isatty() and not self.console.is_dumb_terminal
+        self._on_terminal = self.console.file.isatty()
+        self.is_live = self._on_terminal and not self.console.is_dumb_terminal
         self._panel, self._line, self._clock = panel, line, clock
         self._waiting: queue.SimpleQueue[RenderableType | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="display", daemon=True)
@@ -87,7 +88,7 @@ class Screen:
     def show(self, renderable: RenderableType) -> None:
         """Let something be written that stays; returns at once.
 
-        A Text is wrapped at words on a terminal; a plain string never is, so that a path in it can be copied.
+        A Text is wrapped between words on a terminal; a plain string never is, so that a command in it can be copied.
         """
         if not self._has_failed:
             self._waiting.put(renderable)
@@ -128,8 +129,9 @@ class Screen:
             return True
         if wanted is None:
             return False
-        wraps = self.is_live or not isinstance(wanted, Text)
-        self.console.print(wanted, soft_wrap=not wraps or isinstance(wanted, str), markup=False, highlight=False)
+        self._print(wanted)
+        if self._live is not None:
+            self._refresh()  # what stays below must not contradict what was just told
         return True
 
     def _refresh(self) -> None:
@@ -147,7 +149,12 @@ class Screen:
         if self._clock() - self._line_s >= LINE_EVERY_S:
             self._line_s = self._clock()
             if told := self._line(self.ascii_only):
-                self.console.print(Text(told), soft_wrap=True, markup=False, highlight=False)
+                self._print(Text(told))
+
+    def _print(self, wanted: RenderableType) -> None:
+        if isinstance(wanted, Text) and self._on_terminal:
+            wanted = wrapped(wanted.plain, self.console.width)
+        self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
 
     def _begin_live(self) -> Live:
         if self._live is None:

@@ -51,8 +51,9 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
         case Checked():
             return f"layer {event.layer}  step {event.step}  validation {tell(measure, event.validation_score)}"
         case LayerDone():
+            ended = "" if event.stopped_by == "steps" else f", ended by {event.stopped_by}"
             return (
-                f"layer {event.layer} done ({event.stopped_by}): training part {tell(measure, event.train_score)} "
+                f"layer {event.layer} done after {event.steps:,} steps{ended}: training part {tell(measure, event.train_score)} "
                 f"alone, {tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
             )
         case AmplitudeChosen():
