@@ -171,7 +171,7 @@ function draw() {
   const { plan } = drawing;
   const canvas = byId("chip").querySelector("canvas") ?? makeRoom();
   const [left, top, right, bottom] = plan.box;
-  const margin = 0.8;
+  const margin = plan.kind === "mesh" ? 1.3 : 0.8;
   const [across, down] = [right - left + 2 * margin, bottom - top + 2 * margin];
   const isBig = parameters.values.length > BIG.cells;
   byId("learning").classList.toggle("one-column", isBig);
@@ -239,7 +239,12 @@ function writeWords(ctx, plan, scale) {
   ctx.font = `${Math.min(0.42, 13 / scale)}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
   ctx.textAlign = plan.kind === "blocks" ? "left" : "center";
-  for (const [x, y, word] of plan.words) ctx.fillText(word, x, y);
+  const middle = (plan.box[0] + plan.box[2]) / 2;
+  for (const [x, y, word] of plan.words) {
+    const outwards = plan.kind === "mesh" ? (x < middle ? 0.25 : -0.25) : 0; // beside the cells, not over them
+    if (outwards) ctx.textAlign = outwards > 0 ? "right" : "left";
+    ctx.fillText(word, x + outwards, y);
+  }
 }
 
 function ring(ctx, [x, y, cw, ch], scale) {

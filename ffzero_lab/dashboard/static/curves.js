@@ -6,6 +6,7 @@ import { count, number, score } from "./words.js";
 
 const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
 const SMOOTHED = 12;
+const LOG_FROM = 50;
 
 const curves = new Map();
 let measure = "accuracy";
@@ -63,26 +64,36 @@ function smoothed(buckets) {
 
 const dots = (buckets) => buckets.map((bucket) => [abscissa(bucket), bucket[MEAN]]);
 
-const thin = (layer) => ({ stroke: () => `${colourOf(layer)}66`, width: 1, points: { show: false }, spanGaps: false });
+const thin = (layer) => ({ stroke: () => `${colourOf(layer)}55`, width: 1, points: { show: false }, spanGaps: false });
 const thick = (layer) => ({ stroke: () => colourOf(layer), width: 2.5, dash: dashOf(layer), points: { show: false } });
 const marks = (layer, size, filled) => ({
   stroke: () => colourOf(layer), width: 0, paths: () => null,
   points: { show: true, size, width: 2, stroke: () => colourOf(layer), fill: () => (filled ? colourOf(layer) : "transparent") },
 });
 
-function draw(id, tracks, series, axisOfValues, range) {
-  const key = `${over} ${measure} ${series.map((one) => one.key).join()}`;
+function draw(id, tracks, series, axisOfValues, scale) {
+  const key = `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`;
   const data = aligned(tracks);
   charts[id] ??= chart(byId(id), () => charts[id].options);
   charts[id].options = {
-    scales: { x: { time: false }, y: { range } },
+    scales: { x: { time: false }, y: scale },
     axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
     series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
   };
   charts[id](data, key);
 }
 
-function drawLines(id, name, more = [], axisOfValues = valueAxis(), range = (_, low, high) => rangeOf(low, high)) {
+// Values over more than a decade or two are drawn on a logarithmic scale, where all of them are above zero.
+function scaleOf(name) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const layer of layersOf(name)) {
+    for (const bucket of bucketsOf(layer, name)) [low, high] = [Math.min(low, bucket[LOW]), Math.max(high, bucket[HIGH])];
+  }
+  if (low > 0 && high > LOG_FROM * low) return { distr: 3, range: (_, from, to) => [0.8 * from, 1.25 * to] };
+  return { range: (_, from, to) => rangeOf(from, to) };
+}
+
+function drawLines(id, name, more = [], axisOfValues = valueAxis(), scale = scaleOf(name)) {
   const tracks = [];
   const series = [];
   const add = (key, track, look) => {
@@ -97,20 +108,21 @@ function drawLines(id, name, more = [], axisOfValues = valueAxis(), range = (_, 
   for (const [other, size, filled] of more) {
     for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
   }
-  draw(id, tracks, series, axisOfValues, range);
+  draw(id, tracks, series, axisOfValues, scale);
+  return scale.distr === 3;
 }
 
 export function showCurves(facts) {
   measure = facts.measure;
   const isR2 = measure === "r2";
   setText(byId("score-title"), isR2 ? "R² of the batch" : "Accuracy of the batch");
-  const percent = valueAxis((value) => `${Math.round(100 * value)} %`);
+  const percent = valueAxis((value) => `${Math.round(100 * value)}%`);
   const range = isR2
     ? (_, low, high) => rangeOf(low, high)
     : (_, low, high) => (low === null ? [0, 1] : [Math.max(0, low - 0.05), Math.min(1, high + 0.05)]);
-  drawLines("score-plot", "score", [["validation", 7, true], ["trained", 10, false]], isR2 ? valueAxis() : percent, range);
-  drawLines("loss-plot", "loss");
-  drawLines("slope-plot", "slope");
+  drawLines("score-plot", "score", [["validation", 7, true], ["trained", 10, false]], isR2 ? valueAxis() : percent, { range });
+  setText(byId("loss-title"), drawLines("loss-plot", "loss") ? "Loss, logarithmic" : "Loss");
+  setText(byId("slope-title"), drawLines("slope-plot", "slope") ? "RMS slope, logarithmic" : "RMS slope");
   const layers = layersOf("score", "loss", "trained");
   fill(byId("curves-key"), ...layers.map((layer) =>
     element("li", {}, element("span", { className: `swatch layer-${layer % 6}`, ariaHidden: "true" }), `layer ${layer}`)));

@@ -26,7 +26,7 @@ export function number(value, digits = 4) {
 
 export function score(value, measure) {
   if (value === null || value === undefined) return "–";
-  return measure === "r2" ? `R² ${value.toFixed(3)}` : `${(100 * value).toFixed(1)} %`;
+  return measure === "r2" ? `R² ${value.toFixed(3)}` : `${(100 * value).toFixed(1)}%`;
 }
 
 export function duration(seconds) {
