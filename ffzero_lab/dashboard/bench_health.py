@@ -63,7 +63,7 @@ class HealthHistory:
                         break
                     self._position += len(line)
                     for name, at_s, reading in _readings(line):
-                        self.curves.setdefault(name, Envelope()).add(at_s, at_s, reading)
+                        self.curves.setdefault(name, Envelope()).extend([at_s], [at_s], [reading])
         except FileNotFoundError:
             return
 

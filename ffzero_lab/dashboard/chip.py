@@ -54,10 +54,7 @@ def _drawing(path: Path, layer: int, stamp: int) -> Mapping[str, Any]:
     return {
         "layers": len(description.layers),
         "plan": plan_of(description.kind, described).as_json(),
-        "groups": [
-            {"scale": group.scale, "lower": group.lower, "upper": group.upper}
-            for group in described.groups
-        ],
+        "groups": [{"scale": group.scale, "lower": group.lower, "upper": group.upper} for group in described.groups],
         "dead": list(described.dead),
     }
 

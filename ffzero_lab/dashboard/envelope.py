@@ -1,5 +1,6 @@
 """A curve of any length in bounded room: neighbours are merged, and no extreme value is ever lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_BUCKETS = 800
@@ -39,7 +40,7 @@ class Piece:
 
 
 class Envelope:
-    """A curve over measurements that grows point by point, in at most *most* buckets of equal count."""
+    """A curve over measurements that grows, in at most *most* buckets of equal count."""
 
     def __init__(self, most: int = MOST_BUCKETS) -> None:
         self._most = most
@@ -49,16 +50,22 @@ class Envelope:
         self.points = 0
         """How many were added."""
 
-    def add(self, readings: float, seconds: float, value: float) -> None:
-        """Append a point; points come in the order of their measurements."""
-        self.points += 1
-        point = Bucket(readings, seconds, value, value, value, 1)
-        if self._buckets and self._buckets[-1].count < self._capacity:
-            self._buckets[-1].take(point)
-            return
-        self._buckets.append(point)
-        if len(self._buckets) > self._most:
-            self._merge()
+    def extend(self, readings: Sequence[float], seconds: Sequence[float], values: Sequence[float]) -> None:
+        """Append points; they come in the order of their measurements."""
+        at = 0
+        while at < len(values):
+            grows = bool(self._buckets) and self._buckets[-1].count < self._capacity
+            room = self._capacity - (self._buckets[-1].count if grows else 0)
+            own = values[at : at + room]
+            at += len(own)
+            bucket = Bucket(readings[at - 1], seconds[at - 1], min(own), max(own), sum(own), len(own))
+            if grows:
+                self._buckets[-1].take(bucket)
+                continue
+            self._buckets.append(bucket)
+            if len(self._buckets) > self._most:
+                self._merge()
+        self.points += at
 
     def since(self, generation: int, known: int) -> Piece:
         """Return what somebody lacks who has the first *known* buckets of *generation*; the last may have grown."""

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,6 +20,9 @@ CURVES = {
     "layer": {"trained": "sum_train_score"},
 }
 """By event: the name of each curve, and the key it is drawn from."""
+
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -83,32 +87,63 @@ class MetricsTail:
         while chunk := file.read(CHUNK_BYTES):
             self._position += len(chunk)
             self._mark = (self._mark + chunk)[-MARK_BYTES:]
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            for line in lines:
-                self._take(line)
+            whole, _, self._rest = (self._rest + chunk).rpartition(b"\n")
+            for _, group in groupby(self._rows([line for line in whole.split(b"\n") if line]), key=_kind):
+                self._heed(list(group))
 
-    def _take(self, line: bytes) -> None:
-        if not line:
-            return
+    def _rows(self, lines: list[bytes]) -> list[Row]:
+        """Return the rows of some lines: all at once where none is damaged, which takes half the time."""
         try:
-            row: Any = json.loads(line)
-            self._heed(cast("dict[str, Any]", {**row}))
-        except (ValueError, TypeError, KeyError) as error:
-            self._note("warning", f"a row of metrics cannot be read ({type(error).__name__})", None)
+            return [_checked(row) for row in json.loads(b"[" + b",".join(lines) + b"]")]
+        except ValueError:
+            return [row for line in lines if (row := self._row(line)) is not None]
 
-    def _heed(self, row: dict[str, Any]) -> None:
-        self.rows += 1
-        event = row["event"]
-        self.last |= row
+    def _row(self, line: bytes) -> Row | None:
+        try:
+            return _checked(json.loads(line))
+        except ValueError as error:
+            self._note("warning", f"a row of metrics cannot be read: {error}", None)
+            return None
+
+    def _heed(self, rows: list[Row]) -> None:
+        """Take in rows of one event of one layer, one after the other."""
+        self.rows += len(rows)
+        self.last |= rows[-1]
+        event, layer = _kind(rows[0])
         for name, key in CURVES.get(event, {}).items():
-            if row.get(key) is not None:
-                curve = self.curves.setdefault((int(row["layer"]), name), Envelope())
-                curve.add(float(row["readings"]), float(row["device_seconds"]), float(row[key]))
-        told = line_of(row, self._measure, every=LINES_PER_LAYER)
+            own = [row for row in rows if row[key] is not None]
+            curve = self.curves.setdefault((layer, name), Envelope())
+            curve.extend(*([row[column] for row in own] for column in ("readings", "device_seconds", key)))
+        for row in rows:
+            self._tell(row)
+
+    def _tell(self, row: Row) -> None:
+        try:
+            told = line_of(row, self._measure, every=LINES_PER_LAYER)
+        except (KeyError, TypeError, ValueError) as error:
+            told = "warning", f"a row of metrics ({row['event']}) lacks something: {error!r}"
         if told is not None:
-            seconds = row.get("device_seconds", row.get("device_s"))
-            self._note(*told, None if seconds is None else float(seconds))
+            self._note(*told, row.get("device_seconds", row.get("device_s")))
 
     def _note(self, level: str, text: str, seconds: float | None) -> None:
         self._lines += 1
         self.log.append(LogLine(self._lines, seconds, level, text))
+
+
+def _kind(row: Row) -> tuple[str, int]:
+    return row["event"], row.get("layer", -1)
+
+
+def _checked(row: Any) -> Row:
+    """Return a row as runs write them; raises ValueError for anything else."""
+    if not isinstance(row, dict):
+        raise ValueError("it is no table")
+    checked = cast("Row", row)
+    event = checked.get("event")
+    if not isinstance(event, str):
+        raise ValueError("it has no event")
+    numbers = {"layer", "readings", "device_seconds", *CURVES[event].values()} if event in CURVES else ()
+    for name in numbers:
+        if not isinstance(checked.get(name), int | float):
+            raise ValueError(f"its {name} is no number")
+    return checked

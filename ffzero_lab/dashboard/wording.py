@@ -9,13 +9,13 @@ def line_of(row: Mapping[str, Any], measure: str, *, every: int) -> tuple[str, s
 
     Raises KeyError or TypeError for a row that is not as runs write it.
     """
+    event = row["event"]
+    if event == "step" and row["step"] % max(1, row["steps"] // every) and row["step"] != 1:
+        return None
     where = f"layer {row['layer']}, step {row['step']}" if "layer" in row and "step" in row else ""
-    match row["event"]:
+    match event:
         case "step":
-            steps, step = int(row["steps"]), int(row["step"])
-            if step % max(1, steps // every) and step != 1:
-                return None
-            return "note", f"{where} of {steps}: loss {row['loss']:.4f}, batch {told(measure, row['score'])}"
+            return "note", f"{where} of {row['steps']}: loss {row['loss']:.4f}, batch {told(measure, row['score'])}"
         case "check":
             return "note", f"{where}: validation {told(measure, row['validation_score'])}"
         case "layer":

@@ -10,8 +10,9 @@ VALUES = st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=120)
 
 def filled(values: list[float], most: int = 16) -> Envelope:
     envelope = Envelope(most)
-    for number, value in enumerate(values):
-        envelope.add(number, 0.5 * number, value)
+    half = len(values) // 2
+    for part in (range(half), range(half, len(values))):
+        envelope.extend(part, [0.5 * number for number in part], [values[number] for number in part])
     return envelope
 
 
@@ -42,7 +43,7 @@ def test_every_bucket_holds_the_extremes_and_the_mean_of_its_own_points(values: 
 def test_a_receiver_that_comes_at_any_moments_ends_with_the_whole_curve(values: list[float], looks: list[int]) -> None:
     envelope, received, generation = Envelope(16), list[list[float]](), -1
     for number, value in enumerate(values):
-        envelope.add(number, number, value)
+        envelope.extend([number], [number], [value])
         if number in looks or number == len(values) - 1:
             piece = envelope.since(generation, len(received))
             received[piece.start :] = piece.buckets
@@ -52,6 +53,6 @@ def test_a_receiver_that_comes_at_any_moments_ends_with_the_whole_curve(values: 
 
 def test_what_a_receiver_lacks_is_a_small_piece() -> None:
     envelope = filled([0.0] * 10)
-    envelope.add(10, 10, 1.0)
+    envelope.extend([10], [10], [1.0])
     assert envelope.since(0, 10).start == 9
     assert len(envelope.since(0, 10).buckets) == 2

@@ -81,7 +81,7 @@ export function showLinks(facts) {
 
 export function showInterlocks(facts) {
   const bounded = facts.channels.filter(({ lower, upper }) => lower !== null || upper !== null);
-  const tripped = facts.state === "tripped" ? element("p", { className: "said fault" }, `⚠ Tripped: ${facts.reason}`) : null;
+  const tripped = facts.state === "tripped" ? element("p", { className: "said fault" }, "⚠ Tripped: why stands at the top of this page.") : null;
   if (!bounded.length) {
     fill(byId("interlocks"), tripped, element("p", { className: "quiet" }, "No interlock is set, and the device has none of its own."));
     return;

@@ -55,6 +55,8 @@ export function chart(place, options) {
   };
 }
 
+const clock = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB");
+
 // The history of one channel, with its bounds as dashed lines.
 export function spark(place, channel) {
   let bounds = [channel.lower, channel.upper];
@@ -63,7 +65,7 @@ export function spark(place, channel) {
       x: { time: true },
       y: { range: (_, low, high) => rangeOf(low, high) },
     },
-    axes: [axis({ space: 70, size: 30 }), valueAxis()],
+    axes: [axis({ space: 80, size: 30, values: (_, ticks) => ticks.map(clock) }), valueAxis()],
     series: [{}, { stroke: () => colour("layer-0"), width: 1.5, points: { show: false } },
       { stroke: () => colour("layer-0"), width: 1.5, points: { show: false } }],
     hooks: {
