@@ -117,8 +117,9 @@ def _read(path: Path, make: Callable[[Mapping[str, NDArray[Any]]], Kept]) -> Kep
 def _mean(inputs: NDArray[Any], group: NDArray[np.bool_]) -> FloatArray:
     """Return the mean (n_in,) of the *inputs* (T, n_in) of a group; of a class without test patterns, zeros."""
     if not group.any():
-        return np.zeros(inputs.shape[1])
-    return inputs[group].mean(axis=0, dtype=np.float64)
+        return np.zeros(int(inputs.shape[1]))
+    mean: Any = inputs[group].mean(axis=0, dtype=np.float64)
+    return mean
 
 
 def _numbered(name: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:

@@ -169,7 +169,9 @@ class Shown(Display):
         self._try(self._begin)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._tell(lambda: line(replace(self.facts(), state="ended early"), ascii_only=self.screen.ascii_only))
         self._try(self.screen.close)
 
     def _begin(self) -> None:

@@ -62,9 +62,13 @@ class Voice:
             self._screen.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self._silent:
-            self._screen.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._silent:
+            return
+        shift = self._shift
+        if kind is not None and shift is not None:
+            self._try(lambda: self._screen.show(Text(line(replace(self.facts(shift), state="ended early")))))
+        self._screen.close()
 
     def begin(self, shift: Shift) -> None:
         """Show the progress of *shift* from now on."""

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import shutil
 import sys
 import threading
 import time
@@ -153,7 +154,8 @@ class Screen:
 
     def _print(self, wanted: RenderableType) -> None:
         if isinstance(wanted, Text) and self._on_terminal:
-            wanted = wrapped(wanted.plain, self.console.width)
+            dumb = self.console.is_dumb_terminal  # of which rich believes that it has 80 columns
+            wanted = wrapped(wanted.plain, shutil.get_terminal_size().columns if dumb else self.console.width)
         self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
 
     def _begin_live(self) -> Live:

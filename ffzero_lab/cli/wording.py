@@ -53,8 +53,9 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
         case LayerDone():
             ended = "" if event.stopped_by == "steps" else f", ended by {event.stopped_by}"
             return (
-                f"layer {event.layer} done after {event.steps:,} steps{ended}: training part {tell(measure, event.train_score)} "
-                f"alone, {tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
+                f"layer {event.layer} done after {event.steps:,} steps{ended}: training part "
+                f"{tell(measure, event.train_score)} alone, "
+                f"{tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
             )
         case AmplitudeChosen():
             seen = "without noise" if event.signal_to_noise is None else f"signal to noise {event.signal_to_noise:.2g}"

@@ -41,7 +41,8 @@ def _block(kind: str, shape: Shape, group: GroupCells, top: float) -> Block:
         rows = ceil(size / columns)
         row_step, column_step, told = columns, 1, "numbered row by row"
         if kind == "crossbar":
-            told = f"one for each of {size} columns"
+            columns, rows = size, 1
+            row_step, told = size, f"one for each of {size} columns"
     elif len(shape) == 2:
         (down, across), (row_step, column_step) = shape, (shape[1], 1)
         names = ("inputs", "outputs") if kind == "crossbar" else ("rows", "columns")

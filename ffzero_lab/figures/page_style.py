@@ -47,6 +47,7 @@ p.text.warning, p.text.fault {{ border-left: 6px solid {ORANGE}; background: #FD
 table {{ border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; margin: 6px 0 12px; }}
 th, td {{ text-align: left; padding: 3px 14px 3px 0; border-bottom: 1px solid #E4E7EB; vertical-align: top; }}
 th {{ color: #52606D; font-weight: 600; }}
+td:first-child {{ white-space: nowrap; }}
 th.n, td.n {{ text-align: right; white-space: nowrap; }}
 summary {{ cursor: pointer; color: {BLUE}; font-weight: 600; padding: 5px 0; }}
 @media print {{ body {{ background: white; }} main {{ max-width: none; padding: 0; }} nav {{ display: none; }} }}

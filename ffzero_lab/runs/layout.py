@@ -1,8 +1,8 @@
 """Names inside a run folder.
 
 ``manifest.json`` says what was asked for, ``start.npz`` where it began, ``metrics.jsonl`` what happened,
-``checkpoint.npz`` what was learned, ``status.json`` what is going on, and ``summary.json``, written last, that the run is
-complete.
+``checkpoint.npz`` what was learned, ``status.json`` what is going on, and ``summary.json``, written last, that the run
+is complete.
 """
 
 MANIFEST = "manifest.json"

@@ -113,9 +113,10 @@ def over_standard_error(by_pattern: FloatArray) -> float | None:
     n_patterns = by_pattern.shape[1]
     if n_patterns < 2:
         return None
-    square = n_patterns * float(by_pattern.var(axis=1, ddof=1).mean())
     sums = by_pattern.sum(axis=1)
-    return float(np.sqrt(float(sums @ sums) / (len(sums) * square))) if square > 0.0 else None
+    apart = (by_pattern - sums[:, np.newaxis] / n_patterns).ravel()
+    squares = float(apart @ apart) * n_patterns / (n_patterns - 1.0)  # var would take ten times as long
+    return float(np.sqrt(float(sums @ sums) / squares)) if squares > 0.0 else None
 
 
 Judging = Callable[[FloatArray], Judgement]
