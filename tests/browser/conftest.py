@@ -14,7 +14,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PHONE = {"width": 390, "height": 844}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 DESK = {"width": 1280, "height": 900}
 
 
@@ -53,6 +53,20 @@ def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def violations() -> Callable[[Any], list[str]]:
+    """Returns what axe-core finds wrong on a page by WCAG 2.2 A and AA, with the elements."""
+
+    def found_on(shown: Any) -> list[str]:
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(shown, options={"runOnly": {"type": "tag", "values": RULES}}).response
+        assert found["passes"], "nothing was looked at"
+        return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in found["violations"]]
+
+    return found_on
 
 
 class View:

@@ -7,20 +7,14 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.slow
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+Page = Callable[..., Any]
+Violations = Callable[[Any], list[str]]
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-def violations(shown: Any) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(shown, options={"runOnly": {"type": "tag", "values": RULES}}).response["violations"]
-    return [f"{rule['id']}: {[node['html'] for node in rule['nodes']]}" for rule in found]
 
 
 @pytest.mark.parametrize(("scheme", "size"), [("light", "desk"), ("dark", "phone")])
 def test_pages_have_no_violation_and_fit_their_window(
-    view: Any, page: Callable[..., Any], runs: Path, made: Any, scheme: str, size: str
+    view: Any, page: Page, violations: Violations, runs: Path, made: Any, scheme: str, size: str
 ) -> None:
     made.finished(runs / "20260131-142500-finished")
     steps = [{"name": "learn", "kind": "train", "state": "failed", "failures": ["too cold"], "results": None}]

@@ -174,7 +174,7 @@ function draw() {
   const margin = plan.kind === "mesh" ? 1.3 : 0.8;
   const [across, down] = [right - left + 2 * margin, bottom - top + 2 * margin];
   const isBig = parameters.values.length > BIG.cells;
-  byId("learning").classList.toggle("one-column", isBig);
+  byId("parts").classList.toggle("big", isBig);
   const width = byId("chip").clientWidth;
   const scale = Math.min(width / across, (isBig ? BIG.tallest : TALLEST) / down, 46);
   const [w, h] = [Math.max(1, Math.floor(across * scale)), Math.max(1, Math.floor(down * scale))];
@@ -190,12 +190,14 @@ function draw() {
   ctx.lineCap = ctx.lineJoin = "round";
   const isFine = scale < 14;
   ctx.lineWidth = (isFine ? 0.6 : Math.min(2, 0.05 * scale)) / scale;
-  ctx.strokeStyle = colour(isFine ? "line" : "quiet");
+  ctx.strokeStyle = colour("quiet");
+  ctx.globalAlpha = isFine ? 0.5 : 1;
   for (const course of [...(plan.lines ?? []), ...(plan.guides ?? [])]) {
     ctx.beginPath();
     course.forEach(([x, y], at) => (at ? ctx.lineTo(x, y) : ctx.moveTo(x, y)));
     ctx.stroke();
   }
+  ctx.globalAlpha = 1;
   const scales = scalesOf(shown);
   const outlined = cells.length <= CELLS_OUTLINED;
   plan.groups.forEach((group, place) => {

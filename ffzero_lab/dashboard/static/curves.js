@@ -1,7 +1,7 @@
 // Learning curves: the pieces that the server sends are put together, and drawn over measurements or device time.
 
 import { byId, element, fill, setText } from "./dom.js";
-import { chart, colourOf, countAxis, dashOf, rangeOf, timeAxis, valueAxis } from "./plot.js";
+import { chart, colourOf, countAxis, dashOf, logAxis, rangeOf, timeAxis, valueAxis } from "./plot.js";
 import { count, number, score } from "./words.js";
 
 const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
@@ -93,7 +93,7 @@ function scaleOf(name) {
   return { range: (_, from, to) => rangeOf(from, to) };
 }
 
-function drawLines(id, name, more = [], axisOfValues = valueAxis(), scale = scaleOf(name)) {
+function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(name)) {
   const tracks = [];
   const series = [];
   const add = (key, track, look) => {
@@ -108,7 +108,7 @@ function drawLines(id, name, more = [], axisOfValues = valueAxis(), scale = scal
   for (const [other, size, filled] of more) {
     for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
   }
-  draw(id, tracks, series, axisOfValues, scale);
+  draw(id, tracks, series, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale);
   return scale.distr === 3;
 }
 

@@ -31,6 +31,19 @@ export const countAxis = (label) =>
   axis({ label, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 70, size: 34 });
 export const timeAxis = (label) =>
   axis({ label, values: (_, ticks) => ticks.map((tick) => (tick ? duration(tick) : "0")), space: 90, size: 34 });
+// On a logarithmic scale the decades are told, and 2 and 5 of them where there are few.
+function decades(low, high) {
+  const steps = high / low < 30 ? [1, 2, 5] : [1];
+  const found = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) found.push(...steps.map((one) => one * 10 ** power));
+  return found.filter((one) => one >= low && one <= high);
+}
+
+export const logAxis = () =>
+  axis({
+    values: (_, ticks) => ticks.map((tick) => number(tick, 3)), size: 54, space: 20,
+    splits: (_, __, low, high) => decades(low, high), filter: (_, ticks) => ticks,
+  });
 export const valueAxis = (show = (value) => number(value, 3)) =>
   axis({ values: (_, ticks) => ticks.map(show), size: 54, space: 32 });
 
@@ -42,7 +55,7 @@ export function chart(place, options) {
   const make = () => {
     plot?.destroy();
     plot = new uPlot({ width: Math.max(160, place.clientWidth), height: place.clientHeight, legend: { show: false },
-      cursor: { show: false }, padding: [8, 12, 0, 0], ...options() }, shown, place);
+      cursor: { show: false }, padding: [8, 26, 0, 0], ...options() }, shown, place);
   };
   new ResizeObserver(() => plot?.setSize({ width: Math.max(160, place.clientWidth), height: place.clientHeight })).observe(place);
   all.add(() => plot && make());

@@ -46,7 +46,8 @@ function show(news) {
   showProgress();
   showControls(facts, name, say);
   const trains = facts.kind === "training";
-  byId("learning").hidden = !trains;
+  byId("parts").classList.toggle("plain", !trains);
+  byId("curves-panel").hidden = byId("chip-panel").hidden = !trains;
   if (trains && (news.curves || news.facts)) showCurves(facts);
   if (trains) showChip(facts, name);
   byId("steps-panel").hidden = trains;
