@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -81,11 +82,22 @@ class View:
         told = json.loads(self._process.stdout.readline())
         self.address, self.token = told["address"].rstrip("/"), told["token"]
 
+    @property
+    def process_id(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    def get(self, path: str) -> Any:
+        """Return what the server answers, as somebody on the same machine."""
+        with urllib.request.urlopen(self.address + path, timeout=10.0) as answer:
+            return json.load(answer)
+
     def interrupt(self) -> tuple[int, str, str]:
         """Press Ctrl-C; returns exit code, and what was written since."""
-        self._process.send_signal(2)
-        written, complained = self._process.communicate(timeout=10.0)
-        return self._process.returncode, written, complained
+        if self._process.poll() is None:
+            self._process.send_signal(2)
+            self._said = self._process.communicate(timeout=10.0)
+        return self._process.returncode, *self._said
 
 
 @pytest.fixture
