@@ -68,12 +68,12 @@ export function showLinks(facts) {
   fill(byId("links"), element("div", { className: "scroll", tabindex: "0", role: "region", ariaLabel: "Links" },
     element("table", {},
       element("thead", {}, element("tr", {},
-        ...["Link", "Latency", "Slowest", "Exchanges", "Retries", "Recoveries"].map((word, place) =>
+        ...["Link", "Latency", "Exchanges", "Retries", "Recoveries"].map((word, place) =>
           element("th", { scope: "col", className: place ? "number" : "" }, word)))),
       element("tbody", {}, ...links.map(([name, link]) => element("tr", {},
         element("th", { scope: "row" }, name),
-        element("td", { className: "number" }, duration(link.latency_s)),
-        element("td", { className: "number" }, duration(link.slowest_s)),
+        element("td", { className: "number" }, duration(link.latency_s),
+          element("span", { className: "when" }, `at most ${duration(link.slowest_s)}`)),
         element("td", { className: "number" }, count(link.exchanges)),
         element("td", { className: `number ${link.retries ? "warning" : ""}` }, count(link.retries)),
         element("td", { className: `number ${link.recoveries ? "warning" : ""}` }, count(link.recoveries))))))));
