@@ -85,6 +85,8 @@ class Shift:
         What the status said last.
     asks
         Whether an answer is waited for.
+    part
+        The part of the step that was measured last, in words; empty: none is told.
     """
 
     protocol: Checked
@@ -103,6 +105,7 @@ class Shift:
     aside: str = ""
     state: str = "running"
     asks: bool = False
+    part: str = ""
     _control: ControlFolder = field(init=False)
     _paused: ControlRequest | None = field(default=None, init=False)
     _continued: bool = field(default=False, init=False)
@@ -143,7 +146,7 @@ class Shift:
 
     def at_step(self, number: int) -> None:
         """Go to the step of that number, from 0."""
-        self._at = number
+        self._at, self.part = number, ""
 
     def protected(self, *, uncalibrated: bool) -> Protected:
         """Return the device behind the record in force; as it is when there is none, or none is wanted."""
@@ -154,6 +157,10 @@ class Shift:
     def tell(self, message: str) -> None:
         """Show a line with the step it belongs to."""
         self.listener.line(f"{self._at + 1:2d} {self.entry.name}  {message}")
+
+    def part_kept(self, message: str) -> None:
+        """Let the part of the step that was measured last be shown; there are too many for a line each."""
+        self.part = message
 
     def note(self, message: str) -> None:
         """Show a line, and keep it for the summary."""

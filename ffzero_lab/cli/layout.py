@@ -1,5 +1,6 @@
 """Brings text into the columns, and the signs, that a terminal has."""
 
+import re
 import shutil
 import sys
 import textwrap
@@ -13,11 +14,12 @@ _ASCII = str.maketrans(
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return *text* in lines of at most *width* columns, all as far from the left as it begins.
+    """Return *text* in lines of at most *width* columns, all as far from the left as it begins, behind its number.
 
     A word that is wider, such as a path, is left whole: the terminal carries it on, and it can be copied.
     """
-    indent = text[: len(text) - len(text.lstrip())]
+    begins = re.match(r"\s*(?:\d+ (?=\S+  ))?", text)  # a step of a protocol: its number, its name, two spaces
+    indent = " " * (len(begins.group()) if begins else 0)
     lines = textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)
 

@@ -118,6 +118,8 @@ class Voice:
         """Return what is known now; asks the device nothing."""
         entries, entry, guard = shift.book.entries, shift.entry, shift.guard
         waits = shift.state == "paused"
+        if waits and not self._watch.is_stopped and shift.training is not None:
+            self.verbatim(f"   paused; to go on: ffzero-lab continue {shift.run.path}")
         (self._watch.stop if waits else self._watch.go_on)()
         training = self._follower if shift.training is not None and shift.training == self._followed else None
         now = self._spent(shift)
@@ -136,7 +138,7 @@ class Voice:
             device_s=now.device_s,
             wall_s=now.wall_s,
             device_left_s=self._left.device_s,
-            wall_left_s=self._left.wall_s,
+            wall_left_s=None if is_virtual(guard) else self._left.wall_s,  # a twin's hours of waiting take no time
             learning=None if training is None else training.learning(),
             health=shift.interlocks.watched,
             trouble=_trouble(entry, guard, training),
@@ -162,11 +164,14 @@ class Voice:
         return Spent(predicted_s, taken_s, shots, self._watch.seconds())
 
     def _counts(self, shift: Shift) -> Counts:
-        """Return everything counted; what a part counts on a ledger of its own is seen, and never less than before."""
+        """Return everything counted for the steps, never less than before: a part has a ledger of its own at first.
+
+        What is done aside, such as a look for drift, counts for no step.
+        """
         at = shift.book.entries.index(shift.entry)
         if at != self._most_of:
             self._most, self._most_of = Counts(), at
-        own = Counts() if shift.entry.over else shift.guard.ledger.total
+        own = Counts() if shift.entry.over or shift.aside else shift.guard.ledger.total
         most = self._most
         self._most = Counts(max(most.writes, own.writes), max(most.readings, own.readings), max(most.shots, own.shots))
         return self._counts_over(shift) + self._most
@@ -209,7 +214,10 @@ def _state(shift: Shift, training: Follower | None) -> str:
         return "parking"
     if shift.aside:
         return shift.aside
-    return STATES[shift.entry.kind] if training is None else training.state()
+    if training is not None:
+        return training.state()
+    part = " ".join(shift.part.split())
+    return STATES[shift.entry.kind] + (f": {part}" if part else "")
 
 
 def _trouble(entry: Entry, guard: Guarded, training: Follower | None) -> tuple[str, ...]:

@@ -65,8 +65,9 @@ def remaining(planned: Spent, began: Spent, now: Spent, *, virtual: bool) -> Rem
     device_s = left_s * own.device_s / own.predicted_s if known else left_s
     wall_s = None
     if virtual:
-        if own.shots > 0 and own.shots >= ENOUGH * planned.shots:
-            wall_s = max(0, planned.shots - now.shots) * own.wall_s / own.shots
+        left = planned.shots - now.shots
+        if own.shots > 0 and own.shots >= ENOUGH * planned.shots and (left > 0 or not left_s):
+            wall_s = max(0, left) * own.wall_s / own.shots
     elif known and own.device_s > 0.0:
         wall_s = device_s * own.wall_s / own.device_s
     return Remaining(device_s, wall_s)

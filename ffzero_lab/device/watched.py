@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Literal, Protocol
 
 NEAR = 0.1
-"""A reading is near a bound within so much of the span between both bounds, or of the one bound's magnitude."""
+"""A reading is near a bound within so much of the magnitude of the bound, or of the span between both if that is less.
+
+Nothing is near a bound of 0, at which a heat or a current stands when it is switched off.
+"""
 
 Place = Literal["within", "near", "beyond"]
 
@@ -47,19 +50,15 @@ class WatchedReading:
 
     @property
     def place(self) -> Place:
-        """Where the reading stands; a reading on a bound is near it, one that is no finite number is beyond."""
+        """Where the reading stands; one that is no finite number is beyond its bounds."""
         value, lower, upper = self.value, self.lower, self.upper
         if not isfinite(value):
             return "beyond"
         if (lower is not None and value < lower) or (upper is not None and value > upper):
             return "beyond"
-        span = abs(upper - lower) if lower is not None and upper is not None else None
-        gaps = [
-            (gap, NEAR * (abs(bound) if span is None else span))
-            for bound, gap in ((lower, value - (lower or 0.0)), (upper, (upper or 0.0) - value))
-            if bound is not None
-        ]
-        return "near" if any(gap <= room for gap, room in gaps) else "within"
+        span = upper - lower if lower is not None and upper is not None else inf
+        near = any(abs(value - bound) < NEAR * min(abs(bound), span) for bound in (lower, upper) if bound is not None)
+        return "near" if near else "within"
 
 
 def watched_readings(bounds: Iterable[Bounded], readings: Mapping[str, float]) -> tuple[WatchedReading, ...]:

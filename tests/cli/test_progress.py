@@ -139,6 +139,8 @@ def test_a_wrapped_line_keeps_its_indent_and_a_long_path_stays_whole() -> None:
     path = "runs/20261128-163236-mechanical-iris-short/report.html"
     told = wrapped(f"     layer 0 done after 20 steps: see {path}", 40).splitlines()
     assert told == ["     layer 0 done after 20 steps: see", f"     {path}"]
+    assert wrapped(" 6 hold  drift: the reference has changed", 30) == " 6 hold  drift: the reference\n   has changed"
+    assert wrapped("2000 steps a layer", 11) == "2000 steps\na layer"
 
 
 def test_signs_without_a_likeness_in_ascii_become_question_marks() -> None:
@@ -168,6 +170,7 @@ def test_on_a_twin_the_wall_goes_with_what_is_computed_and_not_with_its_clock() 
 
 
 def test_before_anything_was_done_the_prediction_stands_and_the_wall_is_unknown() -> None:
+    assert remaining(Spent(100.0, 0.0, 50), Spent(), Spent(20.0, 20.0, 60, 7.0), virtual=True).wall_s is None
     left = remaining(Spent(100.0, 0.0, 1000), Spent(), Spent(), virtual=False)
     assert (left.device_s, left.wall_s) == (100.0, None)
     assert remaining(Spent(), Spent(), Spent(), virtual=True).device_s == 0.0

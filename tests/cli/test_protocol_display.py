@@ -45,6 +45,7 @@ def shift(**changes: Any) -> Any:
         state="running",
         asks=False,
         aside="",
+        part="",
     )
     for name, value in changes.items():
         setattr(made, name, value)
@@ -80,6 +81,7 @@ def test_attempts_repetitions_and_failures_are_told() -> None:
 def test_a_pause_and_a_question_wait_for_somebody() -> None:
     assert (facts(shift(state="paused")).state, facts(shift(state="paused")).waits) == ("paused", True)
     assert facts(shift(state="paused", asks=True)).state == "waiting for an answer"
+    assert facts(shift(part="layer 0  fringes  phi[3]")).state == "training: layer 0 fringes phi[3]"
     assert facts(shift(aside="looking for drift")).state == "looking for drift"
 
 

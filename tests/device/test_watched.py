@@ -12,10 +12,11 @@ TIGHTER = Interlock("t", "°C", None, 60.0, 1, "[interlocks.t]")
 @pytest.mark.parametrize(
     ("value", "lower", "upper", "place"),
     [
-        (50.0, 0.0, 100.0, "within"), (90.0, 0.0, 100.0, "near"), (10.0, 0.0, 100.0, "near"),
+        (50.0, 0.0, 100.0, "within"), (90.1, 0.0, 100.0, "near"), (0.0, 0.0, 100.0, "within"),
         (89.9, 0.0, 100.0, "within"),
         (100.0, 0.0, 100.0, "near"), (100.1, 0.0, 100.0, "beyond"), (-0.1, 0.0, 100.0, "beyond"),
-        (71.0, None, 80.0, "within"), (72.0, None, 80.0, "near"), (5.6, 5.0, None, "within"), (5.4, 5.0, None, "near"),
+        (-0.95, -1.0, 1.0, "near"), (299.5, 290.0, 300.0, "near"), (298.0, 290.0, 300.0, "within"),
+        (71.0, None, 80.0, "within"), (72.1, None, 80.0, "near"), (5.6, 5.0, None, "within"), (5.4, 5.0, None, "near"),
         (4.9, 5.0, None, "beyond"), (float("nan"), 0.0, 1.0, "beyond"), (float("inf"), 0.0, None, "beyond"),
     ],
 )  # fmt: skip
