@@ -47,7 +47,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
         "settings": {key: manifest.get("settings", {}).get(key) for key in SETTINGS_SHOWN if not is_protocol},
         "progress": _progress(manifest, told, last, state, is_protocol=is_protocol),
         "spent": _spent(manifest, summary, told, last),
-        "newest": {key: newest[key] for key in ("loss", "score") if key in newest},
+        "newest": {key: value for key in ("loss", "score") if (value := newest.get(key, last.get(key))) is not None},
         "result": _result(manifest, summary),
         "problems": [] if summary is None else summary.get("problems", []),
         "channels": channels(manifest, status),

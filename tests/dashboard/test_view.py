@@ -47,6 +47,16 @@ def test_news_are_only_what_is_new_and_nothing_where_nothing_is(runs: Path, made
         assert view.since(Position())["facts"]["progress"]["step"] == 2
 
 
+def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(50, loss=0.75))
+        view = RunView(runs / "run", "run")
+        checked = {"event": "check", "layer": 0, "step": 50, "validation_score": 0.5}
+        for last, loss in ((made.step_row(57, loss=0.25), 0.25), (checked, 0.75)):
+            run.status(made.status("running", 57, last_event=last))
+            assert view.since(Position())["facts"]["newest"]["loss"] == loss
+
+
 def test_a_receiver_that_slept_through_everything_gets_bounded_news(runs: Path, made: Any) -> None:
     with made.begun(runs / "run") as run:
         run.append(made.step_row(1))
