@@ -26,7 +26,6 @@ from typing import Any
 from made_runs import finished, long
 from wired_bench import environment
 
-RUNS, ROWS = 200, 100_000
 BROWSERS = 3
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -88,22 +87,22 @@ def seconds_until(page: Any, address: str, seen: str) -> float:
     return time.perf_counter() - began_s
 
 
-def figures(folder: Path) -> None:
+def figures(folder: Path, n_runs: int, rows: int) -> None:
     """Print how soon everything is there, and what the server holds."""
     runs = folder / "runs"
-    for number in range(RUNS):
+    for number in range(n_runs):
         finished(runs / f"20260101-{number:06d}-run", 20)
-    long(runs / "20260102-000000-long", ROWS)
+    long(runs / "20260102-000000-long", rows)
     with ExitStack() as stack:
         served = stack.enter_context(Served(runs))
-        first_s, listed = served.get(f"/api/runs?most={RUNS + 1}")
-        again_s, _ = served.get(f"/api/runs?most={RUNS + 1}")
+        first_s, listed = served.get(f"/api/runs?most={n_runs + 1}")
+        again_s, _ = served.get(f"/api/runs?most={n_runs + 1}")
         print(f"{listed['total']} runs listed: {first_s:.3f} s the first time, {again_s:.3f} s again")
         before_s = served.cpu_s()
         opened_s, told = served.get("/api/run/20260102-000000-long")
         points = sum(len(curve["buckets"]) for curve in told["curves"])
         print(
-            f"a run of {ROWS:,} rows opened: {opened_s:.3f} s ({served.cpu_s() - before_s:.2f} s of processor), "
+            f"a run of {rows:,} rows opened: {opened_s:.3f} s ({served.cpu_s() - before_s:.2f} s of processor), "
             f"{points:,} buckets, {len(json.dumps(told)):,} bytes"
         )
     with ExitStack() as stack:
@@ -114,11 +113,11 @@ def figures(folder: Path) -> None:
             return
         page = shown.new_page()
         page.goto("about:blank")
-        listed_s = seconds_until(page, f"{served.address}/", f"tbody tr:nth-child({min(200, RUNS)})")
+        listed_s = seconds_until(page, f"{served.address}/", f"tbody tr:nth-child({min(200, n_runs)})")
         print(f"in a browser: the list {listed_s:.2f} s", end=", ")
         long_s = seconds_until(page, f"{served.address}/run/20260102-000000-long", "#newest tr:nth-child(2)")
         print(f"the long run {long_s:.2f} s")
-        for number in range(20):
+        for number in range(min(20, n_runs)):
             page.goto(f"{served.address}/run/20260101-{number:06d}-run")
             page.wait_for_selector("#newest tr", state="attached")
         print(f"memory of the server at most {served.resident_mb():.0f} MB")
@@ -147,8 +146,10 @@ def training(folder: Path, pairs: int, steps: int) -> None:
         for pair in range(pairs):
             seconds: dict[bool, float] = {}
             for watched in (False, True) if pair % 2 else (True, False):
-                process, run = train(runs, f"pair{pair}-{'watched' if watched else 'alone'}", steps, pair)
                 pages = [shown.new_context().new_page() for _ in range(BROWSERS if watched else 0)]
+                for page in pages:
+                    page.goto(served.address)
+                process, run = train(runs, f"pair{pair}-{'watched' if watched else 'alone'}", steps, pair)
                 for page in pages:
                     page.goto(f"{served.address}/run/{run.name}")
                 before_s = served.cpu_s()
@@ -169,12 +170,14 @@ def training(folder: Path, pairs: int, steps: int) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--training", action="store_true", help="also what three browsers cost a training")
     parser.add_argument("--pairs", type=int, default=6)
     parser.add_argument("--steps", type=int, default=1500)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures(Path(folder))
+        figures(Path(folder), arguments.runs, arguments.rows)
         if arguments.training:
             training(Path(folder), arguments.pairs, arguments.steps)
 

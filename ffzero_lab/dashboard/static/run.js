@@ -48,7 +48,7 @@ function show(news) {
   const trains = facts.kind === "training";
   byId("parts").classList.toggle("plain", !trains);
   byId("curves-panel").hidden = byId("chip-panel").hidden = !trains;
-  if (trains && (news.curves || news.facts)) showCurves(facts);
+  if (trains && (news.curves || "epoch" in news)) showCurves(facts); // the dearest part: not for every status
   if (trains) showChip(facts, name);
   byId("steps-panel").hidden = trains;
   if (!trains) showSteps();
