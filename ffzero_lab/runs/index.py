@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ffzero_lab.errors import InputError
-from ffzero_lab.runs.atomic import write_atomically
+from ffzero_lab.runs.atomic import write_briefly
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.runs.reader import RunReader
 
@@ -34,8 +34,8 @@ def indexed_runs(run_dir: Path) -> list[Row]:
         found[name] = before if before is not None and before[0] == seen else (seen, _row(run_dir / name))
     if found != known:
         content = {"format": FORMAT, "runs": found}
-        with suppress(OSError):  # nothing is lost but time
-            write_atomically(run_dir / INDEX, json.dumps(content).encode())
+        with suppress(OSError):  # nothing is lost but time, and the disk is left to those who lose more
+            write_briefly(run_dir / INDEX, json.dumps(content).encode())
     return [row for _, row in found.values()]
 
 

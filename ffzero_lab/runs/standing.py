@@ -25,7 +25,7 @@ def state_told(run: Path) -> str:
     try:
         status = RunReader(run).status
         return "incomplete" if status is None else state_of(status)
-    except (InputError, KeyError, TypeError, ValueError):
+    except (InputError, KeyError, TypeError, ValueError, OverflowError):
         return "unreadable"
 
 

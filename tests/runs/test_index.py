@@ -72,7 +72,7 @@ def test_where_no_index_can_be_written_the_runs_are_listed_all_the_same(
         raise PermissionError("read-only")
 
     make(tmp_path / "a")
-    monkeypatch.setattr("ffzero_lab.runs.index.write_atomically", refuse)
+    monkeypatch.setattr("ffzero_lab.runs.index.write_briefly", refuse)
     assert [row["run"] for row in indexed_runs(tmp_path)] == ["a"]
     assert not os.path.lexists(tmp_path / INDEX)
 
