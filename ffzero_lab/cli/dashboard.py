@@ -1,6 +1,7 @@
 """``ffzero-lab dashboard``: shows the runs of a folder in a browser, as they go on."""
 
 import json
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def dashboard_command(run_dir: Path, *, host: str, port: int, names: Sequence[st
                     f"the token alone, shown this once: {access.token}"
                 )
                 if not access.reading_is_open:
-                    typer.echo(f"{host} can be reached from other machines: reading needs the token as well")
+                    elsewhere = f"http://{socket.gethostname()}:{listener.getsockname()[1]}/#token={access.token}"
+                    typer.echo(f"from other machines, where reading needs the token as well: {elsewhere}")
                 typer.echo("Ctrl-C ends the view; the runs go on")
 
             serve(run_dir, listener, access, tell)

@@ -73,8 +73,9 @@ def violations() -> Callable[[Any], list[str]]:
 class View:
     """``ffzero-lab dashboard`` in a process of its own."""
 
-    def __init__(self, runs: Path, environment: dict[str, str]) -> None:
+    def __init__(self, runs: Path, environment: dict[str, str], *more: str) -> None:
         command = [sys.executable, "-m", "ffzero_lab", "dashboard", "--run-dir", str(runs), "--port", "0", "--json"]
+        command += more
         self._process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -104,6 +105,14 @@ class View:
 def view(runs: Path, wired: Any) -> Generator[View]:
     """The server over the folder of runs; whatever a test did with it, it ends cleanly and complains of nothing."""
     running = View(runs, wired.environment())
+    yield running
+    assert running.interrupt() == (0, "", "")
+
+
+@pytest.fixture
+def open_view(runs: Path, wired: Any) -> Generator[View]:
+    """The same, but other machines reach it."""
+    running = View(runs, wired.environment(), "--host", "0.0.0.0")
     yield running
     assert running.interrupt() == (0, "", "")
 

@@ -158,6 +158,22 @@ def test_without_the_token_a_button_asks_for_it_and_a_wrong_one_does_nothing(
         assert [path.name for path in (runs / "run" / "control").iterdir()] == ["stop.json"]
 
 
+def test_where_other_machines_reach_it_the_token_comes_before_anything_and_opens_reports(
+    open_view: Any, page: Page, runs: Path, made: Any
+) -> None:
+    (made.finished(runs / "run") / "report.html").write_text("<p>the report</p>")
+    shown = page()
+    shown.goto(f"{open_view.address}/")
+    shown.get_by_role("textbox", name="Token").fill(open_view.token)
+    assert shown.get_by_role("link", name="run").count() == 0
+    shown.keyboard.press("Enter")
+    shown.get_by_role("link", name="run", exact=True).click()
+    with shown.context.expect_page() as opened:
+        shown.get_by_role("link", name="open the report").click()
+    opened.value.get_by_text("the report").wait_for()
+    assert open_view.token not in opened.value.url
+
+
 def test_everything_is_reached_from_the_keyboard(view: Any, page: Page, runs: Path, made: Any) -> None:
     made.finished(runs / "run")
     shown = page()

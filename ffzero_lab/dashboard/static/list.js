@@ -2,7 +2,7 @@
 
 import { byId, element, fill, setText } from "./dom.js";
 import { get, runPath, takeToken } from "./link.js";
-import { askForToken } from "./token.js";
+import { askForToken, askIfReadingNeedsIt } from "./token.js";
 import { STATES, count, score, whenAndName } from "./words.js";
 
 const EVERY_MS = 3000;
@@ -93,4 +93,5 @@ byId("more").addEventListener("click", () => {
   look();
 });
 document.addEventListener("visibilitychange", () => document.hidden || look());
+await askIfReadingNeedsIt();
 goOn();

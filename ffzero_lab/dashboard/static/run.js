@@ -6,7 +6,7 @@ import { showControls } from "./control.js";
 import { forgetCurves, onChoice, showCurves, takeCurves } from "./curves.js";
 import { byId, element, fill, setText } from "./dom.js";
 import { events, get, hasToken, runPath, takeToken } from "./link.js";
-import { askForToken } from "./token.js";
+import { askForToken, askIfReadingNeedsIt } from "./token.js";
 import { STATES, count, duration, number, score, whenAndName } from "./words.js";
 
 const LOG_KEPT = 200;
@@ -207,4 +207,5 @@ async function follow() {
 }
 
 onChoice(() => facts && showCurves(facts));
+await askIfReadingNeedsIt();
 follow();

@@ -1,7 +1,14 @@
 // Asks for the token, once, where something needs it.
 
 import { byId, element } from "./dom.js";
-import { forgetToken, get, keepToken } from "./link.js";
+import { forgetToken, get, hasToken, keepToken } from "./link.js";
+
+// Where other machines can reach the server, reading needs the token as well: it is asked for before anything is.
+export async function askIfReadingNeedsIt() {
+  if (hasToken()) return;
+  const { reading_is_open: isOpen } = await get("/api/token").catch(() => ({ reading_is_open: true }));
+  if (!isOpen) await askForToken("From another machine runs are shown to those who have the token.");
+}
 
 export function askForToken(why) {
   const dialog = byId("ask-token");
