@@ -15,7 +15,7 @@ from ffzero_lab.cli.following import Follower, is_virtual
 from ffzero_lab.cli.progress import Facts, line, panel
 from ffzero_lab.cli.remaining import remaining
 from ffzero_lab.cli.screen import Screen
-from ffzero_lab.cli.wording import describe, plan_lines, result_table, tell_spent
+from ffzero_lab.cli.wording import describe, plan_lines, result_table, result_title, tell_spent
 from ffzero_lab.device import InterlockGuard
 from ffzero_lab.training import Checked, Event, Session, StepDone
 
@@ -140,6 +140,7 @@ class Shown(Display):
 
     def conclude(self, summary: Mapping[str, Any]) -> None:
         """Show the result."""
+        self._try(lambda: self.screen.show(result_title(summary)))
         self._try(lambda: self.screen.show(result_table(summary)))
         self._try(lambda: self.screen.show(Text(tell_spent(summary))))
         self._try(lambda: self.screen.show(f"run folder: {self.path}"))

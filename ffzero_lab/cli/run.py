@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from ffzero_lab.applying import Choice, choice_for_replay
 from ffzero_lab.bench_file import ChosenDevice, change_since, choose_device
 from ffzero_lab.cli.dry_run import exchanged_bytes
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.protocol_display import Voice
 from ffzero_lab.cli.request import device_options, one_folder
@@ -238,24 +237,22 @@ def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, record_io:
         told = {"predicted_seconds": planned.seconds, "recording_bytes": size}
         print_json({**head, "steps": rows, "sentinel": watched, **told})
         return
-    typer.echo(f"{protocol.head.title}: {len(planned.steps)} steps on {device.description.name}")
+    say(f"{protocol.head.title}: {len(planned.steps)} steps on {device.description.name}")
     for number, (name, kind, each) in enumerate(planned.steps, start=1):
         again = f", up to {each.repeated} times" if each.repeated > 1 else ""
-        typer.echo(
+        say(
             f"{number:2d} {name} ({kind}{again}): {each.counts.writes:,} writes, {each.counts.shots:,} shots, "
             f"predicted {spell_duration(each.seconds(timing))}"
         )
         for touch in each.touches:
-            typer.echo(f"     {touch}")
+            say(f"     {touch}")
         for ask in each.asks:
-            typer.echo(f"     needs you: {ask}")
+            say(f"     needs you: {ask}")
     if planned.sentinel is not None:
         spent = planned.sentinel.counts
-        typer.echo(f"sentinel: {spent.writes:,} writes, {spent.shots:,} shots; {planned.sentinel.touches[0]}")
-    typer.echo(f"predicted device time {spell_duration(planned.seconds)}")
-    typer.echo(
-        f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})"
-    )
+        say(f"sentinel: {spent.writes:,} writes, {spent.shots:,} shots; {planned.sentinel.touches[0]}")
+    say(f"predicted device time {spell_duration(planned.seconds)}")
+    say(f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})")
     if record_io:
-        typer.echo(f"recording: about {size / 1e6:,.1f} MB")
-    typer.echo("dry run: nothing was written")
+        say(f"recording: about {size / 1e6:,.1f} MB")
+    say("dry run: nothing was written")

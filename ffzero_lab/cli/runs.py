@@ -62,13 +62,14 @@ def show_command(run: Path, *, as_json: bool) -> None:
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
-    from ffzero_lab.cli.wording import measure_of, result_table, tell, tell_spent
+    from ffzero_lab.cli.wording import measure_of, result_table, result_title, tell, tell_spent
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
     if manifest.get("kind") == PROTOCOL:
         _print_protocol(console, manifest)
     elif summary is not None:
+        console.print(result_title(summary))
         console.print(result_table(summary))
         console.print(tell_spent(summary), markup=False, highlight=False)
         measure = measure_of(summary)

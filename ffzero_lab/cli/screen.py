@@ -155,7 +155,8 @@ class Screen:
     def _print(self, wanted: RenderableType) -> None:
         if isinstance(wanted, Text) and self._on_terminal:
             dumb = self.console.is_dumb_terminal  # of which rich believes that it has 80 columns
-            wanted = wrapped(wanted.plain, shutil.get_terminal_size().columns if dumb else self.console.width)
+            width = shutil.get_terminal_size().columns if dumb else self.console.width
+            wanted = Text(wrapped(wanted.plain, width), style=wanted.style)
         self.console.print(wanted, soft_wrap=isinstance(wanted, str | Text), markup=False, highlight=False)
 
     def _begin_live(self) -> Live:

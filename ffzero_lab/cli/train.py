@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from ffzero_lab.applying import Applied, apply_chosen, apply_kept
 from ffzero_lab.bench_file import change_since
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
@@ -197,7 +196,7 @@ def _show_dry_run(session: Session, request: Request, as_json: bool) -> None:
     if as_json:
         print_json(dry_run_numbers(session, record_io=request.record_io))
     else:
-        typer.echo("\n".join(dry_run_lines(session, record_io=request.record_io)))
+        say("\n".join(dry_run_lines(session, record_io=request.record_io)))
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:

@@ -73,11 +73,15 @@ def tell_cosine(event: StepDone) -> str:
     return "" if event.cosine is None else f"  cosine {event.cosine:.3f}"
 
 
+def result_title(summary: Mapping[str, Any]) -> Text:
+    """Return what stands above the table: within it, it would be wrapped at the table's own width."""
+    return Text(f"{summary['dataset']} on {summary['device']}: test {MEASURES[measure_of(summary)]}", style="bold")
+
+
 def result_table(summary: Mapping[str, Any]) -> Table:
     """Return the test accuracies beside the honesty baselines."""
     measure = measure_of(summary)
-    title = Text(f"{summary['dataset']} on {summary['device']}: test {MEASURES[measure]}")
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("readout")
     table.add_column(MEASURES[measure], justify="right")
     for name, score in summary[f"test_{measure}"].items():
