@@ -7,21 +7,23 @@ from pathlib import Path
 
 import typer
 
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.runs.layout import FIGURES
 from ffzero_lab.signals import Interruption, Signals
 
 
 def report_command(run: Path, *, as_json: bool) -> None:
-    """Write the report of a run, complete or not, into its folder."""
+    """Write the report of a run, complete or not, into its folder; of a protocol, those of its training runs."""
     with outcome(as_json=as_json):
-        from ffzero_lab.report import write_report
+        from ffzero_lab.report import write_reports
 
-        page = write_report(run)
+        pages = write_reports(run)
         if as_json:
-            print_json({"run": str(run), "page": str(page), "figures": str(run / FIGURES)})
+            told = [{"page": str(page), "figures": str(page.with_name(FIGURES))} for page in pages]
+            print_json({"run": str(run), "reports": told})
         else:
-            typer.echo(f"report: {page}")
+            say("\n".join(f"report: {page}" for page in pages))
 
 
 def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:
@@ -39,15 +41,17 @@ def report_at_the_end(run: Path, signals: Signals, *, as_json: bool) -> None:
         from ffzero_lab.report import write_report
 
         _tell(f"report: {write_report(run)}", as_json=as_json)
-    except (Exception, Interruption) as error:
+    except (Exception, Interruption) as error:  # noqa: BLE001 - a failure to draw changes nothing of the run
         again = f"the run is complete; for its report: ffzero-lab report {shlex.quote(str(run))}"
         with suppress(OSError):
             typer.echo(f"ffzero-lab: the report was not written ({_told(error)}); {again}", err=True)
+    finally:
+        signals.parking()  # nothing is left that could be interrupted, and the exit code is that of the run
 
 
 def _tell(line: str, *, as_json: bool) -> None:
     if not as_json:
-        typer.echo(line)
+        say(line)
 
 
 def _told(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
 from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
+from ffzero_lab.cli.report import report_at_the_end
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
@@ -33,8 +34,10 @@ from ffzero_lab.training.progress import under
 from ffzero_lab.vitals import vitals_of
 
 
-def train(request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Carry out a request for a new run, or only say what it would do."""
+def train(
+    request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool, report: bool
+) -> None:
+    """Carry out a request for a new run, and write its *report*, or only say what it would do."""
     settings = request.settings
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
     name = request.name or default_name(settings.dataset, f"seed{settings.seed}")
@@ -44,8 +47,15 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
             _show_dry_run(session, request, as_json)
         return
     summary = train_in(path, name, request, dataset, signals, start_from=start_from, as_json=as_json)
+    _end(path, summary, signals, as_json=as_json, report=report)
+
+
+def _end(path: Path, summary: Mapping[str, Any], signals: Signals, *, as_json: bool, report: bool) -> None:
+    """Tell the result of a complete run, whose device is closed, before anything is drawn."""
     if as_json:
         print_json({"run": str(path), **summary})
+    if report:
+        report_at_the_end(path, signals, as_json=as_json)
 
 
 def train_in(
@@ -91,11 +101,12 @@ def _prepared(
         yield session, calibration
 
 
-def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
-    """Go on with a run, and tell the result."""
+def resume(
+    path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool, report: bool
+) -> None:
+    """Go on with a run, tell the result, and write its *report*."""
     summary = resume_in(path, signals, other_versions=other_versions, after_trip=after_trip, as_json=as_json)
-    if as_json:
-        print_json({"run": str(path), **summary})
+    _end(path, summary, signals, as_json=as_json, report=report)
 
 
 def resume_in(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ffzero_lab.figures.page import Picture
 from ffzero_lab.figures.palette import CYCLE, GREY, INK
 
 PNG_DPI = 130
+WIDEST = 1400.0
+"""Pixels of a figure across: a page shows 1124 of them."""
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": GREY,
@@ -55,7 +57,7 @@ def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) ->
     """Return what *draw* draws, in the common style, under a file *name* without suffix."""
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
         figure = draw()
-        figure.dpi = PNG_DPI
+        figure.dpi = min(PNG_DPI, WIDEST / figure.get_figwidth())
         svg, png = io.BytesIO(), io.BytesIO()
         # by the canvases themselves: Figure.savefig draws everything twice
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})

@@ -210,7 +210,8 @@ def _figure(picture: Picture) -> str:
     kind, content = ("svg+xml", picture.svg) if drawn else ("png", picture.png)
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return (
-        f'<figure><h3>{escape(picture.title)}</h3><img alt="{escape(picture.title)}" src="{source}">'
+        f'<figure><h3>{escape(picture.title)}</h3><div class="wide" role="region" tabindex="0" '
+        f'aria-label="{escape(picture.title)}"><img alt="{escape(picture.title)}" src="{source}"></div>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 
@@ -223,7 +224,8 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{a}>{escape(cell)}</td>" for a, cell in zip(align, row, strict=True)) + "</tr>"
         for row in table.rows
     )
-    content = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    named = f'role="region" aria-label="{escape(table.title or ", ".join(table.headings))}" tabindex="0"'
+    content = f'<div class="wide" {named}><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     if table.folded:
         return f"<details><summary>{escape(table.title)}</summary>{content}</details>"
     return (f"<h3>{escape(table.title)}</h3>" if table.title else "") + content

@@ -17,6 +17,7 @@ from ffzero_lab.errors import InputError
 from ffzero_lab.kept import Evaluation, read_evaluation, read_start
 from ffzero_lab.report.rows import Rows, gathered
 from ffzero_lab.runs import Checkpoint, RunReader
+from ffzero_lab.runs.index import PROTOCOL
 from ffzero_lab.runs.layout import METRICS, SUPERSEDED
 from ffzero_lab.training import Network, TrainSettings
 from ffzero_lab.training.aim import Measure
@@ -167,12 +168,17 @@ def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
     return tuple(str(note) for note in interlude.get("notes", ()))
 
 
+def trained_within(run: Path) -> list[Path]:
+    """Return the folders of the training runs within the run of a protocol, in the order of its steps."""
+    return sorted(found.parent for found in run.rglob(METRICS) if found.parent != run)
+
+
 def _no_training_run(run: Path, manifest: Mapping[str, Any]) -> str:
-    if manifest.get("kind") != "protocol":
+    if manifest.get("kind") != PROTOCOL:
         return f"{run} is no training run"
-    inner = sorted(str(found.parent) for found in run.rglob("metrics.jsonl") if found.parent != run)
-    told = f"; it trained in {', '.join(inner)}" if inner else ", and it has trained nothing so far"
-    return f"{run} is the run of a protocol, whose page its `report` step writes{told}"
+    inner = ", ".join(str(own) for own in trained_within(run))
+    told = f"the run of a protocol, which trained in {inner}" if inner else "the run of a protocol that trained nothing"
+    return f"{run} is {told}"
 
 
 def _rows(reader: RunReader) -> Rows:

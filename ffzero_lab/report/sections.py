@@ -102,7 +102,7 @@ def _chip(account: Account) -> Iterator[Block]:
     if not account.after:
         yield Text("No checkpoint with parameters that fit the device is at hand: the chip cannot be drawn.", "warning")
         return
-    description = account.description
+    description, begun = account.description, _begun(account)
     for number, (layer, light) in enumerate(zip(description.layers, light_in(account), strict=True)):
         if number == DRAWN_LAYERS:
             yield Text(f"The other {len(description.layers) - DRAWN_LAYERS} layers are not drawn.")
@@ -112,13 +112,21 @@ def _chip(account: Account) -> Iterator[Block]:
         yield pictured(
             f"chip-layer{number}",
             f"{IN_WORDS[plan.kind]} of layer {number}",
-            " ".join(_told_of_chip(plan, layer_dead=len(layer.dead), light=light)),
+            " ".join(_told_of_chip(plan, layer_dead=len(layer.dead), light=light, trained=number in begun)),
             partial(chip_map, plan, layer, shading, light),
         )
 
 
-def _told_of_chip(plan: Plan, *, layer_dead: int, light: Light | None) -> Iterator[str]:
+def _begun(account: Account) -> set[int]:
+    """Return the layers of the device whose training has begun."""
+    every = set(range(len(account.description.layers)))
+    return every if account.settings.whole_network and account.rows.layers else every & set(account.rows.layers)
+
+
+def _told_of_chip(plan: Plan, *, layer_dead: int, light: Light | None, trained: bool) -> Iterator[str]:
     yield plan.about
+    if not trained:
+        yield "This layer has not been trained so far: these are the values of the start."
     if plan.kind == "mesh":
         yield "Boxes are coloured by their phase, within one turn."
         if light is not None:
@@ -136,7 +144,10 @@ def _parameters(account: Account) -> Iterator[Block]:
     if not account.after or not account.before:
         yield Text("The parameters at the start are not kept, or no checkpoint is at hand: nothing can be compared.")
         return
+    begun = _begun(account)
     for number, layer in enumerate(account.description.layers[:DRAWN_LAYERS]):
+        if number not in begun:
+            continue
         yield pictured(
             f"parameters-layer{number}",
             f"Layer {number}",

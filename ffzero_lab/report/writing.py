@@ -5,9 +5,11 @@ from pathlib import Path
 
 from ffzero_lab.figures import require_matplotlib
 from ffzero_lab.figures.page import Page, Tile, write
-from ffzero_lab.report.account import Account, account_of
+from ffzero_lab.report.account import Account, account_of, trained_within
 from ffzero_lab.report.problems import problems_of
 from ffzero_lab.report.wording import MEASURES, spelled, told_score
+from ffzero_lab.runs import RunReader
+from ffzero_lab.runs.index import PROTOCOL
 from ffzero_lab.runs.layout import FIGURES, REPORT
 
 
@@ -26,6 +28,15 @@ def write_report(run: Path) -> Path:
     page = run / REPORT
     write(page_of(account), page, run / FIGURES)
     return page
+
+
+def write_reports(run: Path) -> list[Path]:
+    """Write the report of the training run in the folder *run*, or of all those within the run of a protocol.
+
+    Returns the pages. Raises as `write_report` does.
+    """
+    inner = trained_within(run) if RunReader(run).manifest.get("kind") == PROTOCOL else []
+    return [write_report(own) for own in inner or [run]]
 
 
 def page_of(account: Account) -> Page:
