@@ -1,5 +1,6 @@
 """axe-core finds no error of WCAG 2.2 A or AA on any page, light at a desk and dark on a telephone."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,35 @@ def test_pages_have_no_violation_and_fit_their_window(
         shown.get_by_role("button", name="Stop").click()
         shown.get_by_role("dialog").wait_for()
         assert violations(shown) == []
+
+
+def test_the_report_of_a_run_has_no_violation_and_fits_a_telephone(
+    view: Any, page: Page, violations: Violations, runs: Path, ask: Any
+) -> None:
+    small = ("--set", "device.ports=8", "--set", "device.kernel=numpy", "--set", "validation=0.2")
+    code, told, complained = ask(
+        "train",
+        "--device",
+        "twin:photonic",
+        *small,
+        "--dataset",
+        "iris",
+        "--steps",
+        20,
+        "--run-dir",
+        runs,
+        "--report",
+        "--json",
+    )
+    assert code == 0, complained
+    run = Path(json.loads(told)["run"])
+    shown = page()
+    shown.goto(f"{view.address}/run/{run.name}")
+    with shown.context.expect_page() as opened:
+        shown.get_by_role("link", name="open the report").click()
+    opened.value.get_by_role("heading", level=1).wait_for()
+    for scheme, size in (("light", "desk"), ("dark", "phone")):
+        report = page(SIZES[size], scheme)
+        report.goto((run / "report.html").as_uri())  # from the server it may run no script, axe-core's neither
+        assert violations(report) == [], scheme
+        assert report.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
