@@ -88,13 +88,19 @@ def _progress(
     steps = int(manifest["plan"]["steps"])
     layers = int(status.get("layers") or len(manifest["device"]["description"]["layers"]))
     layer, step = int(last.get("layer", 0)), int(last.get("step", 0))
+    written = _share(layer, step, layers, steps)
     newest: Mapping[str, Any] = status.get("last_event") or {}
     if (newest.get("layer", -1), newest.get("step", -1)) > (layer, step):
         layer, step = newest["layer"], newest["step"]
-    share = 1.0 if state == "complete" else min(1.0, (layer + step / max(1, steps)) / max(1, layers))
+    share = 1.0 if state == "complete" else _share(layer, step, layers, steps)
     wall_s = last.get("wall_seconds")
-    left = wall_s * (1.0 - share) / share if wall_s and share > 0.0 and state == "running" else None
+    left = wall_s / written * (1.0 - share) if wall_s and written > 0.0 and state == "running" else None
     return {"layer": layer, "layers": layers, "step": step, "steps": steps, "share": share, "seconds_left": left}
+
+
+def _share(layer: int, step: int, layers: int, steps: int) -> float:
+    """Return how much of the training is done, were all layers alike."""
+    return min(1.0, (layer + step / max(1, steps)) / max(1, layers))
 
 
 def _spent(

@@ -57,6 +57,15 @@ def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(run
             assert view.since(Position())["facts"]["newest"]["loss"] == loss
 
 
+def test_the_time_left_goes_by_the_pace_of_the_rows_and_the_newest_step(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(50))  # a fortieth of two layers of 1000 steps, in 1.5 s
+        run.status(made.status("running", 100))
+        progress = RunView(runs / "run", "run").since(Position())["facts"]["progress"]
+    assert (progress["layer"], progress["step"], progress["share"]) == (0, 100, 0.05)
+    assert progress["seconds_left"] == pytest.approx(1.5 * 40 * 0.95)
+
+
 def test_a_receiver_that_slept_through_everything_gets_bounded_news(runs: Path, made: Any) -> None:
     with made.begun(runs / "run") as run:
         run.append(made.step_row(1))
