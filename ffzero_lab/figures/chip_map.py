@@ -56,7 +56,9 @@ def canvas(plan: Plan, *, guides: bool = True, bars: int = 1) -> tuple[Figure, A
     axes.set_axis_off()
     lines = [*plan.lines, *(plan.guides if guides else ())]
     many = len(plan.cells) > MANY_CELLS
-    axes.add_collection(LineCollection(lines, colors=GREY, linewidths=0.4 if many else 1.1, rasterized=many))
+    axes.add_collection(
+        LineCollection(lines, colors=GREY, linewidths=0.4 if many else 1.1, rasterized=many, snap=False)
+    )
     small = 8.0 if len(plan.words) <= MOST_WORDS // 2 else 6.5
     for place, (x, y, word) in enumerate(plan.words):
         if place % (len(plan.words) // 2 or 1) % every:
@@ -108,6 +110,7 @@ def coloured_guides(axes: Axes, plan: Plan, shares: FloatArray, norm: Normalize,
         norm=norm,
         linewidths=widths,
         capstyle="round",
+        snap=False,
         rasterized=many,
         zorder=4 if many else 2,
     )
@@ -174,7 +177,8 @@ def _images(
     shown = np.full(len(values) + 1, np.nan)  # the last one stands for cells behind the end of a block
     shown[indices] = values[indices]
     for block in plan.blocks:
-        extent = (block.x - 0.5, block.x + block.columns - 0.5, block.y + block.rows - 0.5, block.y - 0.5)
+        top = block.y - 0.5 * block.row_height
+        extent = (block.x - 0.5, block.x + block.columns - 0.5, top + block.rows * block.row_height, top)
         axes.imshow(
             shown[block.indices()], extent=extent, cmap=colours, norm=norm, interpolation="nearest", aspect="equal"
         )

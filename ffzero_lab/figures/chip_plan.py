@@ -13,6 +13,9 @@ from ffzero_lab.figures.lattice_plan import lattice_plan
 from ffzero_lab.figures.mesh_plan import mesh_layout, mesh_plan
 from ffzero_lab.figures.plan import GroupCells, Plan
 
+LARGEST_MESH = 128
+"""Ports of a mesh above which it is drawn as blocks: nobody could tell its waveguides apart."""
+
 
 def plan_of(kind: str, layer: LayerDescription) -> Plan:
     """Return the drawing of a *layer* of a device of *kind*, from its description."""
@@ -37,8 +40,9 @@ def plan_of_shapes(
         start += prod(shape)
     own, listed = tuple(groups), list(shapes.values())
     plan: Plan | None = None
-    if kind == "photonic" and (layout := mesh_layout([prod(shape) for shape in listed])) is not None:
-        plan = mesh_plan(layout, own)
+    if kind == "photonic":
+        layout = mesh_layout([prod(shape) for shape in listed])
+        plan = mesh_plan(layout, own) if layout is not None and layout.ports <= LARGEST_MESH else None
     elif kind == "mechanical":
         plan = lattice_plan(listed, own, network)
     return block_plan(kind, listed, own) if plan is None else plan

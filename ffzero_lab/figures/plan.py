@@ -29,7 +29,8 @@ class GroupCells:
 class Block:
     """A group drawn as a table of unit cells: row r and column c show parameter start + r·row_step + c·column_step.
 
-    A last row that is not full ends with the group's *stop*. The centre of the first cell is at (x, y).
+    A last row that is not full ends with the group's *stop*. The centre of the first cell is at (x, y); cells are one
+    unit wide and *row_height* high.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Block:
     column_step: int
     x: float
     y: float
+    row_height: float = 1.0
 
     def indices(self) -> NDArray[np.intp]:
         """Return (rows, columns) which parameter each cell shows; −1 behind the last one."""

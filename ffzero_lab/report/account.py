@@ -81,6 +81,10 @@ class Account:
         """What a score is."""
         return "r2" if self.manifest["dataset"]["task"] == "regression" else "accuracy"
 
+    def name_of(self, layer: int) -> str:
+        """Return what a trained layer is called: with one loss at the end, all of them are trained as one."""
+        return "all layers" if self.settings.whole_network else f"layer {layer}"
+
     @property
     def test_score(self) -> float | None:
         """Score of the test part, by the run's readout; None before its end."""

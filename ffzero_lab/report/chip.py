@@ -73,7 +73,7 @@ def shading_of(kind: str, layer: LayerDescription, parameters: FloatArray) -> Sh
         return Shading(parameters, name, LogNorm(low, high), colormaps[VALUES], ticks)
     if any(group.lower < 0.0 for group in groups):
         far = float(np.quantile(np.abs(parameters), 0.998)) or 1.0
-        name = f"{'conductance, + less −' if kind == 'crossbar' else 'value'} / {unit}"
+        name = f"{'conductance G⁺ − G⁻' if kind == 'crossbar' else 'value'} / {unit}"
         return Shading(parameters, name, CenteredNorm(0.0, halfrange=far), colormaps[SIGNED], {})
     low, high = float(parameters.min()), float(parameters.max())
     norm = Normalize(low, high if high > low else low + 1.0)

@@ -3,7 +3,8 @@
 # Much of what matplotlib takes is of unknown type.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -21,8 +22,12 @@ from ffzero_lab.report.wording import MEASURES, readings_label
 FloatArray = NDArray[np.float64]
 SMOOTH_FROM = 60
 """Logged steps of a layer above which a running mean is drawn over them."""
+SQUARES_FROM, LEAST_SQUARES = 12, 7
+"""The same for what is told by its mean square, and the fewest squares of a mean: single ones say little."""
 SMOOTH_SHARE = 40
 """The running mean takes a fortieth of them."""
+LEAST_RATIO = 0.05
+"""Of slope and noise, under which nothing is drawn."""
 CROWDED = 8
 """Layers above which they are not named in a legend, but coloured one after the other."""
 
@@ -31,7 +36,7 @@ def learning(account: Account) -> Figure:
     """Draw score and loss of every layer, with the scores of the test part and what they stand beside."""
     figure, (scores, losses) = _stacked((1.25, 1.0))
     for number, rows in account.rows.layers.items():
-        colour, label = layer_colour(number), f"layer {number}"
+        colour, label = layer_colour(number), account.name_of(number)
         _course(scores, rows, "score", colour, label)
         _course(losses, rows, "loss", colour, label)
         if rows.checks:
@@ -68,15 +73,15 @@ def learning(account: Account) -> Figure:
 
 def slopes(account: Account) -> Figure:
     """Draw the slopes that were measured, and how far they stand above their noise."""
-    told = any(rows.has("slope_over_error") for rows in account.rows.layers.values())
+    told = noise_told(account)
     figure, panels = _stacked((1.0, 1.0) if told else (1.0,))
     sizes = panels[0]
     for number, rows in account.rows.layers.items():
-        colour, label = layer_colour(number), f"layer {number}"
-        _course(sizes, rows, "slope_rms", colour, label)
-        if told:
-            _course(panels[1], rows, "slope_over_error", colour, label)
-        chosen = [row for row in rows.amplitudes if row["signal_to_noise"] is not None]
+        colour, label = layer_colour(number), account.name_of(number)
+        _course(sizes, rows, "slope_rms", colour, label, of_squares=True)
+        if told == "both":
+            _course(panels[1], rows, "slope_over_error", colour, label, of_squares=True)
+        chosen = _ratios(rows)
         if told and chosen:
             at, seen = [row["readings"] for row in chosen], [row["signal_to_noise"] for row in chosen]
             panels[1].plot(
@@ -86,10 +91,27 @@ def slopes(account: Account) -> Figure:
     sizes.set_ylabel("RMS slope / loss\nper typical change")
     if told:
         panels[1].set_yscale("log")
-        panels[1].set_ylabel("RMS slope over\nits standard error")
-        panels[1].axhline(1.0, color=VERMILLION, linestyle="--", linewidth=1.0, label="nothing but noise")
+        panels[1].set_ylabel("RMS slope over\nits noise")
+        panels[1].axhline(1.0, color=VERMILLION, linestyle="--", linewidth=1.0, label="as large as its noise")
+        panels[1].set_ylim(bottom=max(LEAST_RATIO, panels[1].get_ylim()[0]))
     _over_measurements(account, *panels)
     return figure
+
+
+def noise_told(account: Account) -> Literal["both", "measured", ""]:
+    """Return what is known of the slopes' noise: of every step and where ε was measured, the latter alone, or nothing.
+
+    Where the batch is the whole training part, nothing is drawn, and what scatters among its patterns is no noise.
+    """
+    layers, dataset = account.rows.layers.values(), account.manifest["dataset"]
+    drawn = account.manifest["plan"]["batch"] < round(dataset["train"] * (1.0 - account.settings.validation)) - 1
+    if drawn and any(rows.has("slope_over_error") for rows in layers):
+        return "both"
+    return "measured" if any(_ratios(rows) for rows in layers) else ""
+
+
+def _ratios(rows: LayerRows) -> list[Mapping[str, Any]]:
+    return [row for row in rows.amplitudes if row["signal_to_noise"] is not None]
 
 
 def layer_colour(number: int) -> str:
@@ -103,20 +125,21 @@ def _stacked(heights: Sequence[float]) -> tuple[Figure, Sequence[Axes]]:
     return figure, panels[:, 0].tolist()
 
 
-def _course(axes: Axes, rows: LayerRows, name: str, colour: str, label: str) -> None:
-    """Draw what was logged, thinned; where there are many points, in pale, and their running mean."""
+def _course(axes: Axes, rows: LayerRows, name: str, colour: str, label: str, *, of_squares: bool = False) -> None:
+    """Draw what was logged, thinned; where there are many points, in pale, and their running mean, or RMS."""
     values, at = rows.columns[name], rows.columns["readings"]
     known = np.isfinite(values)
     values, at = values[known], at[known]
     if not len(values):
         return
     kept = thinned(values)
-    if len(values) < SMOOTH_FROM:
+    if len(values) < (SQUARES_FROM if of_squares else SMOOTH_FROM):
         marker = "." if len(values) < SMOOTH_FROM // 2 else ""
         axes.plot(at[kept], values[kept], color=colour, label=label, marker=marker)
         return
     axes.plot(at[kept], values[kept], color=colour, alpha=0.3, linewidth=0.7)
-    mean = smoothed(values, 2 * (len(values) // (2 * SMOOTH_SHARE)) + 1)
+    width = max(2 * (len(values) // (2 * SMOOTH_SHARE)) + 1, LEAST_SQUARES if of_squares else 1)
+    mean = np.sqrt(smoothed(values**2, width)) if of_squares else smoothed(values, width)
     kept = thinned(mean)
     axes.plot(at[kept], mean[kept], color=colour, label=label, linewidth=1.8)
 

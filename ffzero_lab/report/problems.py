@@ -14,8 +14,8 @@ from ffzero_lab.runs.liveness import is_alive
 
 NEAR_RESOLUTION = 2.0
 """Steps of the resolution under which an amplitude is told."""
-DROWNED = 1.3
-"""RMS slope over its standard error, in the second half of a layer, under which slopes are told to be noise."""
+DROWNED = 1.0
+"""Slope over the noise of the readings alone, under which it is told."""
 OFF_PLAN = 0.2
 """Share by which device time may differ from the prediction."""
 OFTEN = 1e-3
@@ -34,6 +34,7 @@ def problems_of(account: Account) -> tuple[Problem, ...]:
         *_layers(account),
         *_scores(account),
         *_cost(account),
+        *_links(account),
         *_history(account),
     ]
     return tuple(sorted(dict.fromkeys(found), key=lambda problem: RANK[problem.severity]))
@@ -99,15 +100,12 @@ def _amplitudes(account: Account) -> Iterator[Problem]:
             told = f"ε is {used.steps:.2g} steps of the resolution: slopes are measured between rounded settings"
             yield Problem("warning", f"layer {used.layer}, {used.group}", told)
     for number, rows in account.rows.layers.items():
-        ratio = rows.columns["slope_over_error"]
-        late = ratio[len(ratio) // 2 :]
-        late = late[np.isfinite(late)]
-        if len(late) and (seen := float(np.sqrt(np.mean(late**2)))) < DROWNED:
+        ratios = [row["signal_to_noise"] for row in rows.amplitudes if row["signal_to_noise"] is not None]
+        if ratios and min(ratios) < DROWNED:
             told = (
-                f"slopes were {seen:.2g} of their standard error in the second half of the layer (1 is nothing but "
-                "noise): more directions or a larger batch for each step, a larger ε, or fewer steps"
+                f"where ε was measured, slopes were {min(ratios):.2g} of the readings' noise: a larger batch would pay"
             )
-            yield Problem("note", f"layer {number}", told)
+            yield Problem("note", account.name_of(number), told)
 
 
 def _layers(account: Account) -> Iterator[Problem]:
@@ -115,7 +113,7 @@ def _layers(account: Account) -> Iterator[Problem]:
         done = rows.done
         if done is None:
             continue
-        where, moved = f"layer {number}", int(done["steps"]) * account.trained.layers[number].n_parameters
+        where, moved = account.name_of(number), int(done["steps"]) * account.trained.layers[number].n_parameters
         if done["dark"]:
             told = f"{done['dark']:,} patterns read in training were under the detection floor"
             yield Problem("warning", where, told)
@@ -156,6 +154,15 @@ def _cost(account: Account) -> Iterator[Problem]:
     if ratio > 1.0 + OFF_PLAN or (ratio < 1.0 - OFF_PLAN and not ended_early):
         told = f"device time was {ratio:.2f} times the predicted one: τp or τx of the device's description is off"
         yield Problem("warning", "device time", told)
+
+
+def _links(account: Account) -> Iterator[Problem]:
+    links: Mapping[str, Mapping[str, Any]] = (account.status or {}).get("links") or {}
+    for name, link in links.items():
+        retries, recoveries = int(link.get("retries", 0)), int(link.get("recoveries", 0))
+        if retries or recoveries:
+            told = f"{retries:,} retries and {recoveries:,} recoveries in {int(link.get('exchanges', 0)):,} exchanges"
+            yield Problem("warning" if recoveries else "note", f"link {name}", told)
 
 
 def _history(account: Account) -> Iterator[Problem]:

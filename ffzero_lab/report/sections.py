@@ -18,6 +18,14 @@ from ffzero_lab.training.aim import Numbers
 
 DRAWN_LAYERS = 6
 """Layers of which chip and parameters are drawn."""
+_OF_READINGS = "the slope over the noise of the readings alone, where ε was measured."
+NOISE = {
+    "both": " Below: the slope of the whole loss over its standard error among the patterns of the batch, which holds "
+    "the noise of the readings and the scatter among patterns. Its mean square is 1 where there is no slope at all; "
+    f"good runs come down to that as well, for they add up many slopes. Squares: {_OF_READINGS}",
+    "measured": f" Below: {_OF_READINGS}",
+    "": "",
+}
 IN_WORDS = {
     "mesh": "The mesh",
     "lattice": "The lattice",
@@ -108,6 +116,7 @@ def _chip(account: Account) -> Iterator[Block]:
             yield Text(f"The other {len(description.layers) - DRAWN_LAYERS} layers are not drawn.")
             return
         plan = plan_of(description.kind, layer)
+        light = light if plan.guides else None
         shading = shading_of(description.kind, layer, account.after[number])
         yield pictured(
             f"chip-layer{number}",
@@ -160,18 +169,11 @@ def _parameters(account: Account) -> Iterator[Block]:
 
 def _slopes(account: Account) -> Iterator[Block]:
     if any(rows.has("slope_rms") for rows in account.rows.layers.values()):
-        told = any(rows.has("slope_over_error") for rows in account.rows.layers.values())
         yield pictured(
             "slopes",
             "Slopes and their noise",
-            "RMS of the measured slopes of the loss; it falls as training comes to rest."
-            + (
-                " Below: the slope of the whole loss over its standard error among the patterns of the batch, which "
-                "holds the detectors' noise and the scatter between patterns. At 1 there is nothing but noise; a run "
-                "that adds up many such slopes may still learn. Squares: signal to noise where ε was measured."
-                if told
-                else ""
-            ),
+            "The measured slopes of the loss; they fall as training comes to rest. Bold: their running RMS."
+            + NOISE[curves.noise_told(account)],
             partial(curves.slopes, account),
         )
     used = amplitudes_of(account)

@@ -24,7 +24,7 @@ def layers_table(account: Account) -> Table | None:
         spent = "" if summary is None else f"{summary['layers'][number]['shots']:,}"
         rows.append(
             (
-                f"layer {number}",
+                account.name_of(number),
                 told_score(account.measure, done["train_score"]),
                 told_score(account.measure, done["sum_train_score"]),
                 test,

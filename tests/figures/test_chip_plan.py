@@ -97,6 +97,13 @@ def test_without_its_network_a_lattice_is_drawn_by_the_number_of_its_springs() -
     assert plan_of_shapes("mechanical", {"coupling": (1, 5), "ground": (1, 3)}).kind == "blocks"
 
 
+def test_a_mesh_too_large_to_be_seen_is_drawn_as_blocks() -> None:
+    mzis = 200 * 199 // 2
+    plan = plan_of_shapes("photonic", {"theta": (mzis,), "phi": (mzis,), "gamma": (200,)})
+    assert plan.kind == "blocks"
+    assert len(plan.cells) == 200**2
+
+
 def test_springs_that_are_no_grid_are_drawn_as_blocks() -> None:
     star = np.array([(0, 1), (0, 2), (0, 3), (0, 4), *((node, GROUND) for node in range(5))])
     network = SpringNetwork(star, np.eye(5), np.eye(5))

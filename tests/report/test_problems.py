@@ -102,6 +102,16 @@ def test_an_amplitude_near_the_resolution_is_told_with_its_size(
     assert "1.2 steps" in found.what
 
 
+def test_links_that_had_to_ask_again_are_told_and_quiet_ones_are_not(
+    changed: Callable[..., tuple[Problem, ...]],
+) -> None:
+    link = {"exchanges": 5000, "retries": 3, "recoveries": 1}
+    quiet = {"exchanges": 10, "retries": 0, "recoveries": 0}
+    problems = changed(status=updating(links={"meter": link, "source": quiet}))
+    assert told(problems, "link meter").what == "3 retries and 1 recoveries in 5,000 exchanges"
+    assert all(problem.where != "link source" for problem in problems)
+
+
 def test_rows_that_a_resume_took_back_are_counted(mesh_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(mesh_run, copy)
@@ -113,14 +123,15 @@ def test_slopes_that_drown_in_noise_and_projected_parameters_are_told(mesh_run: 
     copy = tmp_path / "run"
     shutil.copytree(mesh_run, copy)
     rows = [json.loads(line) for line in (copy / "metrics.jsonl").read_text().splitlines()]
+    chosen = {"event": "epsilon", "epsilon": {}}
+    rows += [chosen | {"layer": 0, "signal_to_noise": 9.0}, chosen | {"layer": 1, "signal_to_noise": 0.4}]
+    rows.append(chosen | {"layer": 0, "signal_to_noise": None})
     for row in rows:
-        if row["event"] == "step":
-            row["slope_over_error"] = 1.0 if row["layer"] else 9.0
         if row["event"] == "layer":
             row |= {"projected": 5000, "wrapped": 7, "dark": 2, "stopped_by": "budget"}
     (copy / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     problems = problems_of(account_of(copy))
-    drowned = [problem for problem in problems if "standard error" in problem.what]
+    drowned = [problem for problem in problems if "noise" in problem.what]
     assert [problem.where for problem in drowned] == ["layer 1"]
     said = " ".join(problem.what for problem in problems if problem.where == "layer 0")
     for what in ("5,000 updates", "7 times", "2 patterns", "budget"):
