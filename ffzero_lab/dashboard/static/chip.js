@@ -179,9 +179,10 @@ function grown([x, y, width, height], scale) {
 }
 
 function writeWords(ctx, plan, scale) {
-  if (0.55 * scale < 7) return; // too small to be read
+  const dots = plan.kind === "blocks" ? (scale < 6 ? 0 : 12) : Math.min(0.42 * scale, 13);
+  if (dots < 5.4) return; // too small to be read
   ctx.fillStyle = colour("ink");
-  ctx.font = `${Math.min(0.42, 13 / scale)}px system-ui, sans-serif`;
+  ctx.font = `${dots / scale}px system-ui, sans-serif`;
   ctx.textBaseline = "middle";
   ctx.textAlign = plan.kind === "blocks" ? "left" : "center";
   const middle = (plan.box[0] + plan.box[2]) / 2;

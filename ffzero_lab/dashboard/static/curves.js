@@ -7,6 +7,7 @@ import { count, number, score } from "./words.js";
 const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
 const SMOOTHED = 12;
 const LOG_FROM = 50;
+const FEW = 2;
 
 const curves = new Map();
 let measure = "accuracy";
@@ -65,7 +66,10 @@ function smoothed(buckets) {
 const dots = (buckets) => buckets.map((bucket) => [abscissa(bucket), bucket[MEAN]]);
 
 const thin = (layer) => ({ stroke: () => `${colourOf(layer)}55`, width: 1, points: { show: false }, spanGaps: false });
-const thick = (layer) => ({ stroke: () => colourOf(layer), width: 2.5, dash: dashOf(layer), points: { show: false } });
+// So few points that they would make no line are drawn as points.
+const thick = (layer, count) => ({
+  stroke: () => colourOf(layer), width: 2.5, dash: dashOf(layer), points: { show: count <= FEW, size: 6, fill: () => colourOf(layer) },
+});
 const marks = (layer, size, filled) => ({
   stroke: () => colourOf(layer), width: 0, paths: () => null,
   points: { show: true, size, width: 2, stroke: () => colourOf(layer), fill: () => (filled ? colourOf(layer) : "transparent") },
@@ -103,7 +107,8 @@ function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(nam
   };
   for (const layer of layersOf(name)) {
     add(`e${layer}`, extremes(bucketsOf(layer, name)), thin(layer));
-    add(`m${layer}`, smoothed(bucketsOf(layer, name)), thick(layer));
+    const buckets = bucketsOf(layer, name);
+    add(`m${layer} ${buckets.length <= FEW}`, smoothed(buckets), thick(layer, buckets.length));
   }
   for (const [other, size, filled] of more) {
     for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
