@@ -63,7 +63,7 @@ function cellsOf({ plan }) {
     for (let row = 0; row < block.rows; row++) {
       for (let column = 0; column < block.columns; column++) {
         const index = block.start + row * block.row_step + column * block.column_step;
-        if (index < block.stop) cells[index] = [block.x + column, block.y + row, 0.9, 0.9];
+        if (index < block.stop) cells[index] = [block.x + column, block.y + row * block.row_height, 0.9, 0.9 * block.row_height];
       }
     }
   }
