@@ -4,12 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.device.recording import FOLDER
+from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.kept import evaluation_of
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
@@ -128,6 +130,8 @@ class Conductor:
         while self._interrupted_by_interlude():
             pass
         self._heed_between_exchanges()  # the last exchange is judged as well
+        if self.interlude is None:  # else it is a part of what was recorded
+            check_replayed(device)
         self.signals.parking()
         device.park()
         summary = summarise(self.session, self._wall_s())
@@ -267,7 +271,8 @@ class Conductor:
             device.park()
             error.add_note("the device is parked")
         except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
-            print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
+            with suppress(OSError):  # the terminal may be gone
+                print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
             error.add_note(f"parking failed as well: {second}")
         endings: list[tuple[str, Callable[[], None]]] = [
             ("saving the last complete moment", self._save_last),

@@ -3,9 +3,11 @@
 import platform
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from ffzero_lab._version import __version__
 from ffzero_lab.bench_file import ChosenDevice, saved_device
 from ffzero_lab.device import DeviceDescription, InterlockBound
+from ffzero_lab.errors import InputError
 from ffzero_lab.training import Session, TrainSettings
 
 FORMAT = 1
@@ -61,6 +64,36 @@ def describe_run(
             "seconds": session.plan.seconds,
         },
     }
+
+
+def refuse_other_units(run: Path, manifest: Mapping[str, Any], description: DeviceDescription) -> None:
+    """Raise InputError when the parameters of *run*, by its *manifest*, mean something else on a device.
+
+    Phases are no volts, though both may be within the limits. *description* is of the device as it is written to:
+    behind a calibration record, or as it is.
+    """
+    trained = [
+        _units(*((group["unit"], group["shape"]) for group in layer["groups"]))
+        for layer in manifest["device"]["description"]["layers"]
+    ]
+    here = [_units(*((group.unit, group.shape) for group in layer.groups)) for layer in description.layers]
+    if _sizes(trained) == _sizes(here) and trained != here:  # other sizes are told by whoever compares these
+        raise InputError(
+            f"{run} was trained in {_told(trained)}, {description.name} takes {_told(here)} here: its parameters would "
+            "mean something else; use it behind a calibration record, or as it was trained"
+        )
+
+
+def _units(*groups: tuple[str, Sequence[int]]) -> list[str]:
+    return [unit for unit, shape in groups for _ in range(prod(shape))]
+
+
+def _sizes(units: list[list[str]]) -> list[int]:
+    return [len(layer) for layer in units]
+
+
+def _told(units: list[list[str]]) -> str:
+    return ", ".join(dict.fromkeys(unit or "no unit" for layer in units for unit in layer))
 
 
 def versions_of(description: DeviceDescription, settings: TrainSettings) -> dict[str, str]:

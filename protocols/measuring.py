@@ -1,5 +1,6 @@
 """Writes a trained network back to the device and measures its answers, through the record that is in force now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ffzero_lab.calibrations import load
 from ffzero_lab.datasets import Dataset, load_dataset
 from ffzero_lab.device import Calibrated, Device
 from ffzero_lab.errors import InputError
+from ffzero_lab.manifest import refuse_other_units
 from ffzero_lab.rule.readout import ReadoutName
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Network, TrainSettings
@@ -36,6 +38,8 @@ class Scores(Results):
 class Trained:
     """A trained network, and the data set on which it is measured."""
 
+    run: Path
+    manifest: Mapping[str, Any]
     settings: TrainSettings
     network: Network
     dataset: Dataset
@@ -65,7 +69,7 @@ def trained_in(run: Path, dataset: str | None, data_dir: Path) -> Trained:
         raise InputError(
             f"dataset {loaded.name} has the classes {list(loaded.classes)}, {run} was trained on {list(names)}"
         )
-    return Trained(settings, network, loaded)
+    return Trained(run, reader.manifest, settings, network, loaded)
 
 
 def scored(
@@ -85,6 +89,7 @@ def scored(
     """
     own = shift.protected(uncalibrated=trained.settings.uncalibrated)
     device = own if record is None else Calibrated(shift.guard, load(record))
+    refuse_other_units(trained.run, trained.manifest, device.description)
     seen = trained_as(trained.settings, device)
     _check_fits(seen, trained.network)
     network, limited = refitted(trained.network, seen.description)

@@ -33,8 +33,14 @@ def set_aside_ahead(run: Path, exchanges: int) -> None:
     for folder in run.glob(f"{RECALIBRATION}-*"):
         point = max((_of_journal(state.parent) or 0 for state in folder.rglob(STATE)), default=0)
         if point > exchanges:
-            number = 1 + len(list(run.glob(f"superseded-*-{folder.name}")))
-            folder.rename(run / f"superseded-{number}-{folder.name}")
+            set_aside(folder)
+
+
+def set_aside(folder: Path) -> None:
+    """Let a re-calibration count no more, if there is one; its *folder* stays under another name."""
+    if folder.is_dir():
+        number = 1 + len(list(folder.parent.glob(f"superseded-*-{folder.name}")))
+        folder.rename(folder.parent / f"superseded-{number}-{folder.name}")
 
 
 def _of_journal(parts: Path) -> int | None:

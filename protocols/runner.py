@@ -2,14 +2,16 @@
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from ffzero_lab.device import DeviceError, InterlockTripped, Ledger, LimitViolation
 from ffzero_lab.device.errors import RecordingDamaged, ReplayDiffers
+from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.errors import InputError, RunFailed
 from protocols.book import Entry, Plain, now
 from protocols.checked import Written
-from protocols.recorded import RECALIBRATION
+from protocols.recorded import RECALIBRATION, set_aside
 from protocols.schema import Step
 from protocols.sentinel import Sentinel
 from protocols.shift import Shift, outcomes
@@ -50,6 +52,7 @@ class Runner:
                     if not shift.entry.over:
                         self._carry_out(written)
                 shift.between_exchanges()  # the last exchange is judged as well
+                check_replayed(shift.guard)
             finally:
                 shift.signals.parking()  # within the outer try: a signal that comes just before it still ends parked
             shift.guard.park()
@@ -77,10 +80,7 @@ class Runner:
                     self._end(entry, "done", found)
                     return
             except ENDS_IT as error:
-                shift.guard.before_exchange = None
-                shift.guard.park()
-                entry.failures.append(str(error))
-                self._stopped(entry, str(error), judged=False)
+                self._ended_by(error, entry)
                 raise
             except (DeviceError, RunFailed, InputError) as error:
                 if not self._goes_on(step, entry, error):
@@ -128,6 +128,19 @@ class Runner:
         self._anew(entry)
         self._shift.commit()
         return False
+
+    def _ended_by(self, error: Exception, entry: Entry) -> None:
+        """Park and write down what ends the protocol: a trip stays one, whatever goes wrong with that."""
+        shift = self._shift
+        shift.guard.before_exchange = None
+        what = "parking"
+        try:
+            shift.guard.park()
+            what = "writing it down"
+            entry.failures.append(str(error))
+            self._stopped(entry, str(error), judged=False)
+        except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
+            error.add_note(f"{what} failed as well: {second}")
 
     def _goes_on(self, step: Step, entry: Entry, error: Exception) -> bool:
         """Park after a failure, write it down, and tell whether the protocol goes on, with this step or the next."""
@@ -188,9 +201,13 @@ class Runner:
         step = shift.protocol.steps[shift.protocol.at(name)].resolved(shift.book.results())
         if not isinstance(step, Calibrate):
             raise InputError(f"the step {name!r} does not calibrate")
-        path, record = step.carry_out(shift, shift.run.path / f"{RECALIBRATION}-{number}", number)
+        folder = shift.run.path / f"{RECALIBRATION}-{number}"
+        if not shift.exact:  # what was measured before an interruption says nothing of the drift that was seen just now
+            set_aside(folder)
+        path, record = step.carry_out(shift, folder, number)
         faults = [finding for finding in record.findings if finding.severity == "fault"]
         if len(faults) > step.faults_allowed:
+            set_aside(folder)  # tried again, it is measured again
             raise RunFailed(f"re-calibration {number} found {len(faults)} faults; the first: {faults[0].what}")
         if any(layer.transfer is None for layer in record.layers):
             raise RunFailed(f"re-calibration {number} does not say what the actuators do; let {name!r} do so")
@@ -231,7 +248,8 @@ class Runner:
             if parked not in getattr(error, "__notes__", []):
                 error.add_note(parked)
         except Exception as second:  # noqa: BLE001 - the first error stays the one that is raised
-            print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
+            with suppress(OSError):  # the terminal may be gone
+                print(f"ffzero-lab: {second}", file=sys.stderr)  # noqa: T201 - said before a slow disk delays it
             error.add_note(f"parking failed as well: {second}")
         ended = "tripped" if isinstance(error, InterlockTripped) else "failed"
         try:

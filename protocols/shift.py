@@ -47,7 +47,7 @@ class Listener(Protocol):
         ...
 
     def question(self, text: str) -> None:
-        """Show what waits for an answer, whatever else is shown."""
+        """Show what waits for an answer, whatever else is shown; nothing that was typed before answers it."""
         ...
 
     def training(self, session: Session, event: Event) -> None:
@@ -249,10 +249,10 @@ class Shift:
         self.signals.heed()
         self.heed_watch()
 
-    def heed_watch(self) -> None:
+    def heed_watch(self, *, at_once: bool = False) -> None:
         """Heed interlocks and requests to the protocol; those that a training run can answer are handed on to it."""
         self.interlocks.check()
-        for request in self._control.heard():
+        for request in self._control.heard(at_once=at_once):
             if request.name == "stop":
                 raise Interruption("stopped on request", STOPPED_BY_REQUEST)
             handed_on = self.training is not None and (self.training / CONTROL).is_dir()
@@ -268,10 +268,15 @@ class Shift:
         self.between_exchanges()
         if self._paused is not None:
             request, self._paused = self._paused, None
-            self.pause("on request", park=request.park)
+            self._continued = False
+            self._stand_still("on request", park=request.park)
 
-    def pause(self, reason: str, *, park: bool = True) -> None:
-        """Stand still until ``ffzero-lab continue RUN``; raises Interruption when it is stopped meanwhile."""
+    def pause(self, reason: str) -> None:
+        """Park and stand still until ``ffzero-lab continue RUN``; raises Interruption when it is stopped meanwhile."""
+        self._forget_answers()
+        self._stand_still(reason, park=True)
+
+    def _stand_still(self, reason: str, *, park: bool) -> None:
         if park:
             self.guard.park()
         self._question(f"paused: {reason}; go on with: ffzero-lab continue {self.run.path}")
@@ -281,13 +286,13 @@ class Shift:
 
     def confirmed(self, message: str) -> str:
         """Wait until the operator agrees; returns where. Raises Interruption when they do not."""
-        told = f"waits for an answer: {message}"
-        self.status("paused", reason=told)
+        self._forget_answers()
         self.asks = True
         self._question(
             f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
             f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
+        self.status("paused", reason=f"waits for an answer: {message}")
         where = self._wait_for_an_answer(terminal=True)
         self.asks = False
         self.status("running")
@@ -296,8 +301,13 @@ class Shift:
     def _question(self, text: str) -> None:
         self.listener.question(f"{self._at + 1:2d} {self.entry.name}  {text}")
 
-    def _wait_for_an_answer(self, *, terminal: bool) -> str:
+    def _forget_answers(self) -> None:
+        """Let what was said before a question count for what it answered then, and not for the question."""
+        self.signals.heed()
+        self.heed_watch(at_once=True)
         self._continued = False
+
+    def _wait_for_an_answer(self, *, terminal: bool) -> str:
         while True:
             self.between_exchanges()
             if self._continued:

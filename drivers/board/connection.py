@@ -34,8 +34,8 @@ class Connection:
     """Asks one board.
 
     A request that got lost is sent again with its number: the board does not carry it out twice. *lost* is called when
-    the board has lost what it was given, before StagingLost is raised; *standing* when a link was recovered, to hold
-    the setpoints against what was written.
+    the board has lost what it was given, before StagingLost is raised; on recovery before others can speak to it.
+    *standing* is called when a link was recovered, to hold the setpoints against what was written.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class Connection:
         self._lost = lost
         self._standing = standing
         self._sequence = secrets.randbelow(LAST_SEQUENCE)
+        self._acted_sequence = 0
+        """Of the last request that acted: the board would answer it once more, so no other has its number."""
         self._counting = threading.Lock()
         self._turn = threading.RLock()
         """Held for one attempt of any request, so that nobody's deadline passes while others recover the link, and for
@@ -113,14 +115,14 @@ class Connection:
 
     def act(self, kind: Type, payload: bytes, takes_s: float = 0.0) -> None:
         """Let the board do something that takes *takes_s* seconds, once, however often it has to be asked."""
-        sequence = self._next()
+        sequence = self._next(acts=True)
         deadline_s = self._deadline_s(len(payload), size_of(0)) + WIRE_SLACK * takes_s
         reply = partial(Answer, kind, sequence, 0, self._heard)
         self._granted(kind, self._acted(encoded(kind, sequence, payload), reply, deadline_s))
 
     def measure(self, kind: Type, payload: bytes, count: int, takes_s: float) -> Codes:
         """Let the board measure *count* readings, which takes *takes_s* seconds beside the time on the line."""
-        sequence = self._next()
+        sequence = self._next(acts=True)
         reply = partial(Readings, kind, sequence, count, self._heard)
         deadline_s = self._deadline_s(len(payload), 2 * count + size_of(4)) + WIRE_SLACK * takes_s
         return self._granted(kind, self._acted(encoded(kind, sequence, payload), reply, deadline_s))
@@ -166,9 +168,13 @@ class Connection:
                 self.link.send_blindly(message)
             raise
 
-    def _next(self) -> int:
+    def _next(self, *, acts: bool = False) -> int:
         with self._counting:
             self._sequence = self._sequence % LAST_SEQUENCE + 1
+            if self._sequence == self._acted_sequence:
+                self._sequence = self._sequence % LAST_SEQUENCE + 1
+            if acts:
+                self._acted_sequence = self._sequence
             return self._sequence
 
     def _deadline_s(self, request_bytes: int, answer_bytes: int) -> float:

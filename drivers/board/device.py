@@ -1,7 +1,8 @@
 """An all-in-one board behind the device port: parameters, pattern memory and outputs at one serial line."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -43,11 +44,13 @@ class Board(Device):
         self._config = config
         self._told = threading.Lock()
         self._news: StagingLost | None = None
-        """What the heartbeat has found, for whoever uses the board next."""
+        """That the board has lost what it was given, for whoever uses it next."""
+        self._losses = 0
+        """How often it has: what a request began before the last time comes to is no answer to it."""
         self._closed = False
         self._standing: list[list[Codes] | None] = [None] * len(config.layers)
         """Where each layer may stand: the setting written last, several while one is under way; None: unknown."""
-        self._connection = Connection(config, clock, lost=self._forget, standing=self._check_standing)
+        self._connection = Connection(config, clock, lost=self._lose, standing=self._check_standing)
         try:
             self._connection.open()
             hello = self._connection.hello
@@ -98,34 +101,33 @@ class Board(Device):
 
     def load_inputs(self, layer: int, patterns: Patterns) -> None:
         """Put *patterns* (S, n_in) into the board's memory."""
-        self._check_usable()
         codes = self._layers[layer].input_span.codes(patterns)
-        for payload in requests.staging(layer, codes, self._connection.hello.payload_max):
-            self._connection.act(Type.STAGE, payload)
+        with self._as_given():
+            for payload in requests.staging(layer, codes, self._connection.hello.payload_max):
+                self._connection.act(Type.STAGE, payload)
 
     def write_parameters(self, layer: int, values: FloatArray) -> None:
         """Move all parameters (P,) of a layer; the board answers when they have settled."""
-        self._check_usable()
         codes = self._layers[layer].parameter_span.codes(values)
-        self._about_to_stand(layer, codes[np.newaxis])
-        self._connection.act(Type.WRITE, requests.write(layer, codes), 1e-6 * self._layers[layer].settle_us)
-        self._standing[layer] = [codes]
-        self._heartbeat.energised()
+        with self._as_given():
+            self._about_to_stand(layer, codes[np.newaxis])
+            self._connection.act(Type.WRITE, requests.write(layer, codes), 1e-6 * self._layers[layer].settle_us)
+            self._standing[layer] = [codes]
+            self._heartbeat.energised()
 
     def read_outputs(self, layer: int, rows: RowIndex) -> FloatArray:
         """Read staged *rows* (B,) at the standing setting, in as many exchanges as the board's memory asks for."""
-        self._check_usable()
         own, hello = self._layers[layer], self._connection.hello
         most = min((hello.payload_max - _READ_HEAD) // _WORD, hello.readings_max // own.outputs)
-        counts = [
-            self._measure(Type.READ, layer, requests.read(layer, part), (1, len(part)))
-            for part in np.split(rows, np.arange(most, len(rows), most))
-        ]
+        with self._as_given():
+            counts = [
+                self._measure(Type.READ, layer, requests.read(layer, part), (1, len(part)))
+                for part in np.split(rows, np.arange(most, len(rows), most))
+            ]
         return own.output_span.values(np.concatenate(counts, axis=1)[0])
 
     def probe(self, layer: int, settings: FloatArray, rows: RowIndex) -> FloatArray:
         """Measure *settings* (K, P) in order, as many in one exchange as the board's memory has room for."""
-        self._check_usable()
         own, hello = self._layers[layer], self._connection.hello
         room = (hello.payload_max - _PROBE_HEAD - _WORD * len(rows)) // (_WORD * own.parameters)
         at_once = min(room, hello.readings_max // (len(rows) * own.outputs), 0xFFFF)
@@ -133,18 +135,19 @@ class Board(Device):
             return super().probe(layer, settings, rows)
         codes = own.parameter_span.codes(settings)
         counts: list[Codes] = []
-        for first in range(0, len(codes), at_once):
-            part = codes[first : first + at_once]
-            self._about_to_stand(layer, part)
-            payload = requests.probe(layer, part, rows)
-            counts.append(self._measure(Type.PROBE, layer, payload, (len(part), len(rows))))
-            self._standing[layer] = [part[-1]]
+        with self._as_given():
+            for first in range(0, len(codes), at_once):
+                part = codes[first : first + at_once]
+                self._about_to_stand(layer, part)
+                payload = requests.probe(layer, part, rows)
+                counts.append(self._measure(Type.PROBE, layer, payload, (len(part), len(rows))))
+                self._standing[layer] = [part[-1]]
         return own.output_span.values(np.concatenate(counts))
 
     def read_parameters(self, layer: int) -> FloatArray:
         """Return the setpoints (P,) as the board holds them."""
-        self._check_usable()
-        return self._layers[layer].parameter_span.values(self._read_setpoints(layer))
+        with self._as_given():
+            return self._layers[layer].parameter_span.values(self._read_setpoints(layer))
 
     def read_health(self) -> Mapping[str, float]:
         """Return the health readings."""
@@ -184,10 +187,10 @@ class Board(Device):
 
     def read_standing(self, layer: int) -> FloatArray:
         """Read the outputs (n_out,) of a layer once, as everything stands."""
-        self._check_usable()
         own = self._layers[layer]
         payload = requests.read(layer, np.empty(0, dtype=np.intp))
-        counts = self._connection.measure(Type.READ, payload, own.outputs, self._config.timing.shot_s)
+        with self._as_given():
+            counts = self._connection.measure(Type.READ, payload, own.outputs, self._config.timing.shot_s)
         return own.output_span.values(counts)
 
     def park(self) -> None:
@@ -212,6 +215,8 @@ class Board(Device):
             raise
         finally:
             self._forget()
+            with self._told:
+                self._news = None  # whoever parks knows
 
     def close(self) -> None:
         """Park, then let the port go."""
@@ -265,7 +270,7 @@ class Board(Device):
             payload = connection.ask(Type.SETPOINTS, requests.setpoints(layer), length)
             codes = np.frombuffer(payload, dtype="<u2")
             if not any(np.array_equal(codes, setting) for setting in allowed):
-                self._forget()
+                self._lose()
                 raise StagingLost(f"{self._config.name}, layer {layer}: the setpoints read back are not those written")
 
     def _check_parked(self, layer: int, safe: Codes) -> None:
@@ -302,24 +307,50 @@ class Board(Device):
             raise
 
     def _park_unused(self, idle_s: float) -> None:
-        """Park a board that nobody uses."""
+        """Park a board that nobody uses; who began to use it meanwhile is told as well."""
+        lost = StagingLost(f"{self._config.name} was parked, since nobody had used it for {idle_s:.0f} s")
+        self._lose(lost)
         self.park()
-        self._tell(StagingLost(f"{self._config.name} was parked, since nobody had used it for {idle_s:.0f} s"))
+        self._lose(lost)
+
+    def _lose(self, what: StagingLost | None = None) -> None:
+        """Take note that what the board was given is lost, as *what* says, for all who use it."""
+        self._forget()
+        with self._told:
+            self._losses += 1
+            self._news = what or StagingLost(f"{self._config.name} has lost what it was given: it parked or restarted")
 
     def _tell(self, lost: StagingLost) -> None:
+        """Say better what was lost, to whoever was not told of it yet."""
         with self._told:
-            self._news = lost
+            self._news = lost if self._news is not None else None
 
     def _check_open(self) -> None:
         if self._closed:
             raise LinkLost(f"{self._config.name} is closed; open it again before using it")
 
-    def _check_usable(self) -> None:
+    @contextmanager
+    def _as_given(self) -> Generator[None]:
+        """Inside the board is used; raises StagingLost where what it was given is lost, before or meanwhile."""
         self._check_open()
+        before = self._told_of_losses()
+        try:
+            yield
+        except StagingLost:
+            with self._told:
+                self._news = None  # this is how it is told
+            raise
+        if self._told_of_losses() != before:
+            raise StagingLost(f"{self._config.name} was parked or restarted meanwhile; what it answered is discarded")
+
+    def _told_of_losses(self) -> int:
+        """Raise what is to be told; else return how often something was lost so far."""
         with self._told:
             news, self._news = self._news, None
+            losses = self._losses
         if news is not None:
             raise news
+        return losses
 
 
 def _range(group: BoardGroup) -> str:

@@ -21,6 +21,9 @@ from drivers.qontrol.errors import RackComplaint
 from drivers.qontrol.rack import Rack
 from ffzero_lab.device import FloatArray
 
+ROUNDING = 1e-12
+"""Relative error of a product of floating-point numbers, with room to spare."""
+
 
 @dataclass(frozen=True)
 class Drive:
@@ -79,8 +82,9 @@ class RackChannels:
         return {channel // PER_MODULE for channel in self.channels}
 
     def stepped(self, values: FloatArray) -> FloatArray:
-        """Return *values* (n,) of the bench file's unit as the converters make them."""
-        return np.array(words_of(values * self.drive.per_unit, self.full)) * (self.full / FULL_WORD)
+        """Return *values* (n,) of the bench file's unit as the converters make them: no step beyond the upper limit."""
+        step, words = self.full / FULL_WORD, np.array(words_of(values * self.drive.per_unit, self.full))
+        return (words - (words * step > self.drive.upper * (1.0 + ROUNDING))) * step
 
     def writing(self, setpoints: FloatArray) -> list[Question]:
         """Return the messages that set all channels to *setpoints* (n,)."""

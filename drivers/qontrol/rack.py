@@ -11,7 +11,7 @@ import numpy as np
 from drivers.bench.roles import LinkTable
 from drivers.links import Link, LinkFault, LogFile, Patience, WrongInstrument
 from drivers.qontrol.commands import PER_MODULE, Form, Quantity, Question, batches
-from drivers.qontrol.errors import UNASKED, ErrorLine, Interrupted, RackComplaint, refusal
+from drivers.qontrol.errors import TRIPS, UNASKED, ErrorLine, Interrupted, RackComplaint, refusal
 from drivers.qontrol.finding import transport_to
 from drivers.qontrol.link_config import RackLinkConfig
 from drivers.qontrol.replies import Answers, Unasked, Words, errors_in, modules_of
@@ -217,9 +217,12 @@ class Rack:
             user.heard(error)
 
     def _hear_all(self, received: bytes) -> None:
-        """Hear what can only have been said unasked among what is thrown away."""
+        """Hear what was said unasked among what is thrown away.
+
+        Over-voltage and over-current may have been answers. Nobody knows; that a channel may have tripped counts.
+        """
         for error in errors_in(received):
-            if error.code in UNASKED:
+            if error.code in UNASKED | TRIPS:
                 self._hear(error)
 
     def _hear_unasked(self, error: ErrorLine) -> None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from drivers.qontrol.errors import ChannelTripped
 from ffzero_lab.device import FloatArray
 
@@ -27,16 +29,16 @@ class Return:
 
 
 def steps_back(
-    way: Return | None, wanted: FloatArray, measure: Callable[[], FloatArray]
+    way: Return | None, wanted: FloatArray, measure: Callable[[], FloatArray], most: float
 ) -> Iterator[tuple[FloatArray, float]]:
     """Yield the setpoints (n,) on the way to *wanted*, that one left out, each with the pause behind it.
 
-    Nothing where nothing was lost, or where there is no slew limit. Begins at what *measure* says stands there. Raises
-    ChannelTripped, before the first step, where it would take too long: park, and start anew.
+    Nothing where nothing was lost, or where there is no slew limit. Begins at what *measure* says stands there,
+    within 0 and *most*. Raises ChannelTripped, before the first step, where it would take too long: park first.
     """
     if way is None or way.slew_per_s is None:
         return
-    start = measure()
+    start = np.clip(measure(), 0.0, most)  # a meter is off by a little, and no setpoint on the way may be out of limits
     furthest = float(abs(wanted - start).max())
     n_steps = math.ceil(furthest / (way.slew_per_s * STEP_S))
     if n_steps * STEP_S > MOST_S:

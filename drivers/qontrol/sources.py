@@ -104,8 +104,10 @@ class RackSource(Instrument):
 
     def confirm(self) -> None:
         """Measure; raises ModuleRestarted unless what was written last stands there, ChannelTripped after a trip."""
-        if not self._known:
-            return  # nothing was written yet
+        if not self._known:  # nothing was written yet
+            self._look_into()
+            self._raise_fault()
+            return
         measured = self._measured()
         if len(self._known) == 1 and self._differing(measured, self._known[0]).size:
             measured = self._measured_again()
@@ -183,7 +185,7 @@ class RackSource(Instrument):
         if not self._known:
             self._known = [self._measured()]
         self._known = [*self._known, wanted]
-        for setpoints, pause_s in steps_back(self._return, wanted, self._measured):
+        for setpoints, pause_s in steps_back(self._return, wanted, self._measured, self._channels.drive.upper):
             self._insistent(partial(self._rack.tell, self._channels.writing(setpoints)))
             self._clock.sleep_s(pause_s)
         measured = self._insistent(partial(self._sent, wanted))

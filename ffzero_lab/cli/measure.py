@@ -17,6 +17,7 @@ from ffzero_lab.device import InterlockBound, Patterns, interlocks_for, interloc
 from ffzero_lab.device.recorder import recorder_of
 from ffzero_lab.device.recording import RecordingWriter
 from ffzero_lab.errors import InputError
+from ffzero_lab.manifest import refuse_other_units
 from ffzero_lab.opening import open_configured
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Measured, Network, TrainSettings
@@ -155,6 +156,7 @@ def _measure(
             notes = () if applied is None else applied.notes
         for note in notes:
             typer.echo(f"ffzero-lab: {note}", err=True)
+        refuse_other_units(reader.path, reader.manifest, opened.description)
         seen = trained_as(settings, opened)
         described = [(layer.n_parameters, layer.n_outputs) for layer in seen.description.layers]
         trained = [(len(layer.parameters), layer.head.n_outputs) for layer in network.layers]

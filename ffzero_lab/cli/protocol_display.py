@@ -1,7 +1,9 @@
 """What a person sees, and answers, while a protocol goes on; nothing beside JSON but questions, on standard error."""
 
+import os
 import select
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -89,7 +91,12 @@ class Voice:
             self._screen.show(text)
 
     def question(self, text: str) -> None:
-        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing."""
+        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing.
+
+        What was typed before is thrown away.
+        """
+        if _has_terminal():
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
         if self._silent:
             with suppress(OSError):
                 typer.echo(text, err=True)
@@ -108,7 +115,7 @@ class Voice:
     def answer(self) -> bool | None:
         """Return what was typed, without waiting; None: nothing that means yes or no."""
         self._screen.holds = True
-        if self._silent or not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0.0)[0]:
+        if self._silent or not _has_terminal() or not select.select([sys.stdin], [], [], 0.0)[0]:
             return None
         answered = {"y": True, "yes": True, "n": False, "no": False}.get(sys.stdin.readline().strip().lower())
         self._screen.holds = answered is None
@@ -192,6 +199,16 @@ class Voice:
             act()
         except Exception as error:  # noqa: BLE001 - a failure to display never ends a run
             self._screen.fail(error)
+
+
+def _has_terminal() -> bool:
+    """Tell whether somebody may type here. In the background it is the shell's: touching it stops a process."""
+    if sys.stdin is None or not sys.stdin.isatty():  # None: it was closed by whoever started this
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return True  # not the terminal that controls this process: nothing can be stopped by it
 
 
 def _predicted(step: Mapping[str, Any], timing: Any) -> Spent:

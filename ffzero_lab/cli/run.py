@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ffzero_lab.applying import Choice, choice_for_replay
+from ffzero_lab.applying import Choice, choice_for_replay, notes_on
 from ffzero_lab.bench_file import ChosenDevice, change_since, choose_device
+from ffzero_lab.calibrations import load
 from ffzero_lab.cli.dry_run import exchanged_bytes
 from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import print_json
@@ -159,6 +160,10 @@ def _carry_out(
             f"{protocol.head.title}: {len(book.entries)} steps on {device.description.name}, {done} done already"
         )
         voice.verbatim(f"run folder: {writer.path}")
+        for note in _notes_on_record(device, writer.path, book):
+            voice.line(note)
+            if note.startswith("problem") and device.snapshot() is None and note not in book.notes:
+                book.notes.append(note)  # of a twin, time stood still meanwhile
         shift = Shift(
             protocol,
             chosen,
@@ -184,6 +189,11 @@ def _carry_out(
         voice.verbatim(f"run folder: {writer.path}")
     if as_json:
         print_json({"run": str(writer.path), **summary})
+
+
+def _notes_on_record(device: Guarded, run: Path, book: Book) -> tuple[str, ...]:
+    """Return what a person should know of the record in force when a protocol begins or goes on, such as its age."""
+    return () if book.record is None else notes_on(load(run / book.record), run / book.record, device.description)
 
 
 def _device_of(protocol: Protocol, device: str | None, options: dict[str, Any]) -> ChosenDevice:

@@ -19,6 +19,7 @@ from ffzero_lab.runs.layout import MANIFEST
 from ffzero_lab.runs.writer import RunBusy
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.sweeps.folder import SweepFolder
+from ffzero_lab.sweeps.leaving import here
 from ffzero_lab.training import TrainSettings
 
 BUSY_S, POLL_S = 120.0, 0.5
@@ -30,7 +31,8 @@ def conduct_point(folder: str, number: int) -> dict[str, Any]:
     """Carry out point *number* of the sweep in *folder*; returns its ``state``, and its scores or the ``reason``."""
     sweep = SweepFolder(Path(folder))
     try:
-        return {"state": "complete", **result_of(_summary_of(sweep, number))}
+        with here.carrying_out(sweep.run(number)):
+            return {"state": "complete", **result_of(_summary_of(sweep, number))}
     except Interruption as error:
         return {"state": "stopped", "reason": str(error)}
     except (InputError, DeviceError, OSError) as error:

@@ -24,7 +24,7 @@ from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, 
 from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
 from ffzero_lab.kept import start_of
-from ffzero_lab.manifest import describe_run, versions_of
+from ffzero_lab.manifest import describe_run, refuse_other_units, versions_of
 from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
@@ -96,6 +96,8 @@ def _prepared(
     start = None if start_from is None else network_of(RunReader(start_from))
     with _told_how_to_go_on(path), open_chosen(request.chosen, run=path, recorded=request.record_io) as opened:
         device, calibration = apply_chosen(opened, request.calibration)
+        if start_from is not None:
+            refuse_other_units(start_from, RunReader(start_from).manifest, device.description)
         session = Session(device, dataset, request.settings, start)
         interlocks_for(device.description, request.interlocks)
         yield session, calibration

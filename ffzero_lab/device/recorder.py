@@ -9,8 +9,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.device import errors
 from ffzero_lab.device.clock import Clock, HeldClock, VirtualClock, VirtualHeldClock
 from ffzero_lab.device.described import to_arrays, to_plain
+from ffzero_lab.device.errors import StagingLost
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange, Stored, pack
 from ffzero_lab.device.link_tally import LinkTally
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
@@ -21,6 +23,8 @@ ASKED_OF_SOME = ("read_actuators", "exact_slopes", "identify", "safe_parameters"
 """Methods that only some devices have, and whose answers are kept as well."""
 SUPPORTED = (*ASKED_OF_SOME, "snapshot", "restore", "ideal_model")
 """All methods that only some devices have."""
+
+RETURNS_SLOWLY = "returns_slowly"
 
 
 class Recorder(Device):
@@ -166,7 +170,11 @@ class Recorder(Device):
             answer = act()
         except Exception as error:
             self._held.reached(self.driver.clock.now_s())
-            self._keep(call, layer, given, {}, error=error)
+            try:
+                self._keep(call, layer, given, {}, error=error)
+            except OSError as failure:  # the next exchange tells of it; a trip stays a trip
+                self._failure = failure
+                error.add_note(f"it could not be recorded: {failure}")
             raise
         self._held.reached(self.driver.clock.now_s())
         self._keep(call, layer, given, *_answered(answer))
@@ -181,7 +189,9 @@ class Recorder(Device):
         plain: Any = None,
         error: Exception | None = None,
     ) -> None:
-        told = None if error is None else (type(error).__name__, str(error))
+        told = None if error is None else (_kind_of(error), str(error))
+        if isinstance(error, StagingLost):
+            plain = {RETURNS_SLOWLY: error.returns_slowly}
         now_s = self._held.now_s()
         described = None if layer is None else self.description.layers[layer]
         step, unit = (None, "") if described is None else (described.output_step, described.output_unit)
@@ -194,6 +204,12 @@ class Recorder(Device):
                 self._waiting.append(packed)
             else:
                 self._writer.append(packed(self._writer.exchanges + 1))
+
+
+def _kind_of(error: Exception) -> str:
+    """Return the name of an error as the port knows it: drivers raise errors of their own, which a replay has not."""
+    known = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    return next(known, type(error).__name__)
 
 
 def recorder_of(device: Any) -> Recorder | None:

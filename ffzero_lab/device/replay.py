@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from ffzero_lab.device import errors
 from ffzero_lab.device.clock import Clock, VirtualHeldClock
 from ffzero_lab.device.described import from_both
 from ffzero_lab.device.differing import difference
-from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers
+from ffzero_lab.device.errors import DeviceError, RecordingDamaged, ReplayDiffers, StagingLost
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange
 from ffzero_lab.device.interlocks import SameReading
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
-from ffzero_lab.device.recorder import ASKED_OF_SOME, arrays_among
+from ffzero_lab.device.recorder import ASKED_OF_SOME, RETURNS_SLOWLY, arrays_among
 from ffzero_lab.device.recording import FOLDER, RecordingReader
 from ffzero_lab.errors import InputError
 
@@ -124,6 +124,17 @@ class Replay(Device):
             self._ahead, self._answered, self._may_skip = None, recorded.number, True
             self._held.reached(recorded.now_s)
 
+    def check_end(self) -> None:
+        """Raise ReplayDiffers when the recorded run did not end here: it asked for more."""
+        while (recorded := self._look_ahead()) is not None:
+            if not self._passed_over(recorded):
+                raise ReplayDiffers(
+                    f"replay of {self._folder}, {recorded.where}: the recorded run went on, this one is at its "
+                    "end. This is the first difference: settings and steps must be those of the recorded run"
+                )
+            self._ahead = None
+            self._note(recorded)
+
     def close(self) -> None:
         """Close the recording."""
         self._reader.close()
@@ -189,7 +200,7 @@ class Replay(Device):
         self._note(recorded)
         self._held.reached(recorded.now_s)
         if recorded.error is not None:
-            raise _as_raised(*recorded.error)
+            raise _as_raised(*recorded.error, recorded.plain)
         return recorded
 
     def _look_ahead(self) -> Exchange | None:
@@ -246,6 +257,13 @@ class Replay(Device):
             self._standing[_kind(recorded.call), recorded.layer] = array[-1] if recorded.call == "probe" else array
 
 
+def check_replayed(device: Any) -> None:
+    """Raise ReplayDiffers when *device* is a replay and the recorded run went on where this one has come to its end."""
+    driver = getattr(device, "driver", None)
+    if isinstance(driver, Replay):
+        driver.check_end()
+
+
 def _kind(call: str) -> str:
     return "patterns" if call == "load_inputs" else "setpoints"
 
@@ -257,9 +275,12 @@ def _result_of(exchange: Exchange) -> Any:
     return tuple(exchange.answered.values()) if exchange.answered else exchange.plain
 
 
-def _as_raised(kind: str, message: str) -> Exception:
+def _as_raised(kind: str, message: str, more: Any = None) -> Exception:
     """Return the error that was raised then; one that the port does not know becomes a DeviceError."""
     found = getattr(errors, kind, None)
-    if isinstance(found, type) and issubclass(found, DeviceError):
-        return found(message)
-    return DeviceError(f"{kind}: {message}")
+    if not (isinstance(found, type) and issubclass(found, DeviceError)):
+        return DeviceError(f"{kind}: {message}")
+    raised = found(message)
+    if isinstance(raised, StagingLost) and isinstance(more, Mapping):
+        raised.returns_slowly = bool(cast("Mapping[str, Any]", more).get(RETURNS_SLOWLY))
+    return raised

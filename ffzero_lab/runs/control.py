@@ -36,12 +36,13 @@ class ControlFolder:
         self._now_s = now_s
         self._next_s = 0.0
 
-    def heard(self) -> list[ControlRequest]:
+    def heard(self, *, at_once: bool = False) -> list[ControlRequest]:
         """Return the requests that came in, in the order stop, pause, continue, and take them away.
 
-        A file that cannot be understood is taken away as well and counts as a request to stop: better safe.
+        With *at_once* it looks however short ago it did. A file that cannot be understood is taken away as well and
+        counts as a request to stop: better safe.
         """
-        if self._now_s() < self._next_s:
+        if self._now_s() < self._next_s and not at_once:
             return []
         self._next_s = self._now_s() + POLL_S
         requests: list[ControlRequest] = []

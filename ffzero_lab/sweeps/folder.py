@@ -72,9 +72,13 @@ class SweepFolder:
         """Let no further point begin, and ask those that run to park and save."""
         (self.path / STOP).touch()
         for number in self.unfinished:
-            run = self.run(number)
-            if (run / MANIFEST).is_file() and _state(run) == "running":
-                ask(run, ControlRequest("stop"))
+            ask_to_stop(self.run(number))
+
+
+def ask_to_stop(run: Path) -> None:
+    """Ask a run to park and save, if it runs or is paused."""
+    if (run / MANIFEST).is_file() and _state(run) in ("running", "paused"):
+        ask(run, ControlRequest("stop"))
 
 
 def _state(run: Path) -> str:

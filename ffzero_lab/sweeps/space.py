@@ -39,6 +39,8 @@ class Span(BaseModel):
             raise ValueError(f"from {self.lower:g} must be below to {self.upper:g}")
         if self.scale == "log" and self.lower <= 0.0:
             raise ValueError(f"from {self.lower:g} does not go with scale 'log'; needed: more than 0")
+        if self.whole and not (self.lower.is_integer() and self.upper.is_integer()):
+            raise ValueError(f"from {self.lower:g} to {self.upper:g} does not go with whole; needed: whole numbers")
         return self
 
     def at(self, share: float) -> float | int:
@@ -79,7 +81,7 @@ def points_of(table: SweepTable) -> list[Point]:
     choices = {name: _choice(name, value, table.kind) for name, value in _named(table.settings).items()}
     if table.kind == "random":
         return [_drawn(choices, table.seed, number) for number in range(table.points or 0)]
-    values = {name: _values(choice) for name, choice in choices.items()}
+    values = {name: _values(name, choice) for name, choice in choices.items()}
     count = math.prod(len(each) for each in values.values())
     if count > MOST_POINTS:
         raise InputError(f"the grid has {count:,} points; allowed: up to {MOST_POINTS:,}")
@@ -115,10 +117,17 @@ def _choice(name: str, value: Any, kind: str) -> list[Any] | Span:
     return span
 
 
-def _values(choice: list[Any] | Span) -> list[Any]:
+def _values(name: str, choice: list[Any] | Span) -> list[Any]:
     if isinstance(choice, list):
         return choice
-    return [choice.at(float(share)) for share in np.linspace(0.0, 1.0, choice.count or 2)]
+    values = [choice.at(float(share)) for share in np.linspace(0.0, 1.0, choice.count or 2)]
+    different = len(set(values))
+    if different < len(values):
+        raise InputError(
+            f"sweep.settings.{name}: rounded to whole numbers only {different} of {len(values)} values differ; give a "
+            "smaller count"
+        )
+    return values
 
 
 def _drawn(choices: Mapping[str, list[Any] | Span], seed: int, number: int) -> Point:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,6 +11,9 @@ from typing import Self
 LOOK_EVERY_S = 0.1
 PAUSE_S = 0.5
 """Between the loss of a worker and the start of the next, so that one that cannot start does not take the computer."""
+
+GO_WITHIN_S = 20.0
+"""What workers that are told to go may take."""
 
 
 class Workforce:
@@ -42,8 +46,13 @@ class Workforce:
         self._ending.set()
         self._watch.join()
         for process in self._processes:
-            process.kill()
+            process.terminate()  # what it still carries out is parked and saved first
+        until = time.monotonic() + GO_WITHIN_S
         for process in self._processes:
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
             _let_go(process)
 
     def _start(self) -> subprocess.Popen[bytes]:

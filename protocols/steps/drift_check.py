@@ -73,6 +73,7 @@ class DriftCheck(Step):
         each, measured, staged = cost_of(description), Counts(), PATTERNS
         if self.run_of is not None:
             settings, n_test = planned_training(self.run_of, look, None)
+            look.needs_record(uncalibrated=settings.uncalibrated)
             measured = evaluation(settings, description, n_test).times(
                 settings.trained_in_turn(len(description.layers))
             )

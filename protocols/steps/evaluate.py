@@ -57,6 +57,8 @@ class Evaluate(Step):
     def plan(self, look: Look) -> Planned:
         """Return the plan; raises InputError for a run that cannot be used."""
         settings, n_test = planned_training(self.run_of, look, self.dataset)
+        if self.record is None:
+            look.needs_record(uncalibrated=settings.uncalibrated)
         n_parts = settings.trained_in_turn(len(look.device.description.layers))
         counts = evaluation(settings, look.device.description, n_test).times(n_parts * self.times)
         touches = f"writes trained parameters, presents {n_test} test patterns"

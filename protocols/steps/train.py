@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from ffzero_lab.datasets import anchored, load_dataset
 from ffzero_lab.errors import InputError
+from ffzero_lab.manifest import refuse_other_units
 from ffzero_lab.runs import RunReader
 from ffzero_lab.training import Session, TrainSettings
 from ffzero_lab.training.settings import Duration
@@ -88,7 +89,10 @@ class Train(Step):
             dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
             start = None
             if self.start_from is not None:
-                start = trained_in(work.found(self.start_from), None, shift.data_dir).network
+                earlier = trained_in(work.found(self.start_from), None, shift.data_dir)
+                device = shift.protected(uncalibrated=settings.uncalibrated)
+                refuse_other_units(earlier.run, earlier.manifest, device.description)
+                start = earlier.network
             training = Training(shift, work.sentinel, path, settings, dataset, start, self.checkpoint_every)
             with shift.account() as ledger:
                 summary = training.carry_out()

@@ -1,5 +1,6 @@
 """The driver of the board: what it does when the board restarts, is not heard, is another one, or is not used."""
 
+import threading
 import time
 import tomllib
 from collections import deque
@@ -130,6 +131,57 @@ def test_a_board_that_nobody_uses_is_parked_though_the_process_lives(serve: Call
     with pytest.raises(StagingLost, match="nobody had used it"):
         board.write_parameters(0, settings(board, 1)[0])
     prepared(board)
+    board.close()
+
+
+def test_a_reading_that_comes_while_the_unused_board_is_parked_is_discarded(serve: Callable[..., Any]) -> None:
+    board = serve().open(idle_park_s=0.2)
+    prepared(board)
+    parks, park = threading.Event(), board._connection.park
+
+    def slowly() -> None:
+        parks.set()
+        time.sleep(0.1)
+        park()
+
+    board._connection.park = slowly
+    assert parks.wait(3.0)
+    with pytest.raises(StagingLost):
+        board.read_outputs(0, ROWS)
+    board.close()
+
+
+def test_what_another_thread_finds_lost_is_told_before_anything_is_read(serve: Callable[..., Any]) -> None:
+    board = serve(watchdog_ms=WATCHDOG_MS).open()
+    prepared(board)
+    board._heartbeat.end()  # as if the process had stood still
+    time.sleep(1.5e-3 * WATCHDOG_MS)
+    found, tell, read = threading.Event(), board._tell, threading.Event()
+
+    def tell_late(lost: StagingLost) -> None:
+        found.set()
+        read.wait(3.0)
+        tell(lost)
+
+    board._tell = tell_late
+    watcher = threading.Thread(target=board.read_health)
+    watcher.start()
+    assert found.wait(3.0)
+    with pytest.raises(StagingLost):
+        board.read_outputs(0, ROWS)
+    read.set()
+    watcher.join()
+    with Guarded(board) as guarded:
+        prepared(guarded)
+
+
+def test_no_request_gets_the_number_of_the_last_one_that_acted(serve: Callable[..., Any]) -> None:
+    board = serve({"preset": "typical"}).open()
+    prepared(board)
+    board._heartbeat.end()
+    first = board.read_outputs(0, ROWS)
+    board._connection._sequence -= 1  # as after 65,534 requests that only asked
+    assert not np.array_equal(board.read_outputs(0, ROWS), first)
     board.close()
 
 

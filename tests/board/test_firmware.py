@@ -54,6 +54,41 @@ FRAMES = """
         return converters::Ads8688::count(answer) == 0x1234 ? 0 : 4;
     }
 """
+FITS = """
+    #include "core/board.hpp"
+    struct None final : board::Hardware {
+        std::uint64_t now_us() override { return 0; }
+        bool write(std::uint8_t, const std::uint16_t*) override { return true; }
+        std::size_t measure(std::uint8_t, const std::uint16_t* const*, std::size_t, std::uint16_t*) override {
+            return 1;
+        }
+        bool read(std::uint8_t, std::uint16_t*) override { return true; }
+        bool park() override { return true; }
+        bool health(std::int32_t*) override { return true; }
+        std::size_t receive(std::uint8_t*, std::size_t) override { return 0; }
+        std::size_t send(const std::uint8_t*, std::size_t) override { return 0; }
+    };
+    int main() {
+        static board::Storage<512, 4096, 64, 1024> storage;
+        None hardware;
+        const board::Limit bad[] = {{100, 50'000, 0}, {100, 50'000, 50'001}, {100, 99, 100}};
+        const board::Limit good = {100, 50'000, 100};
+        int wrong = 0;
+        for (int i = 0; i < 4; ++i) {
+            const board::Limit* limit = i < 3 ? &bad[i] : &good;
+            board::Layer layer;
+            layer.parameters = layer.inputs = layer.outputs = 1;
+            layer.limits = limit;
+            board::Layout layout;
+            layout.layers = &layer;
+            layout.layer_count = 1;
+            board::Board board(layout, storage.memory(), hardware);
+            wrong += board.fits() != (i == 3);
+        }
+        return wrong;
+    }
+"""
+"""How many of four layouts are judged wrongly: three of them park out of their own limits, or have none."""
 
 
 def compiled(*arguments: str) -> None:
@@ -77,6 +112,14 @@ def test_the_frames_of_the_converters_are_those_of_their_data_sheets(tmp_path: P
     source.write_text(FRAMES)
     compiled(f"-I{SOURCES}", str(source), "-o", str(tmp_path / "frames"))
     assert subprocess.run([tmp_path / "frames"], check=False).returncode == 0
+
+
+def test_a_board_that_would_park_out_of_its_own_limits_is_not_started(tmp_path: Path) -> None:
+    source = tmp_path / "fits.cpp"
+    source.write_text(FITS)
+    core = [str(path) for path in sorted((SOURCES / "core").glob("*.cpp"))]
+    compiled(f"-I{SOURCES}", str(source), *core, "-o", str(tmp_path / "fits"))
+    assert subprocess.run([tmp_path / "fits"], check=False).returncode == 0
 
 
 def test_the_core_knows_no_vendor_and_allocates_nothing() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from drivers.twin.photonic import PhotonicTwin
 from ffzero_lab.calibrations import digest, load, newest_for, records_in, save
 from ffzero_lab.device import CalibrationMissing
 from ffzero_lab.device.record import CalibrationRecord, Finding
@@ -241,3 +242,32 @@ def test_ideal_physics_does_not_mix_with_a_record(record: CalibrationRecord, ask
     code, _, err = ask(*TRAIN, "--rule", "ff-ad")
     assert code == 2
     assert "knows no calibration record" in err
+
+
+class Unsaved(PhotonicTwin):
+    """As hardware, for which time goes on: its state cannot be put back."""
+
+    snapshot = restore = None  # type: ignore[assignment]
+
+
+def test_a_protocol_tells_of_a_record_that_has_expired_when_it_begins_and_when_it_goes_on(
+    record: CalibrationRecord, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = f'[protocol]\ntitle = "t"\n[device]\nname = "{__name__}:Unsaved"\nports = 8\ndrive = "volts"\n'
+    Path("p.toml").write_text(
+        head + '[[step]]\nname = "who"\nkind = "identify"\n[[step]]\nname = "off"\nkind = "park"\n'
+    )
+    expired = save(aged(record, 25), Path("records"), None)
+    told = "problem: the calibration record has expired"
+    with monkeypatch.context() as failing:
+        failing.setattr(PhotonicTwin, "park", None)
+        code, out, err = ask("run", "p.toml", "--calibration", expired, "--expired-calibration")
+        assert code != 0
+        assert told in out
+    run = next(Path("runs").iterdir())
+    code, out, err = ask("run", "--resume", run)
+    assert code == 0, out + err
+    assert told in out
+    summary = RunReader(run).summary
+    assert summary is not None
+    assert any(note.startswith(told) for note in summary["notes"])

@@ -1,6 +1,7 @@
 """``run --record-io`` and ``--device replay:RUN``: the same protocol without the device, and the first difference."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -138,6 +139,19 @@ def test_a_replay_of_a_protocol_comes_to_the_same_results_and_its_size_was_told(
     assert learned(again.run) == learned(recorded.run)
     assert again.results("measure")["procedures"] == recorded.results("measure")["procedures"] != []
     assert json.loads(carry(SHORT, "--dry-run").out)["recording_bytes"] == 0
+
+
+def test_a_replay_that_leaves_out_the_last_steps_is_told_where_the_recorded_run_went_on(
+    carry: Carry, replay: Callable[..., Carried]
+) -> None:
+    recorded = carry(IN_PHASES, "--record-io")
+    shorter = replay(HEAD + WHO + TRAIN, recorded.run)
+    assert shorter.code == 3, shorter.out
+    told = re.search(r"exchange (\d+) \((\w+), layer 0\): the recorded run went on", message_of(shorter))
+    assert told is not None
+    number = int(told[1])
+    assert number > next(step["recorded_before"] for step in recorded.steps.values() if step["name"] == "test")
+    assert exchanges_of(recorded.run)[number - 1].call == told[2]
 
 
 def test_the_recording_does_not_change_what_is_recorded(carry: Carry) -> None:

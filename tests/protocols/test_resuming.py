@@ -1,6 +1,7 @@
 """Whatever ends a protocol, it goes on at the very part: same outcomes, same bits on a twin."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from ffzero_lab.cli.protocol_display import Voice
 from ffzero_lab.runs import ControlRequest, RunReader, ask
 from ffzero_lab.signals import Interruption
+from protocols.shift import Shift
 from tests.protocols.conftest import HEAD, TRAIN, Carry, left_behind
 
 STEPS = """
@@ -147,6 +150,37 @@ def test_a_question_waits_for_an_answer_from_another_shell_and_is_not_asked_agai
     assert resumed.results("ready") == {"answered": "control"}
     again = resume(run, "--from", "train")
     assert again.code == 0  # nobody answers any more
+
+
+def test_what_was_said_before_the_question_is_no_answer_to_it(carry: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirmed = Shift.confirmed
+
+    def after_an_earlier_word(shift: Shift, message: str) -> str:
+        ask(shift.run.path, ControlRequest("continue"))
+        return confirmed(shift, message)
+
+    monkeypatch.setattr(Shift, "confirmed", after_an_earlier_word)
+    declining = answering("stop")
+    declined = carry(HEAD + CONFIRM)
+    declining.join()
+    assert declined.code == 143
+
+
+def test_what_was_typed_before_the_question_is_no_answer_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, terminal = os.openpty()
+    with os.fdopen(ours, "wb", buffering=0) as keyboard, open(terminal) as stdin:  # noqa: PTH123 - a descriptor
+        monkeypatch.setattr("sys.stdin", stdin)
+        voice = Voice(as_json=False)
+        keyboard.write(b"y\ny\n")
+        time.sleep(0.05)
+        voice.question("is the shutter open?")
+        assert voice.answer() is None
+        keyboard.write(b"n\n")
+        time.sleep(0.05)
+        assert voice.answer() is False
+    monkeypatch.setattr("sys.stdin", None)  # closed by whoever started it
+    voice.question("is the shutter open?")
+    assert voice.answer() is None
 
 
 def test_how_to_answer_is_told(ask: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:

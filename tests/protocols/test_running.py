@@ -3,10 +3,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from drivers.twin.photonic import PhotonicTwin
+from ffzero_lab.conduct import Conductor
+from ffzero_lab.device import InterlockTripped, LinkTimeout
 from ffzero_lab.runs import RunReader
+from protocols.runner import Runner
 from tests.protocols.conftest import HEAD, TRAIN, Carry
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -50,6 +56,47 @@ def test_a_failing_step_ends_the_protocol_parked_and_says_how_to_go_on(carry: Ca
     run = next(Path("runs").iterdir())
     assert [step["state"] for step in RunReader(run).manifest["steps"]] == ["stopped", "waiting"]
     assert "nothing but noise" in RunReader(run).manifest["steps"][0]["failures"][0]
+
+
+def test_a_trip_is_told_as_one_though_parking_fails(carry: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    park = PhotonicTwin.park
+
+    def park_when_cold(twin: PhotonicTwin) -> None:
+        if twin.read_health()["heat_0"] > 0.0:
+            raise LinkTimeout("no answer to parking")
+        park(twin)
+
+    monkeypatch.setattr(PhotonicTwin, "park", park_when_cold)
+    ended = carry("[interlocks.heat_0]\nupper = 1e-6\n" + HEAD + LOOK)
+    assert ended.code == 4, ended.out
+    error = json.loads(ended.out)["error"]
+    assert error["message"].startswith("twin:photonic, interlock heat_0")
+    assert "parking failed as well: no answer to parking" in error["notes"]
+    status = RunReader(next(Path("runs").iterdir())).status
+    assert status is not None
+    assert status["state"] == "tripped"  # and not resumed without --after-trip
+
+
+def test_a_terminal_that_is_gone_hides_nothing_when_parking_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def park() -> None:
+        raise LinkTimeout("no answer to parking")
+
+    def write(text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    told: list[str] = []
+    guard: Any = SimpleNamespace(park=park, before_exchange=None)
+    runner, conductor = object.__new__(Runner), object.__new__(Conductor)
+    runner._shift = SimpleNamespace(guard=guard, status=lambda state, **_: told.append(state))  # type: ignore[assignment]
+    monkeypatch.setattr(conductor, "_save_last", lambda: told.append("saved"))
+    monkeypatch.setattr(conductor, "_tell", lambda state, **_: told.append(state))
+    trip = InterlockTripped("too hot")
+    with monkeypatch.context() as hung_up:
+        hung_up.setattr("sys.stderr", SimpleNamespace(write=write))
+        conductor._end_parked(guard, trip)
+        runner._end_parked(trip)
+    assert told == ["saved", "tripped", "tripped"]
+    assert trip.__notes__ == ["parking failed as well: no answer to parking"] * 2
 
 
 def test_retries_are_bounded_and_every_failure_is_written_down(carry: Carry) -> None:
@@ -170,6 +217,31 @@ def test_a_protocol_for_another_kind_of_device_and_a_raw_one_without_a_record_ar
     raw = carry(HEAD + TRAIN, "--set", "device.drive=volts")
     assert raw.code == 2
     assert "driven in raw units" in json.loads(raw.out)["error"]["message"]
+
+
+def test_phases_are_never_written_as_volts(carry: Carry, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    volts = HEAD + 'drive = "volts"\n'
+    run = carry(HEAD + TRAIN).run / "01-train"
+    test = f'[[step]]\nname = "test"\nkind = "evaluate"\nrun_of = "{run}"\n'
+    measure = '[[step]]\nname = "measure"\nkind = "calibrate"\nonly = ["electrical"]\n'
+    more = f'[[step]]\nname = "more"\nkind = "train"\nstart_from = "{run}"\n'
+    more += 'settings = { dataset = "iris", steps = 9, batch = 16, uncalibrated = true }\n'
+    hold = f'{LOOK}run_of = "{run}"\n'
+    told = f"{run.name} was trained in rad, twin:photonic takes V here"
+    for number, text in enumerate((measure + test, measure + hold, measure + more)):
+        refused = carry(volts + text, "--name", f"refused-{number}")
+        assert refused.code == 2, text
+        assert told in json.loads(refused.out)["error"]["message"]
+    monkeypatch.setattr(PhotonicTwin, "write_parameters", None)
+    for text in (test + measure, hold + measure):
+        unplanned = carry(volts + text, "--name", "unplanned")
+        assert unplanned.code == 2
+        assert "no step before calibrates it" in json.loads(unplanned.out)["error"]["message"]
+    options = ["--device", "twin:photonic", "--set", "device.ports=4", "--set", "device.layers=1"]
+    options += ["--set", "device.drive=volts", "--dataset", "iris", "--uncalibrated", "--from", run, "--json"]
+    code, out, _ = ask("train", *options)
+    assert code == 2
+    assert told in json.loads(out)["error"]["message"]
 
 
 def test_the_head_of_a_device_argument_keeps_the_options_of_the_twin_it_is_rehearsed_on(ask: Ask, carry: Carry) -> None:

@@ -2,13 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ffzero_lab.errors import RunFailed
 from ffzero_lab.opening import open_device
 from ffzero_lab.runs import RunReader
 from protocols.reference import Looked, Reference
+from protocols.runner import Runner
+from protocols.steps import Calibrate
 from tests.protocols.conftest import HEAD, TRAIN, Carry
 from tests.protocols.test_resuming import answering
 
@@ -94,6 +99,35 @@ def test_drift_in_the_middle_of_training_has_the_chip_calibrated_again_and_train
     assert nested.summary is not None
     assert nested.summary["counts"]["training"]["writes"] == 2 * 400  # none of the sentinel's or the calibration's
     assert nested.summary["counts"]["calibration"]["writes"] == 0
+
+
+@pytest.mark.parametrize(("exact", "faults", "anew"), [(True, 0, False), (False, 0, True), (True, 1, True)])
+def test_a_recalibration_on_hardware_or_that_found_faults_is_not_made_of_what_was_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: bool, faults: int, anew: bool
+) -> None:
+    begun: list[bool] = []
+
+    def carry_out(_: Calibrate, shift: Any, folder: Path, number: int) -> tuple[Path, Any]:
+        begun.append(not folder.exists())
+        folder.mkdir(exist_ok=True)
+        found = [SimpleNamespace(severity="fault", what="open heater")] * faults
+        return folder / "calibration.json", SimpleNamespace(findings=found, layers=())
+
+    monkeypatch.setattr(Calibrate, "carry_out", carry_out)
+    step = SimpleNamespace(resolved=lambda results: Calibrate(name="measure"))
+    protocol: Any = SimpleNamespace(sentinel=SimpleNamespace(calibrate="measure"), steps=[step], at=lambda name: 0)
+    run, book = SimpleNamespace(path=tmp_path), SimpleNamespace(results=dict)
+    shift: Any = SimpleNamespace(protocol=protocol, exact=exact, run=run, book=book, guard=None)
+    monkeypatch.setattr("protocols.runner.Sentinel", lambda *_: None)
+    runner = Runner(shift, 0.0)
+    for _ in range(2):  # the second time after a resume, or by on_failure = "retry"
+        if faults:
+            with pytest.raises(RunFailed, match="open heater"):
+                runner._recalibrate(1)
+        else:
+            assert runner._recalibrate(1) == "recalibration-1/calibration.json"
+    assert begun == [True, anew]
+    assert (tmp_path / "superseded-1-recalibration-1").is_dir() == anew
 
 
 def test_a_drift_that_pauses_waits_until_somebody_continues(carry: Carry) -> None:

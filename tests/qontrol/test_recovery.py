@@ -46,6 +46,11 @@ class TestWriting:
         assert {"vmax8?", "v8?", "v9?", "v10?"} <= {*sent[7:again]}
         assert len(vectors(rack)) == 2
 
+    @pytest.mark.parametrize("upper", [6.0, 5.9999, 12.0])
+    def test_the_upper_limit_is_not_exceeded_by_the_rounding_to_a_step(self, start, outputs, upper):
+        start(upper=upper, imax_ma=24.0).write(np.array([upper, upper]))
+        assert upper - 12.0 / 65535 < outputs()[8] <= upper * (1 + 1e-12)
+
     def test_one_that_never_gets_through_is_given_up_after_so_many_attempts(self, rack, heaters):
         heaters.write(ONE)
         rack.sent.clear()
@@ -133,6 +138,23 @@ class TestWhatIsSaidUnasked:
         with pytest.raises(ModuleRestarted):
             heaters.read_back()
 
+    @pytest.mark.parametrize("reply", [b"E02:08\nnoise\n", b"noise\nE02:08\n"])
+    def test_a_trip_among_what_is_thrown_away_is_not_energised_again(self, rack, heaters, reply):
+        heaters.write(ONE)
+        rack.once("v8?", reply)
+        rack.instrument._volts[8] = 0.0
+        rack.sent.clear()
+        with pytest.raises(InterlockTripped, match="over-current"):
+            heaters.write(ONE)
+        assert len(vectors(rack)) <= 1, "the one in whose answer it was"
+
+    def test_a_trip_before_anything_was_written_is_found_after_the_reading(self, rack, start):
+        heaters = start(health=("highest_v",))
+        rack.once("v8?", b"E05:08\n+0.000000 V\n")
+        heaters.health()
+        with pytest.raises(InterlockTripped, match="output error"):
+            heaters.confirm()
+
 
 class TestRestarts:
     @pytest.mark.parametrize("silently", [False, True])
@@ -197,6 +219,22 @@ class TestRestarts:
         assert clock.now_s() - began_s == pytest.approx(7 * 0.05)
         heaters.write(TWO)
         assert len(vectors(rack)) == 9, "from then on the guard keeps the slew"
+
+    @pytest.mark.parametrize("form", ["ascii", "binary"])
+    @pytest.mark.parametrize("off_v", [-6e-4, 6e-4])
+    def test_a_meter_that_is_off_puts_no_setpoint_on_the_way_back_out_of_limits(
+        self, rack, start, outputs, monkeypatch, off_v, form
+    ):
+        heaters = start(slew_per_s=10.0, channels=(0, 8), all_channels=(0, 8, 9), link={"form": form})
+        wanted, measured = np.array([6.0, 2.4]), rack.instrument._measured_v
+        heaters.write(wanted)
+        monkeypatch.setattr(rack.instrument, "_measured_v", lambda: measured() + off_v)
+        rack.instrument._switch_on([1])
+        rack.say(rack.instrument.greeting())
+        with pytest.raises(StagingLost):
+            heaters.confirm()
+        heaters.write(wanted)
+        assert outputs()[[0, 8]] == pytest.approx(wanted, abs=1e-4)
 
     def test_a_way_back_that_takes_too_long_is_not_gone(self, rack, start):
         heaters = start(slew_per_s=0.1)

@@ -112,6 +112,14 @@ def test_workers_park_their_points_and_end_when_the_sweep_is_killed(begun: Begun
     assert sorted(state_of(run) for run in begun.path.glob("point-*")) == ["stopped", "stopped"]
 
 
+def test_a_worker_that_is_told_to_go_parks_its_point_and_another_takes_it_up(begun: Begun) -> None:
+    begun.workers[0].send_signal(signal.SIGTERM)
+    wait_until(lambda: sorted(state_of(run) for run in begun.path.glob("point-*")) == ["running", "stopped"], 20.0)
+    begun.workers[0].wait(20.0)
+    wait_until(lambda: len(begun.running()) == 2)
+    assert begun.process.poll() is None
+
+
 def test_an_existing_scheduler_carries_out_a_sweep_and_one_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(FILE.format(steps=5))
     nobody = subprocess.run(

@@ -61,6 +61,8 @@ def test_values_drawn_on_a_log_scale_are_as_often_in_each_decade() -> None:
         ({"settings": {"a": {"from": 2, "to": 1, "count": 3}}}, "from 2 must be below to 1"),
         ({"settings": {"a": {"from": 0, "to": 1, "count": 3, "scale": "log"}}}, "more than 0"),
         ({"settings": {"a": {"from": 0, "to": 1, "count": 3, "steps": 1}}}, "steps"),
+        ({"settings": {"a": {"from": 1, "to": 3, "count": 5, "whole": True}}}, "only 3 of 5 values differ"),
+        ({"settings": {"a": {"from": 2.5, "to": 9, "count": 3, "whole": True}}}, "needed: whole numbers"),
         ({"settings": {"a": list(range(400)), "b": list(range(400))}}, "160,000 points"),
     ],
 )

@@ -28,7 +28,7 @@ bool Board::fits() const {
                own.outputs * rows_at_once <= memory_.readings_max &&
                own.settle_us < watchdog_us(layout_.watchdog_ms);
         for (std::uint16_t i = 0; each && i < own.parameters; ++i) {
-            each = own.limits[i].lowest <= own.limits[i].highest;
+            each = own.limits[i].lowest <= own.limits[i].safe && own.limits[i].safe <= own.limits[i].highest;
         }
     }
     return each && rows_max_ > 0 && parameters <= memory_.setpoint_words && layout_.gap_ms > 0 &&

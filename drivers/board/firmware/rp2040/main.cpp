@@ -30,6 +30,16 @@ constexpr unsigned parameter_select = 17, input_select = 20, output_select = 21;
 constexpr std::uint32_t hang_ms = 500;  // a firmware that hangs is restarted by the chip, and power-up parks
 // --------------------------------------------------------------------------------------------------------------------
 
+constexpr bool parks_within_limits() {
+    for (const board::Limit& one : limits) {
+        if (one.safe < one.lowest || one.safe > one.highest) {
+            return false;
+        }
+    }
+    return true;
+}
+static_assert(parks_within_limits(), "a safe code is out of its limits: the chip would be parked where it must not be");
+
 board::Storage<8192, 32768, parameters, 16384> storage;
 
 void transfer(unsigned select, const std::uint8_t* out, std::uint8_t* in, std::size_t count) {
