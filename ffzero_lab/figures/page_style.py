@@ -55,7 +55,7 @@ td:first-child {{ white-space: nowrap; }}
 th.n, td.n {{ text-align: right; white-space: nowrap; }}
 summary {{ cursor: pointer; color: {BLUE}; font-weight: 600; padding: 5px 0; }}
 @media (max-width: 600px) {{ main {{ padding: 16px 14px 48px; }} .problems li i {{ flex: 1 1 100%; }}
-  .wide img {{ min-width: 720px; max-width: none; }} }}
+  .wide img {{ min-width: 600px; max-width: none; }} }}
 @media print {{ body {{ background: white; }} main {{ max-width: none; padding: 0; }} nav {{ display: none; }} }}
 """.replace("\n", " ").strip()
 """Colours with words beside them: nothing is told by colour alone."""

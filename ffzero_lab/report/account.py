@@ -169,7 +169,10 @@ def account_of(run: Path) -> Account:
 
 def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
     interlude: Mapping[str, Any] = checkpoint.plain.get("interlude") or {}
-    return tuple(str(note) for note in interlude.get("notes", ()))
+    sentinel: Mapping[str, Any] = interlude.get("sentinel") or {}
+    again = int(sentinel.get("recalibrations", 0))
+    calibrated = [f"drift: calibrated again {again} time{'' if again == 1 else 's'}"] if again else []
+    return (*(str(note) for note in interlude.get("notes", ())), *calibrated)
 
 
 def trained_within(run: Path) -> list[Path]:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from ffzero_lab.figures.page import Problem
 from ffzero_lab.report.account import account_of
 from ffzero_lab.report.problems import problems_of
+from ffzero_lab.runs import RunReader
 
 
 @pytest.fixture
@@ -110,6 +112,18 @@ def test_links_that_had_to_ask_again_are_told_and_quiet_ones_are_not(
     problems = changed(status=updating(links={"meter": link, "source": quiet}))
     assert told(problems, "link meter").what == "3 retries and 1 recoveries in 5,000 exchanges"
     assert all(problem.where != "link source" for problem in problems)
+
+
+def test_drift_that_a_protocol_saw_while_it_trained_is_told(mesh_run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(mesh_run, copy)
+    checkpoint = RunReader(copy).checkpoint()
+    watched = {"notes": ["train: drift: the reference has changed by 4%"], "sentinel": {"recalibrations": 2}}
+    replace(checkpoint, plain={**checkpoint.plain, "interlude": watched}).write(copy)
+    found = [problem for problem in problems_of(account_of(copy)) if problem.where == "the protocol"]
+    assert [problem.severity for problem in found] == ["warning", "warning"]
+    assert "4%" in found[0].what
+    assert "calibrated again 2 times" in found[1].what
 
 
 def test_rows_that_a_resume_took_back_are_counted(mesh_run: Path, tmp_path: Path) -> None:
