@@ -31,7 +31,7 @@ def shift(**changes: Any) -> Any:
         is_parking=False,
         restarts=0,
         saturated=0,
-        recoveries=lambda: 0,
+        link_tallies=dict,
     )
     step = {"writes": 100, "readings": 100, "shots": 1000, "waits_s": 0.0}
     made = SimpleNamespace(
