@@ -18,7 +18,12 @@ from ffzero_lab.runs.layout import CALIBRATION, CONTROL, MANIFEST, METRICS, STAT
 
 
 class RunBusy(InputError):
-    """Another process is writing the run."""
+    """Another process is writing the run.
+
+    Outputs: untouched: they are the other process's.
+
+    Remedy: `ffzero-lab stop RUN`, then resume.
+    """
 
 
 class RunWriter:
