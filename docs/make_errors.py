@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from ffzero_lab.cli.outcome import outcome
+from ffzero_lab.device import errors
 from ffzero_lab.device.errors import DeviceError
 from ffzero_lab.errors import InputError, RunFailed
 from ffzero_lab.signals import Interruption
@@ -68,8 +69,14 @@ def _family(base: type[BaseException]) -> Iterator[type[BaseException]]:
         kind = waiting.pop(0)
         if kind.__module__.partition(".")[0] in {"ffzero_lab", "drivers", "calibration", "protocols"}:
             found[kind] = None
-        waiting += kind.__subclasses__()
+        waiting += sorted(kind.__subclasses__(), key=_place)
     yield from found
+
+
+def _place(kind: type[BaseException]) -> tuple[int, str]:
+    """Order the errors of the device port as they stand there, then all others by name, whatever was imported first."""
+    of_the_port = list(vars(errors))
+    return (of_the_port.index(kind.__name__) if kind.__module__ == errors.__name__ else len(of_the_port)), kind.__name__
 
 
 def _section(kind: type[BaseException]) -> str:

@@ -66,6 +66,8 @@ def test_every_page_stands_in_the_list_of_pages() -> None:
 def test_links_between_pages_lead_somewhere() -> None:
     root = DOCS.parent
     for page in [root / "README.md", *DOCS.rglob("*.md")]:
-        for target in [part.split(")")[0] for part in page.read_text().split("](")[1:]]:
+        text = page.read_text()
+        pictures = re.findall(r'<img src="([^"]+)"', text)
+        for target in [*pictures, *(part.split(")")[0] for part in text.split("](")[1:])]:
             if not target.startswith("http"):
                 assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
