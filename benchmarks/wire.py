@@ -29,6 +29,7 @@ from ffzero_lab.training import Session, TrainSettings
 
 SETTINGS: dict[str, Any] = {"learning_rate": 0.015, "epsilon": 0.015}
 """In V²; the default steps are smaller, and need four times as many."""
+PRESETS = ("ideal", "typical")
 STEPS = 400
 TIMED_STEPS = 20
 
@@ -136,13 +137,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of each layer")
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         step = timed(home / "timed")
         rows: list[dict[str, Any]] = []
-        for preset in ("ideal", "typical"):
+        for preset in arguments.presets:
             for seed in range(arguments.seeds):
                 rows.append(compared(home / f"{preset}{seed}", preset, seed, arguments.steps))
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -150,7 +152,7 @@ def main() -> None:
         print(json.dumps({"step": step, "runs": rows}, indent=2))
         return
     print(f"iris, 8 ports, 2 layers, {arguments.steps} steps each; test accuracy, mean ± deviation over the seeds")
-    for preset in ("ideal", "typical"):
+    for preset in arguments.presets:
         told = [f"{preset:8s}"]
         for way in ("wire", "in_process"):
             scores = [row[way] for row in rows if row["preset"] == preset]

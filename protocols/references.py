@@ -50,18 +50,36 @@ def references_in(value: Any, place: Place = ()) -> list[tuple[Place, Reference]
     return found
 
 
-def filled(value: Any, look_up: Callable[[Reference], Any]) -> Any:
-    """Return *value* with every reference replaced by what *look_up* returns for it; raises what it raises."""
+def written_out(value: Any, reference: Reference) -> str:
+    """Return *value* as it stands within a longer text; raises InputError for what cannot stand there."""
+    if not isinstance(value, _SCALAR):
+        raise InputError(f"{reference} within a text: only a number or a text can stand there")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def left_standing(value: Any, reference: Reference) -> str:
+    """Return the *reference* itself, for a text that is shown before the true value is known; raises as above."""
+    written_out(value, reference)
+    return str(reference)
+
+
+def filled(
+    value: Any, look_up: Callable[[Reference], Any], within: Callable[[Any, Reference], str] = written_out
+) -> Any:
+    """Return *value* with every reference replaced by what *look_up* returns for it; raises what it raises.
+
+    Within a longer text stands what *within* makes of it.
+    """
     if isinstance(value, Mapping):
-        return {key: filled(inner, look_up) for key, inner in cast("Mapping[str, Any]", value).items()}
+        return {key: filled(inner, look_up, within) for key, inner in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list):
-        return [filled(inner, look_up) for inner in cast("list[Any]", value)]
+        return [filled(inner, look_up, within) for inner in cast("list[Any]", value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     whole = _REFERENCE.fullmatch(value)
     if whole is not None:
         return look_up(_read(whole))
-    return _REFERENCE.sub(lambda match: _written(look_up(_read(match)), _read(match)), value)
+    return _REFERENCE.sub(lambda match: within(look_up(_read(match)), _read(match)), value)
 
 
 def type_of(reference: Reference, earlier: Mapping[str, type[BaseModel]], later: Sequence[str]) -> Any:
@@ -109,12 +127,6 @@ def sample(kind: Any) -> Any:
 
 def _read(match: re.Match[str]) -> Reference:
     return Reference(match[1], tuple(match[2].removeprefix(".").split(".")))
-
-
-def _written(value: Any, reference: Reference) -> str:
-    if not isinstance(value, _SCALAR):
-        raise InputError(f"{reference} within a text: only a number or a text can stand there")
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _within(at: Any, key: str, reference: Reference) -> Any:

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from ffzero_lab.errors import InputError, not_one_of
 from ffzero_lab.explain import explain_validation
 from protocols.checked import Written
-from protocols.references import Place, Reference, filled, references_in, sample, type_of
+from protocols.references import Place, Reference, filled, left_standing, references_in, sample, type_of
 from protocols.steps import KINDS
 
 _BOUNDS = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
@@ -32,7 +32,9 @@ def checked_step(
     try:
         references = references_in(raw)
         types = {reference: type_of(reference, earlier, later) for _, reference in references}
-        samples = [filled(raw, lambda reference, s=size: _sized(sample(types[reference]), s)) for size in _SIZES]
+        samples = [
+            filled(raw, lambda reference, s=size: _sized(sample(types[reference]), s), left_standing) for size in _SIZES
+        ]
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     step = _validated_by_some(KINDS[str(kind)], samples if references else samples[:1], where, dict(references))

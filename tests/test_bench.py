@@ -33,6 +33,7 @@ def test_an_interlock_on_a_twin_trips_and_says_why(table: Any, ask: Ask) -> None
     assert error["notes"][-1].endswith(f"--resume {run.relative_to(table.folder)} --after-trip")
 
 
+@pytest.mark.slow
 def test_a_trip_needs_a_word_to_go_on_and_goes_on_with_it(table: Any, recorded: Any) -> None:
     process = table.started("--set", "interlocks.temperature.upper=50", script=recorded.SHORT_DEADLINES, steps=30)
     table.fault(health="hot")

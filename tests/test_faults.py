@@ -34,6 +34,7 @@ def assert_clean(counted: dict[str, object]) -> None:
     assert sum(int(str(counted[end])) for end in ends) == counted["plans"]
 
 
+@pytest.mark.slow
 def test_a_few_plans_with_what_once_went_wrong() -> None:
     for first in (17, 117):  # light left on behind answers that were all refused; half a pattern taken for a whole one
         assert_clean(campaign(1, first))

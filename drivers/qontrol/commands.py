@@ -1,6 +1,7 @@
 """What a rack is sent: vectors, one message for each module, and questions; as ASCII or as binary frames."""
 
 import math
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -32,12 +33,13 @@ def vectors(quantity: Quantity, channels: Sequence[int], values: FloatArray, ful
 
     A module of which not all neighbours are given takes one message for each run of neighbours.
     """
-    write = _line if form == "ascii" else _frame
-    messages: list[Question] = []
-    for first, last in _runs(channels):
-        message = write(quantity, channels[first], values[first:last], full)
-        messages.append(Question(message, ("OK",)))
-    return messages
+    runs = list(_runs(channels))
+    if form == "ascii":
+        messages = [_line(quantity, channels[first], values[first:last], full) for first, last in runs]
+    else:
+        code, words = VECTOR_CODES[quantity], words_of(values, full)
+        messages = [frame(code, channels[first], words[first:last]) for first, last in runs]
+    return [Question(message, ("OK",)) for message in messages]
 
 
 def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
@@ -48,7 +50,7 @@ def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
     header = BINARY | DATA_EXTENDED
     header |= ODD_PARITY if header.bit_count() % 2 == 0 else 0
     head = bytes([header, code, 0]) + channel.to_bytes(2) + len(words).to_bytes(2)
-    return head + np.array(words, dtype=">u2").tobytes()
+    return head + struct.pack(f">{len(words)}H", *words)
 
 
 def words_of(values: FloatArray, full: float) -> list[int]:
@@ -107,7 +109,3 @@ def _runs(channels: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _line(quantity: Quantity, channel: int, values: FloatArray, full: float) -> bytes:
     numbers = ",".join([f"%.{decimals(full)}f"] * len(values)) % tuple(values.tolist())
     return f"{quantity}vec{channel}={numbers}\n".encode("ascii")
-
-
-def _frame(quantity: Quantity, channel: int, values: FloatArray, full: float) -> bytes:
-    return frame(VECTOR_CODES[quantity], channel, words_of(values, full))

@@ -17,7 +17,7 @@ BRIEF = ("--seeds", "2", "--noise", "3", "--later", "4")
     [
         ("orchestrator.py", ["--steps", "20", "--json"]),
         ("accuracy.py", ["--seeds", "1", "--json", "--steps", "5"]),
-        ("links.py", ["--times", "20", "--json"]),
+        pytest.param("links.py", ["--times", "20", "--json"], marks=pytest.mark.slow),
     ],
 )
 def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[str], tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
         ("epsilon.py", [*BRIEF, "training", "--steps", "4"], "best fixed"),
         ("epsilon.py", [*BRIEF, "batch", "--slopes", "10"], "formula"),
         ("imperfections.py", ["--seeds", "2", "--steps", "5"], "95 % interval of the loss"),
-        ("lattice.py", ["--repetitions", "2", "--sides", "6"], "by pattern"),
+        ("lattice.py", ["--repetitions", "2", "--sides", "6", "--factorised", "6"], "by pattern"),
         ("mesh.py", ["--help"], "usage"),
         ("paper.py", ["--quick", "--seeds", "1", "--task", "function1", "--task", "function2-tanh"], "93.2, 19,200"),
         (
@@ -44,7 +44,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
             "vectors, 2,000,000",
         ),
         ("step_cost.py", ["--steps", "20"], "x ideal"),
-        ("wire.py", ["--seeds", "1", "--steps", "5"], "its bytes over bare sockets"),
+        ("wire.py", ["--seeds", "1", "--steps", "5", "--presets", "ideal"], "its bytes over bare sockets"),
     ],
 )
 def test_a_comparison_runs_and_tells(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:

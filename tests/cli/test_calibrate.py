@@ -172,9 +172,8 @@ def test_a_record_is_the_same_again_with_the_same_seed_and_another_with_another(
     assert records[0].layers != records[2].layers
 
 
-@pytest.mark.parametrize(
-    "exchange", [pytest.param(40, marks=pytest.mark.slow), 350, pytest.param(700, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", [350, 700])
 def test_a_calibration_stopped_at_any_exchange_goes_on_to_the_same_bits(
     cli: Command, monkeypatch: pytest.MonkeyPatch, whole: Path, record: CalibrationRecord, exchange: int
 ) -> None:

@@ -50,8 +50,12 @@ CROSSBAR: list[dict[str, Any]] = [
         ],
     },
 ]
+QUICK = {PhotonicTwin: (2,), MechanicalTwin: (0,), CrossbarTwin: (1, 2, 3)}
+"""The cases that JAX compiles in well under a second; between them every twin."""
 CASES = [
-    pytest.param(twin, options, id=f"{twin.__name__}-{number}")
+    pytest.param(
+        twin, options, id=f"{twin.__name__}-{number}", marks=[] if number in QUICK[twin] else [pytest.mark.slow]
+    )
     for twin, every in ((PhotonicTwin, PHOTONIC), (MechanicalTwin, MECHANICAL), (CrossbarTwin, CROSSBAR))
     for number, options in enumerate(every)
 ]
@@ -115,6 +119,7 @@ def test_without_jax_only_the_ideal_model_is_missing(twin: Twin, monkeypatch: py
         device.ideal_model(0)
 
 
+@pytest.mark.slow
 def test_batches_on_either_side_of_the_number_of_ports_pass_alike(draw: Any) -> None:
     device = PhotonicTwin.open(PhotonicTwin.Config(preset="ideal", ports=8))
     values, inputs = [draw.settings(device, 0)], draw.rng.random((20, 8))

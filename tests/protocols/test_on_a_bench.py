@@ -46,6 +46,7 @@ def state_of(run: Path) -> dict[str, Any]:
     return json.loads((run / "status.json").read_text())
 
 
+@pytest.mark.slow
 def test_nothing_is_switched_on_before_the_answer_and_everything_is_off_after_a_signal_and_at_the_end(
     table: Any,
 ) -> None:

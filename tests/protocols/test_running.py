@@ -157,6 +157,12 @@ def test_a_dry_run_tells_counts_time_touches_and_questions_and_writes_nothing(ca
     assert "needs you: laser on?" in out
 
 
+def test_a_dry_run_shows_what_is_not_known_yet_as_it_is_written(carry: Carry) -> None:
+    who = '[[step]]\nname = "who"\nkind = "identify"\n[[step]]\nname = "ready"\nkind = "confirm"\n'
+    planned = json.loads(carry(HEAD + who + 'message = "is this ${who.serial_number}?"\n', "--dry-run").out)
+    assert planned["steps"][1]["asks"] == ["is this ${who.serial_number}?"]
+
+
 def test_a_protocol_for_another_kind_of_device_and_a_raw_one_without_a_record_are_refused(carry: Carry) -> None:
     mechanical = carry(HEAD.replace('title = "A test"', 'title = "A test"\nkind = "mechanical"') + PARK)
     assert mechanical.code == 2

@@ -164,7 +164,11 @@ def test_opening_energises_nothing_and_parking_switches_everything_off(over_the_
 @pytest.mark.parametrize("kind", ["drop", "half-line", "close", "reboot", "partial-list"])
 def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
     faults = [Fault(instrument=name, kind=kind, exchange=7) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
-    wire = over_the_wire(None, tuple(faults))
+
+    def unhurried(file: dict[str, Any]) -> None:
+        file["timing"]["park_s"] = 10.0  # how a fault is got through is the question here, not how soon
+
+    wire = over_the_wire(unhurried, tuple(faults))
     wire.bench.load_inputs(0, PATTERNS)
     wire.bench.write_parameters(0, VOLTS[0])
     wire.bench.read_outputs(0, ROWS[:1])

@@ -33,7 +33,9 @@ def session(name: str, preset: str = "ideal", **settings: Any) -> Session:
     return Session(open_named(name, preset), load_dataset("iris"), TrainSettings(**chosen))
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n.startswith("crossbar") else [pytest.mark.slow]) for n in DEVICES]
+)
 def test_the_model_of_all_layers_is_what_the_ideal_twin_does(name: str) -> None:
     device = open_named(name)
     whole = WholeNetwork(device)
@@ -60,7 +62,7 @@ def test_what_is_carried_in_the_model_is_what_the_carry_gives(lower: float) -> N
 
 @pytest.mark.parametrize("rule", ["ff-ad", "bp-ad"])
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "photonic cascade" else name for name in DEVICES]
+    "name", [name if name == "crossbar cascade" else pytest.param(name, marks=pytest.mark.slow) for name in DEVICES]
 )
 def test_the_gradient_is_that_of_the_loss_as_the_ideal_device_gives_it(name: str, rule: str) -> None:
     running = session(name, rule=rule, sharpness=3.0)
@@ -83,7 +85,9 @@ def test_the_gradient_is_that_of_the_loss_as_the_ideal_device_gives_it(name: str
 
 
 @pytest.mark.parametrize("rule", ["ff-ad", "bp-ad"])
-@pytest.mark.parametrize("name", ["crossbar", pytest.param("photonic", marks=pytest.mark.slow), "crossbar cascade"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n == "crossbar cascade" else [pytest.mark.slow]) for n in list(DEVICES)[:3]]
+)
 def test_a_model_learns_iris_without_a_reading_for_training(name: str, rule: str) -> None:
     running = session(name, preset="typical", rule=rule, steps=200, batch=64)
     scores = [event.score for moment in running.run() for event in moment if isinstance(event, StepDone)]

@@ -118,14 +118,15 @@ def test_a_session_stopped_at_any_moment_goes_on_to_the_same_bits(case: str, tmp
     assert [number for number, checkpoint in enumerate(checkpoints) if checkpoint is None] == [0, len(moments) - 1]
     assert len(moments) > 8
     expected = result(session)
-    for number, checkpoint in enumerate(checkpoints):
+    some = slice(1 + list(CASES).index(case) % 3, None, 3)  # every moment of some case; all of one case below
+    for number, checkpoint in list(enumerate(checkpoints))[some]:
         if checkpoint is not None:
             again = taken_up(case, checkpoint)
             assert list(again.run()) == moments[number + 1 :]
             assert result(again) == expected
 
 
-@pytest.mark.parametrize("case", ["adam", "momentum, K=2, abba, validation", "budget", "cascade of three, noisy"])
+@pytest.mark.parametrize("case", ["adam", "momentum, K=2, abba, validation", "cascade of three, noisy"])
 def test_a_session_taken_up_anew_at_every_single_moment_ends_the_same(case: str, tmp_path: Path) -> None:
     undisturbed = fresh_session(case)
     expected_events = [event for moment in undisturbed.run() for event in moment]
@@ -198,7 +199,7 @@ def test_a_run_stopped_before_any_exchange_with_the_device_is_resumed_to_the_sam
         n_exchanges = conduct(fresh_session(case), run).exchanges
     expected = left_behind(tmp_path / "undisturbed")
     assert n_exchanges > 20
-    for exchange in range(1, n_exchanges + 1, 1 if every_s > 1.0 else 3):
+    for exchange in range(1, n_exchanges + 1, 3 if every_s > 1.0 else 5):
         folder = tmp_path / f"stopped{exchange}"
         stopped = fresh_session(case)
         with RunWriter.create(folder, MANIFEST) as run, pytest.raises(Interruption):
