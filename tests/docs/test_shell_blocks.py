@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,17 +173,25 @@ class Reader:
             assert process.wait(20) in (0, 130)
 
 
+EXECUTED = [block for block in BLOCKS if block.text.strip() not in NOT_EXECUTED]
+
+
 @pytest.fixture(scope="module")
-def readers(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[Path, Reader]]:
-    readers = {page: Reader(tmp_path_factory.mktemp(page.stem) / "clone") for page in PAGES}
-    yield readers
-    for reader in readers.values():
-        reader.leave()
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[Block, Future[None]]]:
+    """What came of each block; every page is followed by a reader of its own, all at once."""
+    with ExitStack() as ends:
+        followed: dict[Block, Future[None]] = {}
+        for page in PAGES:
+            reader = Reader(tmp_path_factory.mktemp(page.stem) / "clone")
+            ends.callback(reader.leave)
+            one_after_the_other = ends.enter_context(ThreadPoolExecutor(max_workers=1))
+            followed |= {
+                block: one_after_the_other.submit(follow, block, reader) for block in EXECUTED if block.page == page
+            }
+        yield followed
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.text.strip() not in NOT_EXECUTED], ids=str)
-def test_a_block_does_what_its_page_says(block: Block, readers: dict[Path, Reader]) -> None:
-    reader = readers[block.page]
+def follow(block: Block, reader: Reader) -> None:
     assert block.language in {"sh", "toml"}, "blocks that are neither typed nor saved to a file are not known here"
     if block.language == "toml":
         (name,) = re.findall(r"\A# (\w+\.toml)$", block.text, re.MULTILINE)
@@ -190,6 +200,11 @@ def test_a_block_does_what_its_page_says(block: Block, readers: dict[Path, Reade
         reader.type_in_a_second_terminal(block.text.strip())
     else:
         reader.type(reader.filled_in(block.text))
+
+
+@pytest.mark.parametrize("block", EXECUTED, ids=str)
+def test_a_block_does_what_its_page_says(block: Block, followed: dict[Block, Future[None]]) -> None:
+    followed[block].result()
 
 
 def test_what_is_not_executed_stands_on_a_page() -> None:
