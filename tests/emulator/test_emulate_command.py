@@ -100,6 +100,7 @@ def test_the_bench_file_it_writes_connects_to_what_it_serves(tmp_path: Path, emu
     assert running.end() == (0, "", "")
 
 
+@pytest.mark.slow
 def test_it_prints_json_serves_the_same_addresses_again_and_never_two_at_one(
     tmp_path: Path, emulate: Callable[..., Emulated], ask: Ask
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_twin_of_ones_own_stands_behind_the_instruments(tmp_path: Path, emulat
     assert running.end() == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_port_may_be_named(tmp_path: Path, emulate: Callable[..., Emulated]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -212,6 +214,7 @@ def test_a_file_that_is_there_is_not_written_over_and_one_driver_is_no_bench(tmp
     assert ask("emulate", EXAMPLE, "--faults", "none.toml")[0] == 2
 
 
+@pytest.mark.slow
 def test_faults_happen_as_planned(tmp_path: Path, emulate: Callable[..., Emulated], ask: Ask) -> None:
     plan = {"faults": [{"instrument": "meter", "kind": "drop", "probability": 1.0}]}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
