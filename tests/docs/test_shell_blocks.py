@@ -46,7 +46,18 @@ esac
 case "$*" in
 "train --device emulated.toml"*) added="$added {uncalibrated}" ;;
 esac
-exec {python} -P -m ffzero_lab "$@" $added
+case "$1" in
+train) exec {python} {without_drawing} "$@" $added ;;
+*) exec {python} -P -m ffzero_lab "$@" $added ;;
+esac
+"""
+WITHOUT_DRAWING = """# As the extra `fast` installs it: without matplotlib, and without seconds of drawing behind each run.
+import sys
+
+sys.modules["matplotlib"] = None
+from ffzero_lab.__main__ import main
+
+main()
 """
 PIP = """#!{python}
 import re, sys, tomllib
@@ -97,9 +108,15 @@ class Reader:
         programs = folder / ".programs"
         programs.mkdir(parents=True)
         cases = "\n".join(f'{command}|{command}" "*) added="{added}" ;;' for command, added in SHORTER.items())
-        command = COMMAND.format(cases=cases, uncalibrated=INSTEAD_OF_A_RECORD, python=sys.executable)
+        command = COMMAND.format(
+            cases=cases,
+            uncalibrated=INSTEAD_OF_A_RECORD,
+            python=sys.executable,
+            without_drawing=programs / "without_drawing.py",
+        )
         for name, text in (
             ("ffzero-lab", command),
+            ("without_drawing.py", WITHOUT_DRAWING),
             ("pip", PIP.format(python=sys.executable, project=ROOT / "pyproject.toml")),
             ("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n'),
         ):
