@@ -51,7 +51,7 @@ train) exec {python} {without_drawing} "$@" $added ;;
 *) exec {python} -P -m ffzero_lab "$@" $added ;;
 esac
 """
-WITHOUT_DRAWING = """# As the extra `fast` installs it: without matplotlib, and without seconds of drawing behind each run.
+WITHOUT_DRAWING = """# As the extra `fast` installs it: without matplotlib, and without seconds of drawing after a run.
 import sys
 
 sys.modules["matplotlib"] = None
