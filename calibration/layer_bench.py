@@ -32,6 +32,8 @@ class LayerBench:
     known: Mapping[str, Quantity] = field(default_factory=dict[str, Quantity])
     dead: Mapping[int, str] = field(default_factory=dict[int, str])
     dead_outputs: Mapping[int, str] = field(default_factory=dict[int, str])
+    part_kept: Callable[[str], None] | None = None
+    """Told of every part that was measured, in place of ``told``."""
 
     @property
     def described(self) -> LayerDescription:
@@ -57,7 +59,7 @@ class LayerBench:
                     check_darkness(self.device, self.layer, before)
                 self._park()
             self.journal.keep(key, part, self.state())
-            self.tell(name)
+            (self.part_kept or self.told)(self._placed(name))
         return part
 
     def rng(self, purpose: int) -> Generator:
@@ -66,7 +68,10 @@ class LayerBench:
 
     def tell(self, message: str) -> None:
         """Show a message with where it comes from."""
-        self.told(f"layer {self.layer}  {self.procedure}  {message}")
+        self.told(self._placed(message))
+
+    def _placed(self, message: str) -> str:
+        return f"layer {self.layer}  {self.procedure}  {message}"
 
     def heed(self) -> None:
         """Raise what a signal or an interlock asks for, as before every exchange with the device."""

@@ -88,6 +88,8 @@ class Runner:
         actuators do: that is as new as the record, or not in it.
     sampled
         Procedures that look at a sample of the parameters only, with the number in it: a check needs no more.
+    part_kept
+        Shows every part that was measured; None: `tell` does.
     """
 
     device: Guarded
@@ -97,6 +99,7 @@ class Runner:
     tell: Callable[[str], None]
     before: CalibrationRecord | None = None
     sampled: Mapping[str, int] = field(default_factory=dict[str, int])
+    part_kept: Callable[[str], None] | None = None
     spent: dict[tuple[int, str], Spent] = field(default_factory=dict[tuple[int, str], Spent])
     """Measured in this process, by layer and procedure; parts of an earlier one are not in it."""
     _earlier_s: float = field(default=0.0, init=False)
@@ -222,6 +225,7 @@ class Runner:
             journal=self.journal,
             state=self._state,
             told=self.tell,
+            part_kept=self.part_kept,
             known=dict(found.quantities),
             dead=dead,
             dead_outputs=dict(found.dead_outputs),

@@ -53,7 +53,7 @@ def visa_resources(visa_library: str = "@py") -> Found:
                 found.items.extend({"name": str(name)} for name in manager.list_resources("?*"))
             finally:
                 manager.close()
-        found.problems.extend(str(one.message) for one in said)
+        found.problems.extend(str(one.message) for one in said if not issubclass(one.category, ResourceWarning))
     except ImportError as error:
         found.problems.append(f"pyvisa and pyvisa-py are needed to list VISA resources: {error}")
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises is told

@@ -35,7 +35,7 @@ def calibrate_into(
         shift.go_back(int(journal.state[RECORDED]))
     guard.park()
     begun = datetime.now(UTC)
-    runner = Runner(guard, procedures, journal, seed, shift.tell)
+    runner = Runner(guard, procedures, journal, seed, shift.tell, part_kept=shift.part_kept)
     planned = runner.plan()
     layers, findings = runner.run()
     conditions = {name: value for name, value in guard.read_health().items() if isfinite(value)}

@@ -78,7 +78,7 @@ class Sentinel:
         done = self._state["recalibrations"]
         if table.on_drift == "recalibrate" and done < table.most:
             shift.tell(f"{told}; calibrating again ({done + 1} of at most {table.most})")
-            with shift.account() as ledger:
+            with shift.going_aside("calibrating again"), shift.account() as ledger:
                 record = self._recalibrate(done + 1)
             self._count(ledger.total)
             shift.book.record = record
@@ -98,7 +98,11 @@ class Sentinel:
 
     def _look(self) -> Looked:
         shift = self._shift
-        with shift.account() as ledger, ledger.spending_on("calibration"):
+        with (
+            shift.going_aside("looking for drift"),
+            shift.account() as ledger,
+            ledger.spending_on("calibration"),
+        ):
             shift.guard.park()
             self._reference.hold()
             until_s = self._now_s + self._table.settle

@@ -78,6 +78,14 @@ class Shift:
         How much of the recording, in exchanges, belongs to what was kept last.
     training
         The folder of the training run under way, which hears requests itself.
+    aside
+        What is done beside the step under way, in words, for whoever shows it; empty: nothing.
+    state
+        What the status said last.
+    asks
+        Whether an answer is waited for.
+    part
+        The part of the step that was measured last, in words; empty: none is told.
     """
 
     protocol: Checked
@@ -93,6 +101,10 @@ class Shift:
     agreed: bool = False
     committed: int = 0
     training: Path | None = None
+    aside: str = ""
+    state: str = "running"
+    asks: bool = False
+    part: str = ""
     _control: ControlFolder = field(init=False)
     _paused: ControlRequest | None = field(default=None, init=False)
     _continued: bool = field(default=False, init=False)
@@ -133,7 +145,7 @@ class Shift:
 
     def at_step(self, number: int) -> None:
         """Go to the step of that number, from 0."""
-        self._at = number
+        self._at, self.part = number, ""
 
     def protected(self, *, uncalibrated: bool) -> Protected:
         """Return the device behind the record in force; as it is when there is none, or none is wanted."""
@@ -144,6 +156,10 @@ class Shift:
     def tell(self, message: str) -> None:
         """Show a line with the step it belongs to."""
         self.listener.line(f"{self._at + 1:2d} {self.entry.name}  {message}")
+
+    def part_kept(self, message: str) -> None:
+        """Let the part of the step that was measured last be shown; there are too many for a line each."""
+        self.part = message
 
     def note(self, message: str) -> None:
         """Show a line, and keep it for the summary."""
@@ -212,6 +228,15 @@ class Shift:
         finally:
             guard.ledger, guard.saturated, guard.saturated_at = before, saturated, where
 
+    @contextmanager
+    def going_aside(self, what: str) -> Generator[None]:
+        """Let *what* be shown as what is done meanwhile."""
+        before, self.aside = self.aside, what
+        try:
+            yield
+        finally:
+            self.aside = before
+
     def add(self, ledger: Ledger) -> None:
         """Book what was counted on a ledger of its own on the step under way."""
         own = self.guard.ledger.by_purpose
@@ -257,11 +282,13 @@ class Shift:
         """Wait until the operator agrees; returns where. Raises Interruption when they do not."""
         told = f"waits for an answer: {message}"
         self.status("paused", reason=told)
+        self.asks = True
         self._question(
             f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
             f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
         where = self._wait_for_an_answer(terminal=True)
+        self.asks = False
         self.status("running")
         return where
 
@@ -290,7 +317,7 @@ class Shift:
 
     def status(self, state: str, **more: Any) -> None:
         """Tell how the protocol stands; raises OSError."""
-        self._told_s = time.perf_counter()
+        self._told_s, self.state = time.perf_counter(), state
         last = {"event": "protocol", "step": self._at + 1, "name": self.entry.name}
         self.run.status(
             {

@@ -139,6 +139,13 @@ class Bench(Device):
             if table.reading in reported[table.instrument]
         }
 
+    def recoveries(self) -> int:
+        """Return how often links were recovered; instruments that share one count it once."""
+        by_link: dict[str, int] = {}
+        for one in self._instruments.by_name.values():
+            by_link.update(one.driver.recoveries())
+        return sum(by_link.values())
+
     def identify(self) -> Mapping[str, str]:
         """Ask every instrument who it is."""
         return {name: one.driver.identify() for name, one in self._instruments.by_name.items()}

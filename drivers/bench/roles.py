@@ -107,6 +107,10 @@ class Instrument(ABC):
         """Return readings of the instrument's own state by name; default none."""
         return {}
 
+    def recoveries(self) -> Mapping[str, int]:
+        """Return how often each link it uses was recovered, by its resource; asks nobody."""
+        return {}
+
     @abstractmethod
     def park(self) -> None:
         """Bring every channel into its safe state, from any state; calling it again changes nothing."""

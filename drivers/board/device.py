@@ -152,6 +152,10 @@ class Board(Device):
         payload = self._asked_anyway(lambda: self._connection.ask(Type.HEALTH, length=4 * len(names)))
         return dict(zip(names, (1e-3 * np.frombuffer(payload, dtype="<i4")).tolist(), strict=True))
 
+    def recoveries(self) -> int:
+        """Return how often the link was recovered."""
+        return self._connection.link.recoveries
+
     def read_log(self) -> list[Entry]:
         """Return what the board's log still holds, the oldest entry first; also of a board that has restarted."""
         self._check_open()

@@ -100,6 +100,11 @@ class Link:
         return self._generation
 
     @property
+    def recoveries(self) -> int:
+        """How often the link failed and was recovered since it was made."""
+        return max(0, self._generation - 1)
+
+    @property
     def tainted(self) -> bool:
         """Whether the next exchange has to recover the link first."""
         return self._tainted or self._distrusted

@@ -82,6 +82,10 @@ class RackSource(Instrument):
         """Return the modules of the chain, in their order."""
         return ", ".join(self._rack.modules)
 
+    def recoveries(self) -> Mapping[str, int]:
+        """Return how often the link to the rack was recovered."""
+        return {self._rack.link.resource: self._rack.link.recoveries}
+
     def health(self) -> Mapping[str, float]:
         """Return the readings that the file asks for, measured by the rack."""
         return readings(self._config.health, self._channels)

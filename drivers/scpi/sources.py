@@ -86,6 +86,10 @@ class Source(Instrument):
         """Return the readings that the file asks for."""
         return {name: float(self._connection.numbers(query, 1)[0]) for name, query in self._config.health.items()}
 
+    def recoveries(self) -> Mapping[str, int]:
+        """Return how often the link was recovered."""
+        return {self._connection.link.resource: self._connection.link.recoveries}
+
     def identify(self) -> str:
         """Return what the instrument answered when it was connected."""
         return self._connection.link.identity or ""

@@ -50,7 +50,7 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return rows with the same keys as a table."""
     table = Table()
     for column in rows[0]:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", min_width=len(column))
     for row in rows:
         table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     return table

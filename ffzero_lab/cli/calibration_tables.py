@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from calibration.comparison import Comparison
 from calibration.runner import Planned, Runner, spent_by
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device import Counts
@@ -21,9 +21,9 @@ WHOLE = 100
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print what a person should know, the worst first."""
     for finding in findings:
-        typer.echo(f"{finding.severity}: {finding.where}: {finding.what}")
+        say(f"{finding.severity}: {finding.where}: {finding.what}")
     if not findings:
-        typer.echo("nothing is out of family")
+        say("nothing is out of family")
 
 
 def show_plan(runner: Runner, planned: Sequence[Planned], *, as_json: bool) -> None:
@@ -41,7 +41,7 @@ def show_plan(runner: Runner, planned: Sequence[Planned], *, as_json: bool) -> N
     table.add_section()
     table.add_row("", "all", *_cells(total, seconds))
     description = runner.device.description
-    typer.echo(f"{description.name} ({description.serial_number}), about to measure:")
+    say(f"{description.name} ({description.serial_number}), about to measure:")
     Console().print(table)
 
 
@@ -96,11 +96,11 @@ def show_comparison(comparison: Comparison) -> None:
         )
     Console(width=max(Console().width, WHOLE)).print(table)
     for changed in comparison.changed:
-        typer.echo(f"changed: {changed}")
+        say(f"changed: {changed}")
     for missing in comparison.not_compared:
-        typer.echo(f"not compared: {missing}")
+        say(f"not compared: {missing}")
     if not comparison.quantities:
-        typer.echo("nothing was compared: whether they agree cannot be told")
+        say("nothing was compared: whether they agree cannot be told")
         return
     verdict = "agrees" if comparison.agrees else "does NOT agree"
-    typer.echo(f"{verdict} within {comparison.sigmas:.2g} joint standard uncertainties")
+    say(f"{verdict} within {comparison.sigmas:.2g} joint standard uncertainties")

@@ -1,5 +1,6 @@
 """``ffzero-lab calibrations``: lists, shows, compares and draws calibration records."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,13 +9,12 @@ from typing import Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from calibration.comparison import compare
 from ffzero_lab.applying import CLOCKS_DIFFER_S
 from ffzero_lab.calibrations import load, records_in, sweeps_beside
-from ffzero_lab.cli.bench import table_of
 from ffzero_lab.cli.calibration_tables import show_comparison, show_findings
+from ffzero_lab.cli.layout import columns, say
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device.record import CalibrationRecord, Quantity
@@ -31,7 +31,10 @@ def list_command(folder: Path, *, as_json: bool) -> None:
             return
         if rows:
             told = [{**row, "age": spell_duration(row["age"])} for row in rows]
-            Console().print(table_of(told))
+            order = ("age", "valid", "applies", "faults", "device", "serial_number", "record")
+            lines = [{name: str(row[name]) for name in order} for row in told]
+            left_out_first = ("serial_number", "device", "applies")  # the file's name tells the first
+            typer.echo("\n".join(columns(lines, Console().width, left_out_first)))
         else:
             typer.echo(f"no calibration records in {folder}")
         for message in damaged:
@@ -56,12 +59,12 @@ def show_command(path: Path, *, as_json: bool) -> None:
             dead = [f"{layer.name_of(index)} {why}" for index, why in layer.dead.items()]
             dead += [f"{layer.output_name(index)} {why}" for index, why in layer.dead_outputs.items()]
             typer.echo(f"layer {number}: " + (", ".join(dead) if dead else "nothing is dead"))
-            Console().print(_quantities(layer.quantities))
+            typer.echo("\n".join(_quantities(layer.quantities, Console().width)))
             for when in sorted({*layer.earlier.values()}):
                 names = ", ".join(name for name, ended in layer.earlier.items() if ended == when)
                 typer.echo(f"of the calibration that ended {when.isoformat(timespec='seconds')}: {names}")
         spent, planned = record.spent, record.planned
-        typer.echo(
+        say(
             f"took {spent.writes:,} writes, {spent.shots:,} shots, {spell_duration(spent.seconds)} of device time "
             f"(planned: {planned.writes:,}, {planned.shots:,}, {spell_duration(planned.seconds)})"
         )
@@ -126,16 +129,21 @@ def _row(path: Path, record: CalibrationRecord) -> dict[str, Any]:
     }
 
 
-def _quantities(quantities: dict[str, Quantity]) -> Table:
-    table = Table(box=None)
-    for heading in ("quantity", "unit", "values", "lowest", "median", "highest", "uncertainty"):
-        words = heading in {"quantity", "unit"}
-        table.add_column(heading, justify="left" if words else "right", no_wrap=words, overflow="fold")
+def _quantities(quantities: Mapping[str, Quantity], width: int) -> list[str]:
+    """Return one line for each quantity; a narrow terminal does without some columns, and cuts no number."""
+    rows: list[dict[str, str]] = []
     for name, quantity in quantities.items():
         known = quantity.array[np.isfinite(quantity.array)]
         spread = quantity.spread[np.isfinite(quantity.spread)]
-        numbers = (known.min(), np.median(known), known.max()) if len(known) else ()
-        cells = [f"{number:.4g}" for number in numbers] or ["", "not measured", ""]
-        uncertainty = f"{np.median(spread):.2g}" if len(spread) else ""
-        table.add_row(name, quantity.unit, f"{len(known)}/{len(quantity.values)}", *cells, uncertainty)
-    return table
+        rows.append(
+            {
+                "quantity": name,
+                "unit": quantity.unit,
+                "values": f"{len(known)}/{len(quantity.values)}",
+                "median": f"{np.median(known):.4g}" if len(known) else "not measured",
+                "uncertainty": f"{np.median(spread):.2g}" if len(spread) else "",
+                "range": f"{known.min():.4g} to {known.max():.4g}" if len(known) > 1 else "",
+            }
+        )
+    numbers = ("values", "median", "uncertainty")
+    return columns(rows, width, ("values", "range", "unit"), numbers) if rows else []

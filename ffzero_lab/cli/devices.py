@@ -2,10 +2,10 @@
 
 from dataclasses import asdict
 
-import typer
 from rich.console import Console
 
 from ffzero_lab.cli.bench import table_of
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.cli.request import device_options
 from ffzero_lab.discovery import everything, identifier
@@ -54,18 +54,18 @@ def identify_command(resource: str, *, wait_s: float, as_json: bool) -> None:
         if as_json:
             print_json({"resource": resource, "identity": identity})
         else:
-            typer.echo(f"{resource}: {identity}")
+            say(f"{resource}: {identity}")
 
 
 def _show(report: Report) -> None:
     console = Console()
-    typer.echo(f"{report.device} ({report.serial_number})")
+    say(f"{report.device} ({report.serial_number})")
     for name, identity in report.identities.items():
-        typer.echo(f"{name}: {identity}")
+        say(f"{name}: {identity}")
     rows = [{**each, "seconds": f"{each['seconds']:.6f}"} for each in report.exchanges]
     console.print(table_of(rows))
     for reading in report.health:
-        typer.echo(f"health {reading['channel']}: {reading['value']:g} {reading['unit']}")
+        say(f"health {reading['channel']}: {reading['value']:g} {reading['unit']}")
     for problem in report.problems:
-        typer.echo(f"problem: {problem}")
-    typer.echo("parked")
+        say(f"problem: {problem}")
+    say("parked")

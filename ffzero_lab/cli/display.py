@@ -1,180 +1,220 @@
-"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere, nothing with ``--json``."""
+"""What a person sees while a run goes on: live progress on a terminal, plain lines elsewhere, nothing with ``--json``.
 
-import os
-from abc import ABC, abstractmethod
+With ``--json`` nothing is shown on standard error either, but for errors: who wants to look asks ``ffzero-lab status``.
+"""
+
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.text import Text
 
-from ffzero_lab.cli.wording import describe, plan_lines, result_table, tell, tell_cosine
+from ffzero_lab.cli.following import Follower, is_virtual
+from ffzero_lab.cli.progress import Facts, line, panel
+from ffzero_lab.cli.remaining import remaining
+from ffzero_lab.cli.screen import Screen
+from ffzero_lab.cli.wording import describe, plan_lines, result_table, result_title, tell_spent
+from ffzero_lab.device import InterlockGuard
 from ffzero_lab.training import Checked, Event, Session, StepDone
 
-PLAIN_LINES_PER_LAYER = 10
 
-
-class Display(ABC):
-    """Shows one run. A failure to display never ends it: the failure is told once, then the display rests."""
-
-    def __init__(self, session: Session, path: Path, notes: tuple[str, ...] = ()) -> None:
-        self.session, self.path, self.notes = session, path, notes
-        self._broken = False
+class Display(Protocol):
+    """Shows one run. A failure to display never ends it."""
 
     def show(self, event: Event) -> None:
-        """Show one event."""
-        self._try(lambda: self._show(event))
+        """Take in one event."""
+        ...
+
+    def status(self, content: Mapping[str, Any]) -> None:
+        """Take in what is written to ``status.json``."""
+        ...
 
     def conclude(self, summary: Mapping[str, Any]) -> None:
         """Show the result."""
-        self._try(lambda: self._conclude(summary))
+        ...
 
-    def __enter__(self) -> Self:
-        self._try(self._begin)
-        return self
+    def __enter__(self) -> Self: ...
 
-    def __exit__(self, *_: object) -> None:
-        self._try(self._end)
-
-    @abstractmethod
-    def _begin(self) -> None: ...
-
-    @abstractmethod
-    def _show(self, event: Event) -> None: ...
-
-    @abstractmethod
-    def _conclude(self, summary: Mapping[str, Any]) -> None: ...
-
-    @abstractmethod
-    def _end(self) -> None: ...
-
-    def _try(self, tell: Callable[[], None]) -> None:
-        if self._broken:
-            return
-        try:
-            tell()
-        except (OSError, ValueError) as error:
-            self._broken = True
-            if isinstance(error, BrokenPipeError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what Python flushes at its end must not fail as well
-            with suppress(OSError):
-                typer.echo(f"ffzero-lab: the display failed and rests, the run goes on: {error}", err=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None: ...
 
 
 class Silent(Display):
     """Shows nothing: standard output belongs to the JSON document."""
 
-    def _begin(self) -> None:
+    def show(self, event: Event) -> None:
+        """Do nothing."""
+
+    def status(self, content: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def conclude(self, summary: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         pass
 
-    def _show(self, event: Event) -> None:
-        del event
 
-    def _conclude(self, summary: Mapping[str, Any]) -> None:
-        del summary
+class Stopwatch:
+    """Time on the wall, pauses left out."""
 
-    def _end(self) -> None:
-        pass
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._began_s, self._stopped_s = clock, clock(), 0.0
+        self._since_s: float | None = None
+
+    def stop(self) -> None:
+        """Let no time pass from now on; stopping twice is stopping once."""
+        if self._since_s is None:
+            self._since_s = self._clock()
+
+    def go_on(self) -> None:
+        """Let time pass again."""
+        if self._since_s is not None:
+            self._stopped_s += self._clock() - self._since_s
+            self._since_s = None
+
+    @property
+    def stopped_s(self) -> float:
+        """Seconds for which no time passed."""
+        since_s = self._since_s
+        return self._stopped_s + (0.0 if since_s is None else self._clock() - since_s)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no time passes."""
+        return self._since_s is not None
+
+    def seconds(self) -> float:
+        """Return the seconds that have passed."""
+        since_s = self._since_s
+        return (self._clock() if since_s is None else since_s) - self._began_s - self._stopped_s
+
+    def worked(self, device_s: float, *, virtual: bool) -> float:
+        """Return device time without the pauses, during which only a real clock goes on."""
+        return device_s if virtual else device_s - self.stopped_s
 
 
-class Lines(Display):
-    """Plain lines: the plan, a few lines for each layer, the result."""
+class Shown(Display):
+    """Shows a training run.
 
-    def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
-        super().__init__(session, path, notes)
-        self.console = console
+    Parameters
+    ----------
+    session
+        What is shown.
+    path
+        Its run folder.
+    notes
+        Told first.
+    interlocks
+        What watches the device: its last readings are shown.
+    earlier_wall_s
+        Time on the wall of earlier parts of a resumed run.
+    """
 
-    def _begin(self) -> None:
-        for line in (*self.notes, *plan_lines(self.session), f"run folder: {self.path}"):
-            self._print(line)
+    def __init__(
+        self,
+        session: Session,
+        path: Path,
+        notes: tuple[str, ...],
+        interlocks: InterlockGuard,
+        earlier_wall_s: float = 0.0,
+    ) -> None:
+        self.session, self.path, self.notes, self.interlocks = session, path, notes, interlocks
+        self.follower, self.watch = Follower(session), Stopwatch()
+        self._earlier_s, self._paused = earlier_wall_s, ""
+        self.screen = Screen(self._panel, self._line)
 
-    def _show(self, event: Event) -> None:
-        if isinstance(event, StepDone) and event.step % max(1, event.steps // PLAIN_LINES_PER_LAYER):
-            return
-        self._print(describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
+    def show(self, event: Event) -> None:
+        """Take in one event; what is rare enough gets a line of its own."""
+        self._try(lambda: self.follower.note(event))
+        if not isinstance(event, StepDone | Checked):
+            self._tell(lambda: describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
 
-    def _conclude(self, summary: Mapping[str, Any]) -> None:
-        self.console.print(result_table(summary))
-        self._print(f"run folder: {self.path}")
+    def status(self, content: Mapping[str, Any]) -> None:
+        """Take in whether the run is paused."""
+        self._try(lambda: self._status(content))
 
-    def _end(self) -> None:
-        pass
+    def conclude(self, summary: Mapping[str, Any]) -> None:
+        """Show the result."""
+        self._try(lambda: self.screen.show(result_title(summary)))
+        self._try(lambda: self.screen.show(result_table(summary)))
+        self._try(lambda: self.screen.show(Text(tell_spent(summary))))
+        self._try(lambda: self.screen.show(f"run folder: {self.path}"))
 
-    def _print(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
-
-
-class Live(Lines):
-    """A terminal: one progress line for each layer, and a line for everything else worth telling."""
-
-    def __init__(self, session: Session, path: Path, notes: tuple[str, ...], console: Console) -> None:
-        super().__init__(session, path, notes, console)
-        self._looked = self._cosine = ""
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.completed}/{task.total}"),
-            TextColumn("[cyan]{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
+    def facts(self) -> Facts:
+        """Return what is known now; asks the device nothing."""
+        follower, device = self.follower, self.session.device
+        now, virtual = follower.spent(self.watch.seconds()), is_virtual(device)
+        worked = replace(now, device_s=self.watch.worked(now.device_s, virtual=virtual))
+        left = remaining(follower.planned(), follower.began, worked, virtual=virtual)
+        total = device.ledger.total
+        return Facts(
+            state=self._paused or follower.state(),
+            waits=bool(self._paused),
+            writes=total.writes,
+            shots=total.shots,
+            device_s=now.device_s,
+            wall_s=self._earlier_s + now.wall_s,
+            device_left_s=left.device_s,
+            wall_left_s=left.wall_s,
+            learning=follower.learning(),
+            health=self.interlocks.watched,
+            trouble=follower.trouble(),
         )
-        self._tasks = [
-            self._progress.add_task(f"layer {layer}", total=session.plan.steps, state="waiting", start=False)
-            for layer in range(len(session.network.layers))
-        ]
+
+    def __enter__(self) -> Self:
+        self._try(self._begin)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._tell(lambda: line(replace(self.facts(), state="ended early"), ascii_only=self.screen.ascii_only))
+        self._try(self.screen.close)
 
     def _begin(self) -> None:
-        super()._begin()
-        self._progress.start()
+        self.screen.start()
+        for told in (*self.notes, *plan_lines(self.session)):
+            self.screen.show(Text(told))
+        self.screen.show(f"run folder: {self.path}")
 
-    def _end(self) -> None:
-        self._progress.stop()
+    def _status(self, content: Mapping[str, Any]) -> None:
+        if content["state"] == "paused" and not self.watch.is_stopped:
+            self.watch.stop()
+            self._paused = "paused, parked" if content.get("parked", True) else "paused, outputs on"
+            self.screen.show(f"{self._paused}; to go on: ffzero-lab continue {self.path}")
+        elif content["state"] == "running" and self.watch.is_stopped:
+            self.watch.go_on()
+            self._paused = ""
+            self.screen.show("going on")
 
-    def _show(self, event: Event) -> None:
-        if isinstance(event, StepDone):
-            task = self._tasks[event.layer]
-            if not self._progress.tasks[task].started:
-                self._progress.start_task(task)
-            self._cosine = tell_cosine(event) or self._cosine
-            state = f"loss {event.loss:.3f}  batch {self._told(event.score)}  slope {event.slope_rms:.2g}"
-            self._progress.update(task, completed=event.step, state=state + self._cosine + self._looked)
-        elif isinstance(event, Checked):
-            self._looked = f"  validation {self._told(event.validation_score)}"
-        else:
-            self._looked = self._cosine = ""
-            self._print(describe(event, self.session.device.ledger.total, self.session.network.aim.measure))
+    def _panel(self, width: int, ascii_only: bool) -> list[Text]:
+        return panel(self.facts(), width, ascii_only=ascii_only)
 
-    def _told(self, score: float) -> str:
-        return tell(self.session.network.aim.measure, score)
+    def _line(self, ascii_only: bool) -> str:
+        return line(self.facts(), ascii_only=ascii_only)
 
-    def _conclude(self, summary: Mapping[str, Any]) -> None:
-        self._progress.stop()
-        super()._conclude(summary)
+    def _tell(self, told: Callable[[], str]) -> None:
+        self._try(lambda: self.screen.show(Text(told())))
 
-
-class _Console(Console):
-    """A console that lets a closed pipe be handled like any other failure to display."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError("standard output was closed")
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - a failure to display never ends a run
+            self.screen.fail(error)
 
 
-def display_for(session: Session, path: Path, notes: tuple[str, ...], *, as_json: bool) -> Display:
-    """Return the display that fits standard output; *notes* are told first."""
-    if as_json:
-        return Silent(session, path, notes)
-    console = _Console()
-    kind = Live if console.is_terminal else Lines
-    return kind(session, path, notes, console)
+def display_for(
+    session: Session,
+    path: Path,
+    notes: tuple[str, ...],
+    interlocks: InterlockGuard,
+    earlier_wall_s: float = 0.0,
+    *,
+    as_json: bool,
+) -> Display:
+    """Return the display that fits standard output."""
+    return Silent() if as_json else Shown(session, path, notes, interlocks, earlier_wall_s)

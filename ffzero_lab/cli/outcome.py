@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import shutil
+import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -9,6 +11,7 @@ from typing import Any
 
 import typer
 
+from ffzero_lab.cli.layout import wrapped
 from ffzero_lab.device.errors import CalibrationMissing, DeviceError, InterlockTripped, LimitViolation
 from ffzero_lab.errors import InputError, RunFailed
 from ffzero_lab.signals import Interruption
@@ -46,7 +49,17 @@ def outcome(*, as_json: bool) -> Generator[None]:
 
 def print_json(content: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output."""
-    typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False))
+    unicode = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
+    typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=not unicode))
+
+
+def _laid_out(told: list[str]) -> list[str]:
+    """Wrap what is told between words on a terminal; commands stay whole, to be copied."""
+    if not sys.stderr.isatty():
+        return told
+    width = shutil.get_terminal_size().columns
+    lines = [line for each in told for line in each.splitlines()]
+    return [line if line.startswith("ffzero-lab ") else wrapped(line, width) for line in lines]
 
 
 def _end(code: int, error: BaseException, as_json: bool) -> None:
@@ -59,5 +72,5 @@ def _end(code: int, error: BaseException, as_json: bool) -> None:
                 {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
             )
         else:
-            typer.echo("\n".join([f"ffzero-lab: {message}", *notes]), err=True)
+            typer.echo("\n".join(_laid_out([f"ffzero-lab: {message}", *notes])), err=True)
     raise typer.Exit(code) from None

@@ -1,23 +1,21 @@
 """``ffzero-lab run``: carries a protocol out on a device, says beforehand what it would do, or goes on with one."""
 
-import select
 import shlex
-import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from ffzero_lab.applying import Choice, choice_for_replay
 from ffzero_lab.bench_file import ChosenDevice, change_since, choose_device
 from ffzero_lab.cli.dry_run import exchanged_bytes
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.outcome import print_json
+from ffzero_lab.cli.protocol_display import Voice
 from ffzero_lab.cli.request import device_options, one_folder
 from ffzero_lab.cli.train import new_folder
-from ffzero_lab.cli.wording import describe, spell_duration
+from ffzero_lab.cli.wording import spell_duration
 from ffzero_lab.device import Guarded, InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
@@ -25,7 +23,6 @@ from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
-from ffzero_lab.training import Event, Session, StepDone
 from protocols.beginning import (
     begun_anew_from,
     first_record,
@@ -44,7 +41,6 @@ from protocols.reading import find, read
 from protocols.runner import Runner
 from protocols.shift import Shift
 
-LINES_PER_LAYER = 5
 _TWIN = "twin:photonic"
 
 
@@ -61,41 +57,6 @@ class Wanted:
     calibration: Choice
     agreed: bool
     record_io: bool
-
-
-class Voice:
-    """Plain lines on standard output, or nothing beside JSON; answers are read from a terminal."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._silent = as_json
-
-    def line(self, text: str) -> None:
-        """Show one line; a closed pipe does not end the run."""
-        if self._silent:
-            return
-        try:
-            typer.echo(text)
-        except OSError:
-            self._silent = True
-
-    def question(self, text: str) -> None:
-        """Show what waits for an answer; beside JSON on standard error, so that nobody waits for nothing."""
-        if self._silent:
-            with suppress(OSError):
-                typer.echo(text, err=True)
-        self.line(text)
-
-    def training(self, session: Session, event: Event) -> None:
-        """Show an event of a training run, of its steps a few for each layer."""
-        if isinstance(event, StepDone) and event.step % max(1, event.steps // LINES_PER_LAYER):
-            return
-        self.line(f"     {describe(event, session.device.ledger.total, session.network.aim.measure)}")
-
-    def answer(self) -> bool | None:
-        """Return what was typed, without waiting; None: nothing that means yes or no."""
-        if self._silent or not sys.stdin.isatty() or not select.select([sys.stdin], [], [], 0.0)[0]:
-            return None
-        return {"y": True, "yes": True, "n": False, "no": False}.get(sys.stdin.readline().strip().lower())
 
 
 def run(wanted: Wanted, signals: Signals, *, dry_run: bool, as_json: bool) -> None:
@@ -189,11 +150,15 @@ def _carry_out(
 ) -> None:
     manifest = writer.manifest
     bounds = {channel: InterlockBound(**bound) for channel, bound in manifest["interlocks"].items()}
-    voice = Voice(as_json=as_json)
     done = sum(entry.over for entry in book.entries)
-    voice.line(f"{protocol.head.title}: {len(book.entries)} steps on {device.description.name}, {done} done already")
-    voice.line(f"run folder: {writer.path}")
-    with interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks:
+    with (
+        Voice(as_json=as_json) as voice,
+        interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
+    ):
+        voice.line(
+            f"{protocol.head.title}: {len(book.entries)} steps on {device.description.name}, {done} done already"
+        )
+        voice.verbatim(f"run folder: {writer.path}")
         shift = Shift(
             protocol,
             chosen,
@@ -208,17 +173,17 @@ def _carry_out(
             agreed=manifest["agreed"],
             committed=committed,
         )
+        voice.begin(shift)
         summary = Runner(shift, manifest["plan"]["seconds"]).run()
+        for note in summary["notes"]:
+            voice.line(f"note: {note}")
+        voice.line(
+            f"done: {summary['writes']:,} writes, {summary['shots']:,} shots, device time "
+            f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])})"
+        )
+        voice.verbatim(f"run folder: {writer.path}")
     if as_json:
         print_json({"run": str(writer.path), **summary})
-        return
-    for note in summary["notes"]:
-        voice.line(f"note: {note}")
-    voice.line(
-        f"done: {summary['writes']:,} writes, {summary['shots']:,} shots, device time "
-        f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])})"
-    )
-    voice.line(f"run folder: {writer.path}")
 
 
 def _device_of(protocol: Protocol, device: str | None, options: dict[str, Any]) -> ChosenDevice:
@@ -272,24 +237,22 @@ def _show_plan(protocol: Protocol, device: Guarded, planned: Plan, *, record_io:
         told = {"predicted_seconds": planned.seconds, "recording_bytes": size}
         print_json({**head, "steps": rows, "sentinel": watched, **told})
         return
-    typer.echo(f"{protocol.head.title}: {len(planned.steps)} steps on {device.description.name}")
+    say(f"{protocol.head.title}: {len(planned.steps)} steps on {device.description.name}")
     for number, (name, kind, each) in enumerate(planned.steps, start=1):
         again = f", up to {each.repeated} times" if each.repeated > 1 else ""
-        typer.echo(
+        say(
             f"{number:2d} {name} ({kind}{again}): {each.counts.writes:,} writes, {each.counts.shots:,} shots, "
             f"predicted {spell_duration(each.seconds(timing))}"
         )
         for touch in each.touches:
-            typer.echo(f"     {touch}")
+            say(f"     {touch}")
         for ask in each.asks:
-            typer.echo(f"     needs you: {ask}")
+            say(f"     needs you: {ask}")
     if planned.sentinel is not None:
         spent = planned.sentinel.counts
-        typer.echo(f"sentinel: {spent.writes:,} writes, {spent.shots:,} shots; {planned.sentinel.touches[0]}")
-    typer.echo(f"predicted device time {spell_duration(planned.seconds)}")
-    typer.echo(
-        f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})"
-    )
+        say(f"sentinel: {spent.writes:,} writes, {spent.shots:,} shots; {planned.sentinel.touches[0]}")
+    say(f"predicted device time {spell_duration(planned.seconds)}")
+    say(f"at {timing.write_s:.3g} s a write and {timing.shot_s:.3g} s a shot ({timing.imitates or 'as described'})")
     if record_io:
-        typer.echo(f"recording: about {size / 1e6:,.1f} MB")
-    typer.echo("dry run: nothing was written")
+        say(f"recording: about {size / 1e6:,.1f} MB")
+    say("dry run: nothing was written")

@@ -62,14 +62,16 @@ def show_command(run: Path, *, as_json: bool) -> None:
 
 
 def _print_run(console: Console, reader: RunReader) -> None:
-    from ffzero_lab.cli.wording import measure_of, result_table, tell
+    from ffzero_lab.cli.wording import measure_of, result_table, result_title, tell, tell_spent
 
     manifest, summary = reader.manifest, reader.summary
     console.print(f"{reader.path}  started {manifest['started']}", markup=False, highlight=False)
     if manifest.get("kind") == PROTOCOL:
         _print_protocol(console, manifest)
     elif summary is not None:
+        console.print(result_title(summary))
         console.print(result_table(summary))
+        console.print(tell_spent(summary), markup=False, highlight=False)
         measure = measure_of(summary)
         for number, layer in enumerate(summary["layers"]):
             console.print(
@@ -82,8 +84,14 @@ def _print_run(console: Console, reader: RunReader) -> None:
             console.print(f"problem: {problem}", markup=False, highlight=False)
     else:
         rows = list(reader.metrics())
-        where = f"its last row of metrics: {rows[-1]}" if rows else "it has no metrics yet"
+        where = f"its last row of metrics: {_told_row(rows[-1])}" if rows else "it has no metrics yet"
         console.print(f"incomplete; {where}", markup=False, highlight=False)
+
+
+def _told_row(row: Mapping[str, Any]) -> str:
+    """Return a row of metrics in words, numbers as far as a person reads them."""
+    told = {name: f"{value:.4g}" if isinstance(value, float) else str(value) for name, value in row.items()}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if name != "event" and row[name] is not None)
 
 
 def _print_protocol(console: Console, manifest: Mapping[str, Any]) -> None:

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any
 
 import typer
@@ -19,6 +21,8 @@ from ffzero_lab.runs.flat import columns_of, results_of, row_of, settings_of, sp
 from ffzero_lab.runs.index import damage_told
 
 Row = dict[str, Any]
+SHORT_HASH = 12
+"""Digits that are shown of a hash."""
 
 
 def compare_command(runs: Sequence[Path], *, as_json: bool) -> None:
@@ -43,9 +47,11 @@ def compare_command(runs: Sequence[Path], *, as_json: bool) -> None:
             print_json({"runs": [str(path) for path in runs], **parts})
             return
         console = Console()
+        letters = [_letter(number) for number in range(len(runs))]
+        typer.echo("\n".join(f"{letter}  {path}" for letter, path in zip(letters, runs, strict=True)))
         for title, part in zip(("settings that differ", "results", "counts and seconds"), parts.values(), strict=True):
-            if part:
-                console.print(_side_by_side(title, [path.name for path in runs], part))
+            for table in side_by_side(title, letters, part, console.width):
+                console.print(table)
         if not differing:
             typer.echo("no setting differs")
         for path, row in zip(runs, results, strict=True):
@@ -97,19 +103,41 @@ def _cell(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict | bool) else value
 
 
-def _side_by_side(title: str, names: Sequence[str], part: Mapping[str, Sequence[Any]]) -> Table:
+def side_by_side(title: str, heads: Sequence[str], part: Mapping[str, Sequence[Any]], width: int) -> list[Table]:
+    """Return tables with a column for each run, as many runs in each as fit *width* without cutting a number."""
+    shown = {name: [_shown(value) for value in values] for name, values in part.items()}
+    if not shown:
+        return []
+    room = width - 1 - max(3 + len(name) for name in shown)
+    needed = [3 + max(len(head), *(len(cells[at]) for cells in shown.values())) for at, head in enumerate(heads)]
+    groups: list[list[int]] = [[]]
+    for at, own in enumerate(needed):
+        if groups[-1] and sum(needed[one] for one in groups[-1]) + own > room:
+            groups.append([])
+        groups[-1].append(at)
+    return [_table(title, {at: heads[at] for at in group}, shown) for group in groups]
+
+
+def _table(title: str, heads: Mapping[int, str], shown: Mapping[str, Sequence[str]]) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold")
     table.add_column("", no_wrap=True)
-    for name in names:
-        table.add_column(Text(name), justify="right", overflow="fold")
-    for name, values in part.items():
-        table.add_row(Text(name), *(Text(_shown(value)) for value in values))
+    for head in heads.values():
+        table.add_column(Text(head), justify="right", overflow="fold")
+    for name, cells in shown.items():
+        table.add_row(Text(name), *(Text(cells[at]) for at in heads))
     return table
+
+
+def _letter(number: int) -> str:
+    """Return A to Z, then AA, AB and so on."""
+    before, own = divmod(number, len(ascii_uppercase))
+    return (_letter(before - 1) if before else "") + ascii_uppercase[own]
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        told = str(value)
+        return f"{told[:SHORT_HASH]}…" if re.fullmatch("[0-9a-f]{32,}", told) else told
     return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"

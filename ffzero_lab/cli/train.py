@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from ffzero_lab.applying import Applied, apply_chosen, apply_kept
 from ffzero_lab.bench_file import change_since
 from ffzero_lab.cli.display import display_for
 from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
+from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
 from ffzero_lab.cli.request import Request
@@ -156,10 +155,12 @@ def _conduct(
     device = session.device
     with (
         interlocks_on(device, interlocks_for(device.description, bounds)) as interlocks,
-        display_for(session, run.path, notes, as_json=as_json) as display,
+        display_for(session, run.path, notes, interlocks, earlier_wall_s, as_json=as_json) as display,
     ):
         every_s = run.manifest["checkpoint_every_s"]
-        conductor = Conductor(session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s)
+        conductor = Conductor(
+            session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s, told=display.status
+        )
         summary = conductor.conduct()
         display.conclude(summary)
     return summary
@@ -184,7 +185,7 @@ def _show_dry_run(session: Session, request: Request, as_json: bool) -> None:
     if as_json:
         print_json(dry_run_numbers(session, record_io=request.record_io))
     else:
-        typer.echo("\n".join(dry_run_lines(session, record_io=request.record_io)))
+        say("\n".join(dry_run_lines(session, record_io=request.record_io)))
 
 
 def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:

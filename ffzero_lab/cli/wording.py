@@ -51,9 +51,11 @@ def describe(event: Event, spent: Counts, measure: Measure) -> str:
         case Checked():
             return f"layer {event.layer}  step {event.step}  validation {tell(measure, event.validation_score)}"
         case LayerDone():
+            ended = "" if event.stopped_by == "steps" else f", ended by {event.stopped_by}"
             return (
-                f"layer {event.layer} done ({event.stopped_by}): training part {tell(measure, event.train_score)} "
-                f"alone, {tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
+                f"layer {event.layer} done after {event.steps:,} steps{ended}: training part "
+                f"{tell(measure, event.train_score)} alone, "
+                f"{tell(measure, event.sum_train_score)} summed with the layers before; {counts}"
             )
         case AmplitudeChosen():
             seen = "without noise" if event.signal_to_noise is None else f"signal to noise {event.signal_to_noise:.2g}"
@@ -71,11 +73,15 @@ def tell_cosine(event: StepDone) -> str:
     return "" if event.cosine is None else f"  cosine {event.cosine:.3f}"
 
 
+def result_title(summary: Mapping[str, Any]) -> Text:
+    """Return what stands above the table: within it, it would be wrapped at the table's own width."""
+    return Text(f"{summary['dataset']} on {summary['device']}: test {MEASURES[measure_of(summary)]}", style="bold")
+
+
 def result_table(summary: Mapping[str, Any]) -> Table:
     """Return the test accuracies beside the honesty baselines."""
     measure = measure_of(summary)
-    title = Text(f"{summary['dataset']} on {summary['device']}: test {MEASURES[measure]}")
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     table.add_column("readout")
     table.add_column(MEASURES[measure], justify="right")
     for name, score in summary[f"test_{measure}"].items():
@@ -87,13 +93,16 @@ def result_table(summary: Mapping[str, Any]) -> Table:
         share = "dark" if untrained is None else tell(measure, untrained[summary["readout"]])
         table.add_row("untrained device, same readout", share, style="dim")
         table.add_row("linear model of the raw features", tell(measure, baselines[LINEAR[measure]]), style="dim")
-    table.caption = (
+    return table
+
+
+def tell_spent(summary: Mapping[str, Any]) -> str:
+    """Return what a run took, beside what was predicted."""
+    return (
         f"{summary['writes']:,} writes, {summary['shots']:,} shots; device time "
         f"{spell_duration(summary['device_seconds'])} (predicted {spell_duration(summary['predicted_seconds'])}); "
         f"wall time {spell_duration(summary['wall_seconds'])}"
     )
-    table.caption_justify = "left"
-    return table
 
 
 def spell_duration(seconds: float) -> str:

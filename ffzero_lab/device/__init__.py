@@ -50,6 +50,7 @@ from ffzero_lab.device.port import (
     RowIndex,
 )
 from ffzero_lab.device.reach import Reach
+from ffzero_lab.device.watched import WatchedReading
 from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
 from ffzero_lab.errors import near_match
 
@@ -103,6 +104,7 @@ __all__ = [
     "Topology",
     "VirtualClock",
     "WallClock",
+    "WatchedReading",
     "Watcher",
     "interlocks_for",
     "interlocks_on",

@@ -55,6 +55,10 @@ class Guarded(Device):
         """Outputs read at or above full scale so far."""
         self.saturated_at: set[str] = set()
         """Which outputs these were, by layer and name."""
+        self.restarts = 0
+        """How often the device lost what it was given, and was given it again."""
+        self.is_parking = False
+        """Whether parking is under way; any thread may look."""
         self._max_call_s = max_call_s
         self._limits = SetpointLimits(driver.description)
         self._staged: dict[int, Patterns] = {}
@@ -123,6 +127,10 @@ class Guarded(Device):
         """Return the health readings by channel name."""
         return self.driver.read_health()
 
+    def recoveries(self) -> int:
+        """Return how often a link to the hardware failed and was recovered."""
+        return self.driver.recoveries()
+
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
         """Return the exact state of a device that has one (a twin), else None."""
         return self.driver.snapshot() if isinstance(self.driver, Resumable) else None
@@ -139,7 +147,11 @@ class Guarded(Device):
 
     def park(self) -> None:
         """Bring every actuator into its safe state; raises LinkTimeout when the driver does not get there in time."""
-        within_deadline(self.driver.park, self._park_deadline_s, self.description.name, "parking")
+        self.is_parking = True
+        try:
+            within_deadline(self.driver.park, self._park_deadline_s, self.description.name, "parking")
+        finally:
+            self.is_parking = False
         self._limits.parked()
         self._must_park = ""
 
@@ -256,6 +268,7 @@ class Guarded(Device):
                 return self._once_staged(act)
             except StagingLost as lost:
                 self._lost, restarts = lost, restarts + 1
+                self.restarts += 1
                 if not lost.returns_slowly:
                     self._look_for_jumps(moves)
                 if restarts > MOST_RESTARTS:

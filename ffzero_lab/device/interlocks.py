@@ -9,6 +9,7 @@ from typing import Annotated, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ffzero_lab.device.description import DeviceDescription, HealthChannel
+from ffzero_lab.device.watched import WatchedReading, watched_readings
 from ffzero_lab.errors import InputError, near_match
 
 FiniteBound = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -73,11 +74,18 @@ class InterlockJudge:
         self._device_name = device_name
         self._consecutive = [0] * len(interlocks)
         self._reason: str | None = None
+        self._latest: Mapping[str, float] | None = None
 
     @property
     def reason(self) -> str | None:
         """Why an interlock tripped, or None while none has."""
         return self._reason
+
+    @property
+    def watched(self) -> tuple[WatchedReading, ...]:
+        """The channels that have bounds, as they were last read; none before the first reading. Any thread may ask."""
+        latest = self._latest
+        return () if latest is None else watched_readings(self._interlocks, latest)
 
     def judge(self, readings: Mapping[str, float]) -> str | None:
         """Return why an interlock tripped, now or earlier, or None.
@@ -85,6 +93,7 @@ class InterlockJudge:
         A channel that is missing or not a finite number trips at once: debouncing is for noise, not for a sensor that
         is gone.
         """
+        self._latest = readings
         if self._reason is None:
             self._reason = self._first_breach(readings)
         return self._reason
@@ -127,6 +136,11 @@ class InterlockGuard(Protocol):
     def stop(self) -> None:
         """End the watch; calling it again does nothing."""
         ...
+
+    @property
+    def watched(self) -> tuple[WatchedReading, ...]:
+        """The channels that have bounds, as they were last read; reads nothing, and may be called from any thread."""
+        return ()
 
     def __enter__(self) -> Self:
         self.start()

@@ -63,6 +63,10 @@ class Device(ABC):
         """Return the health readings by channel name; takes no device time and no noise on a twin."""
         return {}
 
+    def recoveries(self) -> int:
+        """Return how often a link to the hardware failed and was recovered; exchanges nothing, any thread may ask."""
+        return 0
+
     @abstractmethod
     def park(self) -> None:
         """Bring every actuator into its safe state, from any state; calling it again changes nothing."""

@@ -114,6 +114,10 @@ class Recorder(Device):
             self._keep_later_told("read_health", {name: float(value) for name, value in health.items()}, error)
         return health
 
+    def recoveries(self) -> int:
+        """Return how often a link of the device was recovered; no exchange, so that nothing is kept of it."""
+        return self.driver.recoveries()
+
     def park(self) -> None:
         """Park the device, then write it down."""
         self._end("park", self.driver.park)

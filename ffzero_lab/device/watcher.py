@@ -10,6 +10,7 @@ from ffzero_lab.device.clock import VirtualClock
 from ffzero_lab.device.errors import InterlockTripped
 from ffzero_lab.device.interlocks import Interlock, InterlockGuard, InterlockJudge, NoInterlocks, SameReading
 from ffzero_lab.device.port import Device
+from ffzero_lab.device.watched import WatchedReading
 
 POLL_INTERVAL_S = 1.0
 STALE_AFTER_S = 5.0
@@ -58,6 +59,11 @@ class SynchronousInterlocks(InterlockGuard):
 
     def stop(self) -> None:
         """Do nothing: a check reads the health by itself and cannot be left unwatched."""
+
+    @property
+    def watched(self) -> tuple[WatchedReading, ...]:
+        """The channels that have bounds, as they were at the last check."""
+        return self._judge.watched
 
     def _look(self) -> _Trip | None:
         try:
@@ -163,6 +169,11 @@ class Watcher(InterlockGuard):
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(deadline_s)
+
+    @property
+    def watched(self) -> tuple[WatchedReading, ...]:
+        """The channels that have bounds, as the thread last read them."""
+        return self._judge.watched
 
     def _watch(self) -> None:
         try:

@@ -19,6 +19,9 @@ class StepDone:
     """RMS of the measured slopes, loss per unit amplitude."""
     cosine: float | None = None
     """Between the estimate and the exact gradient of the batch, where that was asked for."""
+    slope_over_error: float | None = None
+    """RMS slope of the whole loss along the directions over its standard error among the patterns of the batch, which
+    holds noise and scatter; its square is 1 on average where there is no slope. None where no slope is measured."""
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,15 @@ ExactGradient = Callable[[FloatArray, NDArray[np.intp]], FloatArray]
 class Step:
     """What one step measured: the mean loss, the score of the batch, the RMS slope per typical change.
 
-    ``cosine`` is that between the estimate and the exact gradient, where it was asked for.
+    ``cosine`` is that between the estimate and the exact gradient, where it was asked for; ``over_error`` the RMS slope
+    over its standard error.
     """
 
     loss: float
     score: float
     slope_rms: float
     cosine: float | None = None
+    over_error: float | None = None
 
 
 class LayerTrainer:
@@ -109,7 +111,7 @@ class LayerTrainer:
         self.parameters = self.parameters + self._coordinates.spread(self.optimizer.update(estimate.gradient, rate))
         self.step += 1
         self.loss = estimate.loss
-        return Step(estimate.loss, estimate.score, estimate.slope_rms, cosine)
+        return Step(estimate.loss, estimate.score, estimate.slope_rms, cosine, estimate.over_error)
 
     def settled(self) -> FloatArray:
         """Return the parameters (P,) in the device's units and bounds, no room kept for a perturbation."""

@@ -67,6 +67,7 @@ class ProbedSlopes:
             compared.score,
             compared.dark,
             float(np.sqrt(np.mean(differences**2))) / self._slope_unit,
+            compared.over_error,
         )
 
     def _compare(self, moves: FloatArray, parameters: FloatArray, rows: Rows) -> Compared:

@@ -71,6 +71,12 @@ class Session:
         """Device time that the session has taken so far, earlier parts of a resumed one included."""
         return self._earlier_s + (self.device.clock.now_s() - self._began_s)
 
+    @property
+    def dark(self) -> int:
+        """Patterns under the detection floor in the steps so far, left out of what was judged."""
+        finished = () if self.progress is None else self.progress.layers
+        return sum(done.dark for done, _ in finished) + (0 if self._trainer is None else self._trainer.dark)
+
     def run(self) -> Generator[tuple[Event, ...]]:
         """Train every layer, then measure the test part; yields the events of each moment together."""
         if self.progress is None:
@@ -210,7 +216,16 @@ class Session:
             self._layer_began_s += self.device_seconds - began_s  # the plan has set this time aside
         number = trainer.step + 1
         step = trainer.advance(exact if number % settings.log_every == 0 or number == trainer.steps else None)
-        yield StepDone(trainer.layer, number, trainer.steps, step.loss, step.score, step.slope_rms, step.cosine)
+        yield StepDone(
+            trainer.layer,
+            number,
+            trainer.steps,
+            step.loss,
+            step.score,
+            step.slope_rms,
+            step.cosine,
+            step.over_error,
+        )
         if len(self._validation_rows) and trainer.step % settings.check_every == 0:
             score = self._validation_score(trainer)
             trainer.watch = trainer.watch.looked(score, trainer.parameters)

@@ -25,6 +25,8 @@ class Estimate:
         Most patterns under the detection floor in anything judged.
     slope_rms
         RMS slope along a random direction, loss per typical change.
+    over_error
+        RMS slope along the directions over its standard error among the patterns; None where nobody measures.
     """
 
     gradient: FloatArray
@@ -32,6 +34,7 @@ class Estimate:
     score: float
     dark: int
     slope_rms: float
+    over_error: float | None = None
 
 
 @dataclass(frozen=True)

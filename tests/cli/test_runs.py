@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from ffzero_lab.cli.runs_tables import side_by_side
 
 Command = Callable[..., Any]
 
@@ -168,3 +171,22 @@ def test_many_runs_are_listed_in_plain_columns(cli: Command, trained: Path, monk
     assert header.split()[0] == "run"
     assert row.split()[0] == trained.name
     assert row.split()[-1] == "complete"
+
+
+def test_runs_stand_side_by_side_under_letters_and_no_number_is_cut() -> None:
+    part = {"test_accuracy.sum": [0.9 + 1e-6 * number for number in range(7)], "shots": [10**9 + 1] * 7}
+    tables = side_by_side("results", list("ABCDEFG"), part, 80)
+    console = Console(file=io.StringIO(), width=80)
+    for table in tables:
+        console.print(table)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert shown.count("1,000,000,001") == 7
+    assert shown.count("test_accuracy.sum") == len(tables) > 1
+
+
+def test_the_last_row_of_an_incomplete_run_is_told_in_words(cli: Command, trained: Path) -> None:
+    (trained / "summary.json").unlink()
+    shown = " ".join(cli("runs", "show", trained).out.split())
+    assert "its last row of metrics: layer 1, steps 200, stopped_by steps" in shown
+    assert "None" not in shown

@@ -87,7 +87,7 @@ def test_plain_lines_tell_the_plan_the_progress_and_the_result(cli: Command) -> 
     assert ended.code == 0
     assert "1 layer, reinjected" in ended.out
     assert "predicted device time" in ended.out
-    assert "step 20/20" in ended.out
+    assert "layer 0 done after 20 steps" in ended.out
     assert "untrained device" in ended.out
     assert "\x1b[" not in ended.out
 

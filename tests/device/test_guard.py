@@ -68,6 +68,7 @@ def test_lost_staging_is_staged_again_and_the_call_repeated(bench, call):
     assert {staged.layer for staged in setup.log.named("load_inputs")} == {0, 1}
     for layer in (0, 1):
         np.testing.assert_array_equal(setup.fake.setpoints[layer], SETTINGS[layer])
+    assert setup.device.restarts == 1
 
 
 def test_after_a_restart_in_the_middle_of_a_split_setting_the_whole_setting_is_measured_again(bench):

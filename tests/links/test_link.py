@@ -281,7 +281,9 @@ def test_what_cannot_be_sent_blindly_is_told(over_tcp, link_to):
 
 def test_a_link_that_is_distrusted_recovers_before_the_next_exchange(over_tcp, link_to):
     link = link_to(over_tcp)
+    assert link.recoveries == 0
     link.distrust()
     over_tcp.answer = lambda message: [(0.0, b"1.5\n")]
     assert link.exchange(b":READ:POW?\n", ONE) == 1.5
     assert link.generation == 2
+    assert link.recoveries == 1
