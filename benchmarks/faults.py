@@ -17,7 +17,8 @@ end at other parameters. It is counted by itself and its other readings are held
 
 An exchange hangs when it takes more than its deadline and a tenth. The longest time that a thread of this process could
 have run meanwhile and got no processor is taken off (Linux tells it; the emulator and the driver share an interpreter,
-so that each waits for the other); such exchanges are counted by themselves.
+so that each waits for the other), and the time in which a virtual machine was not run at all; such exchanges are
+counted by themselves.
 
 The exit code is 0 when nothing came out that must not.
 """
@@ -373,7 +374,7 @@ class Watch:
         self._exchange = exchange = Wire.exchange
 
         def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
-            began_s, before = time.monotonic(), waited_for_a_processor_s()
+            stolen_before_s, before, began_s = taken_away_s(), waited_for_a_processor_s(), time.monotonic()
             try:
                 return exchange(wire, message, reply, deadline_s)
             finally:
@@ -384,8 +385,12 @@ class Watch:
                         (now - before.get(thread, 0.0) for thread, now in waited_for_a_processor_s().items()),
                         default=0.0,
                     )
-                    what = f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor"
-                    self.late.append((what, (taken_s - waited_s) / deadline_s))
+                    stolen_s = taken_away_s() - stolen_before_s
+                    what = (
+                        f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor, "
+                        f"{stolen_s:.2f} s without the machine"
+                    )
+                    self.late.append((what, (taken_s - waited_s - stolen_s) / deadline_s))
 
         Wire.exchange = watched  # type: ignore[method-assign]
         return self
@@ -404,6 +409,13 @@ def waited_for_a_processor_s() -> dict[str, float]:
         with contextlib.suppress(OSError):  # it may have ended meanwhile
             waited[thread.name] = 1e-9 * int((thread / "schedstat").read_text(encoding="ascii").split()[1])
     return waited
+
+
+def taken_away_s() -> float:
+    """Return for how long a processor of this virtual machine was given to another one, the longest of them."""
+    rows = [row.split() for row in Path("/proc/stat").read_text(encoding="ascii").splitlines()]
+    ticks = max((int(row[8]) for row in rows if row[0].startswith("cpu") and row[0] != "cpu"), default=0)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
