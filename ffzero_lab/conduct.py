@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from ffzero_lab.device import InterlockTripped, Protected
 from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.device.recording import FOLDER
+from ffzero_lab.kept import evaluation_of
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
@@ -130,6 +131,7 @@ class Conductor:
         if self._recorder is not None and (self.run.path / FOLDER).is_dir():  # else it is that of more than this run
             self._recorder.sync()
             summary["recording"] = self._recorder.as_json()
+        self.run.evaluated(evaluation_of(self.session))
         self.run.complete(summary)
         self._tell("complete")
         return summary

@@ -47,6 +47,11 @@ class Signals:
         self._tolerated = 1
         self._undisturbed = False
 
+    def at_once(self) -> None:
+        """Raise Interruption from wherever the program is, as at first, when a signal comes in from now on."""
+        self._tolerated = len(self._received)
+        self._undisturbed = False
+
     @property
     def received(self) -> bool:
         """Whether a signal has come in."""

@@ -9,6 +9,7 @@ from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import Dataset
 from ffzero_lab.device import Protected
 from ffzero_lab.errors import InputError
+from ffzero_lab.kept import start_of
 from ffzero_lab.manifest import describe_run
 from ffzero_lab.runs import Checkpoint, RunReader, RunWriter
 from ffzero_lab.runs.layout import CALIBRATION, MANIFEST
@@ -126,7 +127,7 @@ class Training:
             checkpoint_every_s=self.checkpoint_every_s,
             calibration=about,
         )
-        return RunWriter.create(self.path, manifest, content)
+        return RunWriter.create(self.path, manifest, content, start_of(session))
 
     def _conduct(self, session: Session, run: RunWriter, earlier_s: float) -> dict[str, Any]:
         shift = self.shift

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # as the command line does, before NumPy is imported
     os.environ.setdefault(variable, "1")
+os.environ["FFZERO_REPORT"] = "0"  # drawing takes seconds; what is tested of reports asks for them
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

@@ -8,42 +8,46 @@ from collections import Counter
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, Patch, Rectangle
+from matplotlib.patches import Circle, Patch
 from numpy.typing import NDArray
 
 from calibration.report.health import Health
-from calibration.report.plan import Plan
+from ffzero_lab.figures.chip_map import (
+    NAMED_CELLS,
+    canvas,
+    cells_of,
+    coloured_cells,
+    cross_out,
+    write_in_cell,
+    write_in_cells,
+)
 from ffzero_lab.figures.palette import GREY, INK, ORANGE, PALE, PURPLE, SKY, VALUES, VERMILLION, YELLOW
+from ffzero_lab.figures.plan import Plan
 
 FloatArray = NDArray[np.float64]
 WORDED = {"open": VERMILLION, "short": PURPLE, "stuck": ORANGE, "dark": INK, "dead": VERMILLION}
 OTHERWISE = GREY
 LIVE, WARNED, UNKNOWN = SKY, YELLOW, "#FFFFFF"
-NAMED_CELLS = 160
-"""Cells up to which their names and values stand in them."""
 NAMED_FAULTS = 24
-TALLEST = 7.0
-"""Inches."""
 ROBUST = 4.0
 """Robust standard deviations around the median that the colours span: a single outlier may not wash out all others."""
 
 
 def health_map(plan: Plan, health: Health) -> Figure:
     """Draw what is wrong with which parameter and output."""
-    figure, axes = _canvas(plan)
+    figure, axes = canvas(plan)
     colours = [LIVE] * len(plan.cells)
     for index in health.warned:
         colours[index] = WARNED
     for index, word in health.dead.items():
         colours[index] = WORDED.get(word, OTHERWISE)
-    axes.add_collection(PatchCollection(_rectangles(plan), facecolor=colours, edgecolor=INK, linewidth=0.5, zorder=3))
+    axes.add_collection(cells_of(plan, range(len(colours)), facecolor=colours, edgecolor=INK, linewidth=0.5, zorder=3))
     if len(plan.cells) <= NAMED_CELLS:
         for index, short in enumerate(plan.short):
             colour = "white" if colours[index] in {VERMILLION, INK, OTHERWISE} else INK
-            _write(axes, plan, index, short, colour)
+            write_in_cell(axes, plan, index, short, colour)
     _outputs(axes, plan, health)
     _callouts(axes, plan, health)
     counted = Counter(health.dead.values())
@@ -68,87 +72,23 @@ def value_map(
     plan: Plan, values: FloatArray, health: Health, label: str, *, span: tuple[float, float] | None = None
 ) -> Figure:
     """Draw *values* (P,), NaN where unknown, over the range *span* or a robust one; dead cells are crossed out."""
-    figure, axes = _canvas(plan)
+    figure, axes = canvas(plan)
     known = np.isfinite(values)
     low, high = _robust_span(values[known]) if span is None else span
     norm, colour_map = Normalize(low, high), colormaps[VALUES]
-    rectangles = _rectangles(plan)
-    shown = PatchCollection(
-        [rectangle for rectangle, is_known in zip(rectangles, known, strict=True) if is_known],
-        cmap=colour_map,
-        norm=norm,
-        edgecolor=INK,
-        linewidth=0.5,
-        zorder=3,
-    )
-    shown.set_array(values[known])
-    axes.add_collection(shown)
-    unknown = [rectangle for rectangle, is_known in zip(rectangles, known, strict=True) if not is_known]
-    axes.add_collection(PatchCollection(unknown, facecolor=UNKNOWN, edgecolor=GREY, linewidth=0.8, zorder=3))
-    for index in np.flatnonzero(~known):
-        _cross(axes, plan, int(index), VERMILLION if index in health.dead else GREY)
-    flagged = [rectangles[index] for index in health.warned]
-    axes.add_collection(PatchCollection(flagged, facecolor="none", edgecolor=VERMILLION, linewidth=2.2, zorder=4))
-    if len(plan.cells) <= NAMED_CELLS:
-        for index in np.flatnonzero(known):
-            colour = _legible_on(colour_map(norm(values[index])))
-            _write(axes, plan, int(index), f"{plan.short[index]}\n{_brief(values[index])}", colour)
+    seen = np.flatnonzero(known)
+    shown = coloured_cells(axes, plan, values, seen, norm, colour_map)
+    unknown = np.flatnonzero(~known)
+    axes.add_collection(cells_of(plan, unknown, facecolor=UNKNOWN, edgecolor=GREY, linewidth=0.8, zorder=3))
+    for index in unknown.tolist():
+        cross_out(axes, plan, index, VERMILLION if index in health.dead else GREY)
+    flagged = list(health.warned)
+    axes.add_collection(cells_of(plan, flagged, facecolor="none", edgecolor=VERMILLION, linewidth=2.2, zorder=4))
+    write_in_cells(axes, plan, values, seen, norm, colour_map)
     _outputs(axes, plan, health)
     extend = _extend(values[known], low, high)
     figure.colorbar(shown, ax=axes, label=label, shrink=0.7, aspect=28, pad=0.01, extend=extend)
     return figure
-
-
-def _canvas(plan: Plan) -> tuple[Figure, Axes]:
-    left, top = (plan.cells[:, :2] - plan.cells[:, 2:] / 2).min(axis=0)
-    right, bottom = (plan.cells[:, :2] + plan.cells[:, 2:] / 2).max(axis=0)
-    places = [(x, y) for x, y, _ in plan.words] + [tuple(place) for place in plan.outputs]
-    xs, ys = [left, right] + [x for x, _ in places], [top, bottom] + [y for _, y in places]
-    width, height = max(xs) - min(xs) + 1.2, max(ys) - min(ys) + 1.0
-    across = min(float(np.clip(0.75 * width, 7.5, 11.5)), TALLEST * width / height)
-    figure = Figure(figsize=(across, max(2.5, across * height / width + 0.5)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xlim(min(xs) - 0.6, max(xs) + 0.6)
-    axes.set_ylim(max(ys) + 0.5, min(ys) - 0.5)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    axes.add_collection(
-        LineCollection(list(plan.lines), colors=GREY, linewidths=1.1 if len(plan.cells) < 2000 else 0.4)
-    )
-    small = 8.0 if len(plan.words) <= 24 else 5.5 if len(plan.words) <= 40 else 3.5
-    for x, y, word in plan.words:
-        axes.text(x, y, word, ha="center", va="center", fontsize=small).set_in_layout(False)
-    return figure, axes
-
-
-def _rectangles(plan: Plan) -> list[Rectangle]:
-    return [Rectangle((x - w / 2, y - h / 2), w, h) for x, y, w, h in plan.cells.tolist()]
-
-
-def _write(axes: Axes, plan: Plan, index: int, text: str, colour: str) -> None:
-    x, y, width, height = plan.cells[index].tolist()
-    upright = height > 1.5 * width
-    size = 6.2 if len(plan.cells) <= 80 else 4.4
-    written = axes.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=size,
-        color=colour,
-        zorder=5,
-        linespacing=0.95,
-        rotation=90 * upright,
-    )
-    written.set_in_layout(False)  # it is within a cell; asking each text for its place takes seconds
-
-
-def _cross(axes: Axes, plan: Plan, index: int, colour: str) -> None:
-    x, y, width, height = plan.cells[index].tolist()
-    xs, ys = [x - width / 2, x + width / 2], [y - height / 2, y + height / 2]
-    for course in (ys, ys[::-1]):
-        axes.plot(xs, course, color=colour, linewidth=1.0, zorder=4)
 
 
 def _outputs(axes: Axes, plan: Plan, health: Health) -> None:
@@ -199,14 +139,3 @@ def _robust_span(values: FloatArray) -> tuple[float, float]:
 def _extend(values: FloatArray, low: float, high: float) -> str:
     below, above = bool((values < low).any()), bool((values > high).any())
     return "both" if below and above else "min" if below else "max" if above else "neither"
-
-
-def _legible_on(colour: tuple[float, float, float, float]) -> str:
-    """Return white or ink, whichever stands out more (WCAG 2.1: relative luminance)."""
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "white" if luminance < 0.22 else INK
-
-
-def _brief(value: float) -> str:
-    return f"{value:.2f}" if 0.01 <= abs(value) < 100.0 else f"{value:.2g}"

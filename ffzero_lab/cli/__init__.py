@@ -22,6 +22,7 @@ from ffzero_lab.cli.commands import (
     devices,
     measure,
     protocols,
+    report,
     run,
     runs,
     sweep,
@@ -56,6 +57,7 @@ def _main(
 app.command()(train.train)
 app.command()(measure.evaluate)
 app.command()(measure.predict)
+app.command()(report.report)
 app.command()(calibrate.calibrate)
 app.command()(run.run)
 app.command()(compare.compare)

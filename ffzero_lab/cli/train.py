@@ -15,12 +15,14 @@ from ffzero_lab.cli.dry_run import dry_run_lines, dry_run_numbers
 from ffzero_lab.cli.layout import say
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.cli.outcome import print_json
+from ffzero_lab.cli.report import report_at_the_end
 from ffzero_lab.cli.request import Request
 from ffzero_lab.conduct import Conductor
 from ffzero_lab.datasets import IMAGE_SETS, Dataset, load_dataset
 from ffzero_lab.device import InterlockBound, InterlockTripped, interlocks_for, interlocks_on
 from ffzero_lab.device.recorder import begin_recording, go_on_recording
 from ffzero_lab.errors import InputError
+from ffzero_lab.kept import start_of
 from ffzero_lab.manifest import describe_run, versions_of
 from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
@@ -30,8 +32,10 @@ from ffzero_lab.training import Network, Session, TrainSettings
 from ffzero_lab.training.progress import under
 
 
-def train(request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Carry out a request for a new run, or only say what it would do."""
+def train(
+    request: Request, signals: Signals, *, start_from: Path | None, dry_run: bool, as_json: bool, report: bool
+) -> None:
+    """Carry out a request for a new run, and write its *report*, or only say what it would do."""
     settings = request.settings
     dataset = load_dataset(settings.dataset, settings.data_dir, settings.task)
     name = request.name or default_name(settings.dataset, f"seed{settings.seed}")
@@ -41,8 +45,15 @@ def train(request: Request, signals: Signals, *, start_from: Path | None, dry_ru
             _show_dry_run(session, request, as_json)
         return
     summary = train_in(path, name, request, dataset, signals, start_from=start_from, as_json=as_json)
+    _end(path, summary, signals, as_json=as_json, report=report)
+
+
+def _end(path: Path, summary: Mapping[str, Any], signals: Signals, *, as_json: bool, report: bool) -> None:
+    """Tell the result of a complete run, whose device is closed, before anything is drawn."""
     if as_json:
         print_json({"run": str(path), **summary})
+    if report:
+        report_at_the_end(path, signals, as_json=as_json)
 
 
 def train_in(
@@ -70,7 +81,7 @@ def train_in(
             manifest["started_from"] = str(start_from.resolve())
         signals.finish_exchanges()  # from here on nothing is left half done
         record, notes = (None, ()) if calibration is None else (calibration.content, calibration.notes)
-        with RunWriter.create(path, manifest, record) as run:
+        with RunWriter.create(path, manifest, record, start_of(session)) as run:
             begin_recording(session.device, path)
             return _conduct(session, run, signals, as_json=as_json, notes=notes)
 
@@ -88,11 +99,12 @@ def _prepared(
         yield session, calibration
 
 
-def resume(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> None:
-    """Go on with a run, and tell the result."""
+def resume(
+    path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool, report: bool
+) -> None:
+    """Go on with a run, tell the result, and write its *report*."""
     summary = resume_in(path, signals, other_versions=other_versions, after_trip=after_trip, as_json=as_json)
-    if as_json:
-        print_json({"run": str(path), **summary})
+    _end(path, summary, signals, as_json=as_json, report=report)
 
 
 def resume_in(path: Path, signals: Signals, *, other_versions: bool, after_trip: bool, as_json: bool) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ffzero_lab.figures.page import Picture
 from ffzero_lab.figures.palette import CYCLE, GREY, INK
 
 PNG_DPI = 130
+WIDEST = 1400.0
+"""Pixels of a figure across: a page shows 1124 of them."""
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": GREY,
@@ -53,8 +57,10 @@ def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) ->
     """Return what *draw* draws, in the common style, under a file *name* without suffix."""
     with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
         figure = draw()
+        figure.dpi = min(PNG_DPI, WIDEST / figure.get_figwidth())
         svg, png = io.BytesIO(), io.BytesIO()
-        figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+        # by the canvases themselves: Figure.savefig draws everything twice
+        FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
         figure.set_layout_engine("none")  # all is in its place, and finding it takes longer than drawing
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
     return Picture(name, title, caption, svg.getvalue(), png.getvalue())

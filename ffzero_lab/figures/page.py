@@ -17,8 +17,8 @@ from ffzero_lab.runs.atomic import write_atomically
 Severity = Literal["fault", "warning", "note"]
 ALWAYS_SHOWN = 25
 """Problems in the list; the ones after them are folded away."""
-LARGEST_SVG = 1_500_000
-"""Bytes above which a figure stands in the page as PNG: browsers take seconds for larger drawings."""
+LARGE_SVG = 500_000
+"""Bytes above which a figure stands in the page as PNG, where that is smaller: browsers are slow with large ones."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,15 @@ class Page:
         return [block for section in self.sections for block in section.blocks if isinstance(block, Picture)]
 
 
-def write(page: Page, path: Path) -> Path:
-    """Write *page* to *path* and its figures, as SVG and PNG, into a folder beside it, which is returned.
+def write(page: Page, path: Path, folder: Path | None = None) -> Path:
+    """Write *page* to *path* and its figures, as SVG and PNG, into *folder*, by default beside it; return the folder.
 
     The page comes last, and does not need the folder. Raises OSError.
     """
-    folder = path.with_name(f"{path.stem}-figures")
+    folder = path.with_name(f"{path.stem}-figures") if folder is None else folder
     path.parent.mkdir(parents=True, exist_ok=True)
     if page.pictures:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     for picture in page.pictures:
         stem = slug(picture.name)
         (folder / f"{stem}.svg").write_bytes(picture.svg)
@@ -206,10 +206,12 @@ def _block(block: Block) -> str:
 
 
 def _figure(picture: Picture) -> str:
-    kind, content = ("svg+xml", picture.svg) if len(picture.svg) <= LARGEST_SVG else ("png", picture.png)
+    drawn = len(picture.svg) <= max(LARGE_SVG, len(picture.png))
+    kind, content = ("svg+xml", picture.svg) if drawn else ("png", picture.png)
     source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
     return (
-        f'<figure><h3>{escape(picture.title)}</h3><img alt="{escape(picture.title)}" src="{source}">'
+        f'<figure><h3>{escape(picture.title)}</h3><div class="wide" role="region" tabindex="0" '
+        f'aria-label="{escape(picture.title)}"><img alt="{escape(picture.title)}" src="{source}"></div>'
         f"<figcaption>{escape(picture.caption)}</figcaption></figure>"
     )
 
@@ -222,7 +224,8 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{a}>{escape(cell)}</td>" for a, cell in zip(align, row, strict=True)) + "</tr>"
         for row in table.rows
     )
-    content = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    named = f'role="region" aria-label="{escape(table.title or ", ".join(table.headings))}" tabindex="0"'
+    content = f'<div class="wide" {named}><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     if table.folded:
         return f"<details><summary>{escape(table.title)}</summary>{content}</details>"
     return (f"<h3>{escape(table.title)}</h3>" if table.title else "") + content

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.atomic import failures_named, sync_folder, write_atomically, write_briefly
 from ffzero_lab.runs.checkpoint import Checkpoint, set_refused_aside
-from ffzero_lab.runs.layout import CALIBRATION, CONTROL, MANIFEST, METRICS, STATUS, SUMMARY, SUPERSEDED
+from ffzero_lab.runs.layout import (
+    CALIBRATION,
+    CONTROL,
+    EVALUATION,
+    MANIFEST,
+    METRICS,
+    START,
+    STATUS,
+    SUMMARY,
+    SUPERSEDED,
+)
 
 
 class RunBusy(InputError):
@@ -44,8 +54,13 @@ class RunWriter:
             raise RunBusy(f"another process is writing the run {path}; stop it first") from None
 
     @classmethod
-    def create(cls, path: Path, manifest: Mapping[str, Any], calibration: bytes | None = None) -> Self:
-        """Make the folder, with the *calibration* record in it; raises InputError when it exists or cannot be made."""
+    def create(
+        cls, path: Path, manifest: Mapping[str, Any], calibration: bytes | None = None, start: bytes | None = None
+    ) -> Self:
+        """Make the folder, with the *calibration* record and *start*, where training begins, in it.
+
+        Raises InputError when it exists or cannot be made.
+        """
         try:
             path.mkdir(parents=True)
             (path / CONTROL).mkdir()
@@ -53,8 +68,9 @@ class RunWriter:
             raise InputError(f"the run folder {path} exists already; choose another --name or --run-dir") from None
         except OSError as error:
             raise InputError(f"the run folder {path} cannot be made: {error.strerror}") from error
-        if calibration is not None:
-            write_atomically(path / CALIBRATION, calibration)
+        for name, content in ((CALIBRATION, calibration), (START, start)):
+            if content is not None:
+                write_atomically(path / name, content)
         write_atomically(path / MANIFEST, as_json(manifest))
         sync_folder(path.parent)
         return cls(path, manifest)
@@ -107,6 +123,10 @@ class RunWriter:
     def status(self, content: Mapping[str, Any]) -> None:
         """Replace ``status.json``, for whoever looks from another process."""
         write_briefly(self.path / STATUS, as_json(content))
+
+    def evaluated(self, content: bytes) -> None:
+        """Keep what the test part answered."""
+        write_atomically(self.path / EVALUATION, content)
 
     def complete(self, summary: Mapping[str, Any]) -> None:
         """Write the summary, whose presence means that the run is complete."""

@@ -51,10 +51,13 @@ class Measured:
         (layers, S, C).
     dark
         Patterns under the detection floor, for each layer.
+    inputs
+        (S, n_in) what was staged, for each layer that anything was staged for: the first alone of a cascade.
     """
 
     similarity: FloatArray
     dark: tuple[int, ...]
+    inputs: tuple[Patterns, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,19 @@ class Network:
         """Write every layer's parameters and measure encoded *patterns* (S, n_in) through all of them."""
         similarity: list[FloatArray] = []
         dark: list[int] = []
+        inputs: list[Patterns] = []
         for number, layer in enumerate(self.layers):
             device.write_parameters(number, layer.parameters)
             if number == 0 or device.description.topology == "reinjected":
                 stage(device, number, patterns)
+                inputs.append(patterns)
             outputs = read_all(device, number, len(patterns))
             of_layer, dark_here = layer.similarity(outputs, device.description.layers[number].detection_floor)
             similarity.append(of_layer)
             dark.append(dark_here)
             if layer.carry is not None:
                 patterns = layer.carry.apply(outputs)
-        return Measured(np.stack(similarity), tuple(dark))
+        return Measured(np.stack(similarity), tuple(dark), tuple(inputs))
 
     def with_layer(self, number: int, layer: TrainedLayer) -> "Network":
         """Return the network with another *layer* at its place."""

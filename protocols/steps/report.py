@@ -1,7 +1,9 @@
 """``report``: writes one page about the protocol so far."""
 
+from collections.abc import Iterator
 from html import escape
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
+from urllib.parse import quote
 
 from ffzero_lab.runs.atomic import write_atomically
 from protocols.book import Book, Entry
@@ -73,9 +75,30 @@ def written(title: str, device: str, book: Book) -> str:
             if seen
             else ""
         )
+        + _training_runs(book)
         + (f"<h2>Notes</h2><ul>{notes}</ul>" if notes else "")
         + "</html>\n"
     )
+
+
+def _training_runs(book: Book) -> str:
+    """Return links to the pages of the training runs; no bench that is on waits the seconds that drawing them takes."""
+    runs = dict.fromkeys(run for entry in book.entries for run in _runs_in(entry.results))
+    if not runs:
+        return ""
+    links = "".join(f'<li><a href="{escape(quote(run))}/{PAGE}">{escape(run)}</a>' for run in runs)
+    told = "Their pages are drawn by <code>ffzero-lab report</code>, told the folder of this page."
+    return f"<h2>Training runs</h2><ul>{links}</ul><p>{told}</p>"
+
+
+def _runs_in(results: Any) -> Iterator[str]:
+    """Yield the folders of training runs among *results*, those of a sweep's points included."""
+    if isinstance(results, dict):
+        content = cast("dict[str, Any]", results)
+        if isinstance(run := content.get("run"), str):
+            yield run
+        for inner in content.get("points") or ():
+            yield from _runs_in(inner)
 
 
 def _step_row(number: int, entry: Entry) -> str:

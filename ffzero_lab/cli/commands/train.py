@@ -96,6 +96,15 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it costs, and end.")
     ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report",
+            envvar="FFZERO_REPORT",
+            show_envvar=False,
+            help="Write report.html into the run folder at the end.",
+        ),
+    ] = True,
     json_: Json = False,
 ) -> None:
     """Train a device in place and keep everything in a run folder."""
@@ -136,9 +145,10 @@ def train(
             },
         )
         with outcome(as_json=json_):
-            check_beside_resume(context, allowed=["json_"], only=["other_versions", "after_trip"])
+            check_beside_resume(context, allowed=["json_", "report"], only=["other_versions", "after_trip"])
+            told = {"as_json": json_, "report": report}
             if resume is not None:
-                resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, as_json=json_)
+                resume_run(resume, signals, other_versions=other_versions, after_trip=after_trip, **told)
             else:
                 request = read_request(config, flags, set_ or [])
-                train_run(request, signals, start_from=from_, dry_run=dry_run, as_json=json_)
+                train_run(request, signals, start_from=from_, dry_run=dry_run, **told)

@@ -224,36 +224,21 @@ def test_of_many_fringes_the_worst_a_sample_and_the_best_are_shown_and_counted()
     assert shown_of(swept[:5])[1].startswith("All 5 fringes")
 
 
-def test_a_mesh_is_drawn_as_a_mesh() -> None:
-    plan = plan_of(LayerRecord(groups={"theta": (6,), "phi": (6,), "gamma": (4,)}), "photonic")
+@pytest.mark.parametrize(
+    ("kind", "groups", "drawn_as"),
+    [
+        ("photonic", {"theta": (6,), "phi": (6,), "gamma": (4,)}, "mesh"),
+        ("photonic", {}, "mesh"),
+        ("mechanical", {"coupling": (1, 12), "ground": (1, 9)}, "lattice"),
+        ("crossbar", {"weight": (4, 6), "bias": (4,)}, "blocks"),
+    ],
+)
+def test_a_layer_is_drawn_as_what_it_is(kind: str, groups: dict[str, tuple[int, ...]], drawn_as: str) -> None:
+    over = Quantity.of("1", "parameter", np.arange(16.0), 0.1)
+    plan = plan_of(LayerRecord(groups=groups, quantities={} if groups else {"any.thing": over}), kind)
     assert plan is not None
-    assert len(plan.lines) == 4
-    assert plan.short[5:8] == ("θ5", "φ0", "φ1")
-    theta, phi = plan.cells[:6], plan.cells[6:12]
-    columns = [0, 0, 1, 2, 2, 3]  # of the MZIs of a rectangle of four ports
-    assert np.argsort(theta[:, 0], kind="stable").tolist() == np.argsort(columns, kind="stable").tolist()
-    assert np.floor(theta[:, 1]).tolist() == [0, 2, 1, 0, 2, 1]
-    assert (phi[:, 0] < theta[:, 0]).all()
-
-
-@pytest.mark.parametrize(("nx", "ny"), [(2, 2), (5, 5), (7, 3), (8, 6)])
-def test_a_lattice_is_drawn_as_a_lattice(nx: int, ny: int) -> None:
-    couplings = (nx - 1) * ny + nx * (ny - 1)
-    plan = plan_of(LayerRecord(groups={"coupling": (2, couplings), "ground": (2, nx * ny)}), "mechanical")
-    assert plan is not None
-    springs, nodes = plan.cells[: 2 * couplings], plan.cells[2 * couplings :]
-    first = nodes[: nx * ny, :2]
-    assert {tuple(node) for node in first.tolist()} == {(x, y) for x in range(nx) for y in range(ny)}
-    assert len({tuple(place) for place in np.concatenate([springs, nodes])[:, :2].tolist()}) == 2 * (
-        couplings + nx * ny
-    )
-
-
-def test_other_parameters_stand_in_blocks_by_group() -> None:
-    plan = plan_of(LayerRecord(groups={"weight": (4, 6), "bias": (4,)}), "crossbar")
-    assert plan is not None
-    assert len({tuple(cell[:2]) for cell in plan.cells.tolist()}) == 28
-    assert [word for _, _, word in plan.words] == ["weight", "bias"]
+    assert plan.kind == drawn_as
+    assert plan_of(LayerRecord(), kind) is None
 
 
 def test_health_knows_the_dead_and_those_a_finding_names() -> None:

@@ -1,0 +1,120 @@
+"""What figures show is what was measured."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.kept import Evaluation
+from ffzero_lab.report import curves
+from ffzero_lab.report.account import account_of
+from ffzero_lab.report.amplitudes import amplitudes_of
+from ffzero_lab.report.answers import confusion_of, mean_similarity, predicted_and_true
+from ffzero_lab.report.chip import shading_of
+from ffzero_lab.report.light import light_in
+from ffzero_lab.report.parameters import moved
+
+
+def layer_of(**group: object) -> LayerDescription:
+    told = {"name": "theta", "shape": (2,), "unit": "rad", "lower": 0.0, "upper": 12.0, **group}
+    return LayerDescription(
+        input_shape=(2,),
+        input_lower=0.0,
+        input_upper=1.0,
+        input_unit="amplitude",
+        output_shape=(2,),
+        output_upper=1.0,
+        output_unit="intensity",
+        one_sign=True,
+        groups=(ParameterGroup.model_validate(told),),
+    )
+
+
+def evaluation(similarity: list[list[list[float]]], wanted: list[int]) -> Evaluation:
+    return Evaluation(np.array(wanted), np.array(similarity), None, ())
+
+
+def test_a_confusion_counts_each_pattern_once_in_the_row_of_its_class() -> None:
+    seen = evaluation([[[0.9, 0.1], [0.2, 0.3], [0.8, 0.1]], [[0.0, 0.0], [0.0, 0.2], [0.0, 0.9]]], [0, 0, 1])
+    assert confusion_of(seen, "sum", 2).tolist() == [[1, 1], [0, 1]]
+    assert confusion_of(seen, "last", 2).tolist() == [[1, 1], [0, 1]]
+    assert confusion_of(evaluation([[[0.9, 0.1]]], [1]), "sum", 2).tolist() == [[0, 0], [1, 0]]
+
+
+def test_similarities_are_means_by_class_and_unknown_for_a_class_without_patterns() -> None:
+    means = mean_similarity(np.array([[0.2, 0.4, 0.0], [0.4, 0.0, 0.0], [0.0, 1.0, 0.5]]), np.array([0, 0, 1]))
+    assert means[:2] == pytest.approx(np.array([[0.3, 0.2, 0.0], [0.0, 1.0, 0.5]]))
+    assert np.isnan(means[2]).all()
+
+
+def test_numbers_come_back_in_the_unit_of_the_targets() -> None:
+    seen = Evaluation(np.array([-1.0, 0.5]), np.array([[[-0.5], [0.5]], [[-0.25], [0.0]]]), None, ())
+    predicted, true = predicted_and_true(seen, "sum", (10.0, 30.0))
+    assert predicted == pytest.approx([12.5, 25.0])
+    assert true == pytest.approx([10.0, 25.0])
+
+
+def test_periodic_parameters_moved_by_the_shorter_way_and_stiffness_by_its_logarithm() -> None:
+    turning = layer_of(period=2.0 * np.pi)
+    assert moved(turning, np.array([0.1, 6.0]), np.array([0.1 + 2.0 * np.pi, 0.1])) == pytest.approx(
+        [0.0, 0.1 - 6.0 + 2.0 * np.pi]
+    )
+    springs = layer_of(name="coupling", unit="N/m", lower=1.0, upper=100.0, scale="log")
+    assert moved(springs, np.array([1.0, 50.0]), np.array([10.0, 25.0])) == pytest.approx(np.log([10.0, 0.5]))
+
+
+def test_colours_are_told_by_what_a_parameter_is() -> None:
+    phases = shading_of("photonic", layer_of(), np.array([1.0, 1.0 + 2.0 * np.pi]))
+    assert phases.values == pytest.approx([1.0, 1.0])
+    assert phases.label.endswith("rad")
+    stiff = shading_of("mechanical", layer_of(unit="N/m", lower=1.0, upper=100.0, scale="log"), np.array([2.0, 50.0]))
+    assert stiff.label == "stiffness / N/m"
+    assert float(stiff.norm(10.0)) == pytest.approx(0.5)
+    signed = shading_of("crossbar", layer_of(unit="G_f", lower=-1.0, upper=1.0), np.array([-0.2, 0.4]))
+    assert float(signed.norm(0.0)) == pytest.approx(0.5)
+    assert signed.label.startswith("conductance")
+
+
+def test_the_light_enters_as_the_mean_input_of_a_class_and_none_is_lost(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    found = light_in(account)
+    assert account.evaluation is not None
+    for number, light in enumerate(found):
+        assert light is not None
+        assert light.powers.sum(axis=1) == pytest.approx(np.ones(11))
+        chosen = int(np.bincount(account.evaluation.wanted).argmax())
+        entering = account.evaluation.inputs[number][chosen]
+        assert light.powers[0] == pytest.approx(entering**2 / (entering**2).sum())
+        assert account.manifest["dataset"]["classes"][chosen] in light.entering
+
+
+def test_device_time_above_a_curve_belongs_to_the_measurements_below(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    figure = curves.learning(account)
+    figure.draw_without_rendering()
+    (above,) = (child for child in figure.axes[0].child_axes)
+    rows = account.rows.layers[1].columns
+    over = above._functions[0]  # pyright: ignore[reportAttributeAccessIssue]
+    assert over(rows["readings"]) == pytest.approx(rows["device_seconds"])
+    assert float(over(rows["readings"][-1] + 100.0)) > rows["device_seconds"][-1]
+
+
+def test_amplitudes_are_those_of_the_settings_beside_the_stated_resolution(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    found = {(used.layer, used.group): used for used in amplitudes_of(account)}
+    assert set(found) == {(layer, group) for layer in (0, 1) for group in ("theta", "phi", "gamma")}
+    used = found[1, "phi"]
+    assert used.epsilon == (0.01,)
+    assert used.resolution == account.description.layers[1].groups[1].resolution
+    assert used.steps == pytest.approx(0.01 / used.resolution)
+
+
+@pytest.mark.slow
+def test_measured_amplitudes_are_those_that_were_logged(run_of: Callable[..., Path]) -> None:
+    options = ("--dataset", "iris", "--set", "device.ports=8", "--steps", 4, "--epsilon", "auto")
+    account = account_of(run_of(*options))
+    logged = [row["epsilon"]["theta"] for row in account.rows.layers[0].amplitudes]
+    assert len(logged) == 2
+    assert list(amplitudes_of(account)[0].epsilon) == logged
