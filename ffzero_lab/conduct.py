@@ -78,6 +78,8 @@ class Conductor:
         Asked between moments whether it wants the device; None: nothing does.
     told
         Given every status that is written, for whoever conducts more than this run.
+    vitals
+        What is known of the bench beside its outputs; asked for every status.
     """
 
     session: Session
@@ -89,6 +91,7 @@ class Conductor:
     earlier_wall_s: float = 0.0
     interlude: Interlude | None = None
     told: Callable[[Mapping[str, Any]], None] | None = None
+    vitals: Callable[[], Mapping[str, Any]] = field(default=dict[str, Any])
     _boundary: Boundary | None = field(default=None, init=False)
     _began_s: float = field(default_factory=time.perf_counter, init=False)
     _saved_s: float = field(default_factory=time.perf_counter, init=False)
@@ -288,6 +291,7 @@ class Conductor:
             "last_event": None if self._last is None else as_row(self._last),
             "device_seconds": self.session.device_seconds,
             "predicted_seconds": self.session.plan.seconds,
+            **self.vitals(),
             **more,
         }
         self.run.status(content)

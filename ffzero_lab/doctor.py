@@ -25,6 +25,7 @@ EXTRAS = {
     "numba": "twins compute faster with it (extra fast)",
     "jax": "the rules ff-ad and bp-ad need it (extra reference)",
     "matplotlib": "reports and compare draw with it (extra report)",
+    "starlette": "the live view in a browser needs it (extra dashboard)",
     "pyvisa": "instruments over VISA need it",
     "pyvisa-py": "VISA without a vendor's library needs it",
     "pyserial": "instruments at serial ports need it",

@@ -27,6 +27,7 @@ from ffzero_lab.runs.layout import CONTROL
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Event, Session
 from ffzero_lab.training.progress import named_under
+from ffzero_lab.vitals import vitals_of
 from protocols.book import Book, Entry, Plain, now
 from protocols.checked import Protocol as Checked
 from protocols.recorded import own_point, set_aside_ahead
@@ -327,9 +328,14 @@ class Shift:
                 "steps": len(self.book.entries),
                 "last_event": last,
                 "device_seconds": self.guard.clock.now_s(),
+                **self.vitals(),
                 **more,
             }
         )
+
+    def vitals(self) -> dict[str, Any]:
+        """Return what is known of the bench beside its outputs; exchanges nothing."""
+        return vitals_of(self.guard, self.interlocks)
 
     def status_of_training(self, status: Mapping[str, Any]) -> None:
         """Tell the status of a training run as that of the protocol, unless the training run is at its end."""

@@ -141,6 +141,7 @@ class Training:
             earlier_s,
             interlude=Watch(shift, self.sentinel),
             told=shift.status_of_training,
+            vitals=shift.vitals,
         )
         summary = conductor.conduct()
         kept = run.manifest["calibration"]

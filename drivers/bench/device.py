@@ -21,6 +21,7 @@ from ffzero_lab.device import (
     Device,
     FloatArray,
     LinkLost,
+    LinkTally,
     LinkTimeout,
     Patterns,
     RowIndex,
@@ -139,12 +140,12 @@ class Bench(Device):
             if table.reading in reported[table.instrument]
         }
 
-    def recoveries(self) -> int:
-        """Return how often links were recovered; instruments that share one count it once."""
-        by_link: dict[str, int] = {}
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link has seen; one that instruments share stands there once."""
+        by_link: dict[str, LinkTally] = {}
         for one in self._instruments.by_name.values():
-            by_link.update(one.driver.recoveries())
-        return sum(by_link.values())
+            by_link |= one.driver.link_tallies()
+        return by_link
 
     def identify(self) -> Mapping[str, str]:
         """Ask every instrument who it is."""

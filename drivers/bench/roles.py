@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from ffzero_lab.device import Clock, FloatArray
+from ffzero_lab.device import Clock, FloatArray, LinkTally
 
 T = TypeVar("T")
 
@@ -107,8 +107,8 @@ class Instrument(ABC):
         """Return readings of the instrument's own state by name; default none."""
         return {}
 
-    def recoveries(self) -> Mapping[str, int]:
-        """Return how often each link it uses was recovered, by its resource; asks nobody."""
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link it uses has seen, by the link's name; asks nobody."""
         return {}
 
     @abstractmethod

@@ -20,6 +20,7 @@ from ffzero_lab.device import (
     Device,
     FloatArray,
     LinkLost,
+    LinkTally,
     Patterns,
     RowIndex,
     StagingLost,
@@ -152,9 +153,9 @@ class Board(Device):
         payload = self._asked_anyway(lambda: self._connection.ask(Type.HEALTH, length=4 * len(names)))
         return dict(zip(names, (1e-3 * np.frombuffer(payload, dtype="<i4")).tolist(), strict=True))
 
-    def recoveries(self) -> int:
-        """Return how often the link was recovered."""
-        return self._connection.link.recoveries
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what the link has seen."""
+        return {self._connection.link.owner: self._connection.link.tally}
 
     def read_log(self) -> list[Entry]:
         """Return what the board's log still holds, the oldest entry first; also of a board that has restarted."""

@@ -14,11 +14,13 @@ from drivers.links.patience import Patience
 from drivers.links.replies import Nothing, Reply
 from drivers.links.transport import Transport
 from drivers.links.wire import Wire
-from ffzero_lab.device import Clock
+from ffzero_lab.device import Clock, LinkTally
 
 T = TypeVar("T")
 
 DEFAULT_PATIENCE = Patience()
+LATENCY_OVER = 100
+"""Exchanges over which the latency is averaged, the newest weighing most."""
 
 
 class Link:
@@ -83,6 +85,8 @@ class Link:
         self._restorer: int | None = None
         self._identity: str | None = None
         self._generation = 0
+        self._exchanges = self._retries = 0
+        self._latency_s = self._slowest_s = 0.0
 
     @property
     def resource(self) -> str:
@@ -100,9 +104,9 @@ class Link:
         return self._generation
 
     @property
-    def recoveries(self) -> int:
-        """How often the link failed and was recovered since it was made."""
-        return max(0, self._generation - 1)
+    def tally(self) -> LinkTally:
+        """What the link has seen since it was made; any thread may ask."""
+        return LinkTally(self._exchanges, self._retries, max(0, self._generation - 1), self._latency_s, self._slowest_s)
 
     @property
     def tainted(self) -> bool:
@@ -153,8 +157,10 @@ class Link:
             if self.tainted:
                 self._restore()
             self._tainted = True  # until it has ended well: no way out of here can forget it
+            began_s = self._clock.now_s()
             value = self._wire.exchange(message, reply, deadline_s)
             self._tainted = False
+            self._took(self._clock.now_s() - began_s)
             return value
         finally:
             self._lock.release()
@@ -167,6 +173,7 @@ class Link:
             except LinkFault as fault:
                 if pause_s is None or fault.is_final or self._restorer == threading.get_ident():
                     raise
+            self._retries += 1
             self._clock.sleep_s(pause_s)
         raise AssertionError("unreachable: the last attempt raises")
 
@@ -211,6 +218,12 @@ class Link:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _took(self, elapsed_s: float) -> None:
+        """Count an exchange that ended well."""
+        self._exchanges += 1
+        self._latency_s += (elapsed_s - self._latency_s) / min(LATENCY_OVER, self._exchanges)
+        self._slowest_s = max(self._slowest_s, elapsed_s)
 
     def _restore(self) -> None:
         """Bring the link into a known state, in a bounded number of attempts."""

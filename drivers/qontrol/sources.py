@@ -26,7 +26,7 @@ from drivers.qontrol.health import readings
 from drivers.qontrol.link_config import RackLinkConfig
 from drivers.qontrol.rack import Rack
 from drivers.qontrol.returning import Return, steps_back
-from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray
+from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray, LinkTally
 
 T = TypeVar("T")
 AGAIN_UNTIL = 0.85
@@ -82,9 +82,9 @@ class RackSource(Instrument):
         """Return the modules of the chain, in their order."""
         return ", ".join(self._rack.modules)
 
-    def recoveries(self) -> Mapping[str, int]:
-        """Return how often the link to the rack was recovered."""
-        return {self._rack.link.resource: self._rack.link.recoveries}
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what the link to the rack has seen."""
+        return {self._rack.link.owner: self._rack.link.tally}
 
     def health(self) -> Mapping[str, float]:
         """Return the readings that the file asks for, measured by the rack."""

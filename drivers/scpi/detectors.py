@@ -11,7 +11,7 @@ from drivers.bench.roles import Detectors, Wiring
 from drivers.links import Block, Numbers, Reply
 from drivers.scpi.commands import OfChannel, Plain, one_message
 from drivers.scpi.connection import Connection, LinkConfig
-from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray
+from ffzero_lab.device import BadReply, Clock, DeviceError, FloatArray, LinkTally
 
 Form = Literal["ascii", "f4", "f8", "i2", "i4", "u2", "u4"]
 ReplyUnit = Literal["as stated", "dBm"]
@@ -109,9 +109,9 @@ class ScpiDetectors(Detectors):
         """Return the readings that the file asks for."""
         return {name: float(self._connection.numbers(query, 1)[0]) for name, query in self._config.health.items()}
 
-    def recoveries(self) -> Mapping[str, int]:
-        """Return how often the link was recovered."""
-        return {self._connection.link.resource: self._connection.link.recoveries}
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what the link has seen."""
+        return {self._connection.link.owner: self._connection.link.tally}
 
     def identify(self) -> str:
         """Return what the instrument answered when it was connected."""

@@ -19,6 +19,7 @@ from ffzero_lab.device import (
     FloatArray,
     InterlockTripped,
     LimitViolation,
+    LinkTally,
     StagingLost,
 )
 
@@ -86,9 +87,9 @@ class Source(Instrument):
         """Return the readings that the file asks for."""
         return {name: float(self._connection.numbers(query, 1)[0]) for name, query in self._config.health.items()}
 
-    def recoveries(self) -> Mapping[str, int]:
-        """Return how often the link was recovered."""
-        return {self._connection.link.resource: self._connection.link.recoveries}
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what the link has seen."""
+        return {self._connection.link.owner: self._connection.link.tally}
 
     def identify(self) -> str:
         """Return what the instrument answered when it was connected."""

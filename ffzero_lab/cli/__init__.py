@@ -18,6 +18,7 @@ from ffzero_lab.cli.commands import (
     compare,
     computer,
     control,
+    dashboard,
     datasets,
     devices,
     measure,
@@ -67,6 +68,7 @@ app.command()(control.pause)
 app.command("continue")(control.continue_)
 app.command()(control.stop)
 app.command()(control.park)
+app.command()(dashboard.dashboard)
 app.command()(computer.emulate)
 app.command()(computer.doctor)
 app.add_typer(runs.app, name="runs")

@@ -8,23 +8,19 @@ import typer
 
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.errors import InputError
-from ffzero_lab.runs import ControlRequest, RunReader, ask
+from ffzero_lab.runs import ControlRequest, RunReader
 from ffzero_lab.runs.liveness import is_alive
+from ffzero_lab.runs.standing import ENDED, ask_running, describe_state
 
 ANSWER_POLL_S = 0.05
 EXPECTED = {"pause": {"paused"}, "continue": {"running"}, "stop": {"stopped"}}
-ENDED = {"stopped", "tripped", "failed", "complete"}
 
 
 def control_command(run: Path, request: ControlRequest, *, wait_s: float, as_json: bool) -> None:
     """Ask a running process for something and wait for its answer in ``status.json``."""
     with outcome(as_json=as_json):
         reader = RunReader(run)
-        before = reader.status
-        if before is None or before["state"] in ENDED or not is_alive(before["pid"]):
-            state = "not running" if before is None else describe_state(before)
-            raise InputError(f"{run} cannot be asked to {request.name}: it is {state}")
-        ask(run, request)
+        before = ask_running(run, request)
         deadline = time.monotonic() + wait_s
         status = before
         while time.monotonic() < deadline:
@@ -47,14 +43,6 @@ def status_command(run: Path, *, as_json: bool) -> None:
         if status is None:
             raise InputError(f"{run} has told no status yet")
         _print(run, status, as_json)
-
-
-def describe_state(status: dict[str, Any]) -> str:
-    """Return the state in words; a process that died without saying so is called interrupted."""
-    state = str(status["state"])
-    if state not in ENDED and not is_alive(status["pid"]):
-        return "interrupted (its process is gone)"
-    return state
 
 
 def _print(run: Path, status: dict[str, Any], as_json: bool) -> None:

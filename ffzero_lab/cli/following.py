@@ -134,7 +134,7 @@ def is_virtual(device: Protected) -> bool:
 
 def device_trouble(guard: Guarded) -> tuple[str, ...]:
     """Return what the device has suffered, in words; asks it nothing."""
-    recoveries = guard.recoveries()
+    recoveries = sum(tally.recoveries for tally in guard.link_tallies().values())
     told = (
         (recoveries, "link recovery", "link recoveries"),
         (guard.restarts, "restart", "restarts"),

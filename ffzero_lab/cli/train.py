@@ -5,6 +5,7 @@ import shlex
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Network, Session, TrainSettings
 from ffzero_lab.training.progress import under
+from ffzero_lab.vitals import vitals_of
 
 
 def train(
@@ -171,7 +173,15 @@ def _conduct(
     ):
         every_s = run.manifest["checkpoint_every_s"]
         conductor = Conductor(
-            session, run, display.show, signals, interlocks.check, every_s, earlier_wall_s, told=display.status
+            session,
+            run,
+            display.show,
+            signals,
+            interlocks.check,
+            every_s,
+            earlier_wall_s,
+            told=display.status,
+            vitals=partial(vitals_of, device, interlocks),
         )
         summary = conductor.conduct()
         display.conclude(summary)

@@ -34,6 +34,7 @@ from ffzero_lab.device.interlocks import (
     NoInterlocks,
     interlocks_for,
 )
+from ffzero_lab.device.link_tally import LinkTally
 from ffzero_lab.device.network import GROUND, SpringNetwork
 from ffzero_lab.device.parking import PARK_DEADLINE_S
 from ffzero_lab.device.port import (
@@ -85,6 +86,7 @@ __all__ = [
     "Ledger",
     "LimitViolation",
     "LinkLost",
+    "LinkTally",
     "LinkTimeout",
     "Metered",
     "Modelled",

@@ -13,6 +13,7 @@ from ffzero_lab.device.effects import in_effects
 from ffzero_lab.device.errors import CalibrationMissing, LimitViolation
 from ffzero_lab.device.guard import Guarded
 from ffzero_lab.device.limits import SetpointLimits
+from ffzero_lab.device.link_tally import LinkTally
 from ffzero_lab.device.port import Adjoint, Device, FloatArray, Patterns, RowIndex
 from ffzero_lab.device.readout import Readout
 from ffzero_lab.device.record import CalibrationRecord, Transfer
@@ -142,6 +143,10 @@ class Calibrated(Device):
     def read_health(self) -> Mapping[str, float]:
         """Return the health readings by channel name."""
         return self.guard.read_health()
+
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link to the hardware has seen; exchanges nothing."""
+        return self.guard.link_tallies()
 
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
         """Return the exact state of a twin, else None."""

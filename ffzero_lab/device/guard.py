@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ffzero_lab.device.counts import Ledger
 from ffzero_lab.device.errors import BadReply, DarkBatch, LimitViolation, StagingLost
 from ffzero_lab.device.limits import SetpointLimits
+from ffzero_lab.device.link_tally import LinkTally
 from ffzero_lab.device.parking import PARK_DEADLINE_S, within_deadline
 from ffzero_lab.device.port import Device, FloatArray, Patterns, Resumable, RowIndex
 
@@ -127,9 +128,9 @@ class Guarded(Device):
         """Return the health readings by channel name."""
         return self.driver.read_health()
 
-    def recoveries(self) -> int:
-        """Return how often a link to the hardware failed and was recovered."""
-        return self.driver.recoveries()
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link to the hardware has seen; exchanges nothing."""
+        return self.driver.link_tallies()
 
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
         """Return the exact state of a device that has one (a twin), else None."""

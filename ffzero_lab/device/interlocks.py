@@ -87,6 +87,11 @@ class InterlockJudge:
         latest = self._latest
         return () if latest is None else watched_readings(self._interlocks, latest)
 
+    @property
+    def readings(self) -> Mapping[str, float]:
+        """All health readings, as they were judged last; empty before the first. Any thread may ask."""
+        return self._latest or {}
+
     def judge(self, readings: Mapping[str, float]) -> str | None:
         """Return why an interlock tripped, now or earlier, or None.
 
@@ -141,6 +146,11 @@ class InterlockGuard(Protocol):
     def watched(self) -> tuple[WatchedReading, ...]:
         """The channels that have bounds, as they were last read; reads nothing, and may be called from any thread."""
         return ()
+
+    @property
+    def readings(self) -> Mapping[str, float]:
+        """All health readings as they were judged last; reads nothing, and may be called from any thread."""
+        return {}
 
     def __enter__(self) -> Self:
         self.start()

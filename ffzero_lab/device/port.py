@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ffzero_lab.device.clock import Clock
 from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.link_tally import LinkTally
 
 FloatArray = NDArray[np.float64]
 RowIndex = NDArray[np.intp]
@@ -63,9 +64,9 @@ class Device(ABC):
         """Return the health readings by channel name; takes no device time and no noise on a twin."""
         return {}
 
-    def recoveries(self) -> int:
-        """Return how often a link to the hardware failed and was recovered; exchanges nothing, any thread may ask."""
-        return 0
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link to the hardware has seen, by its name; exchanges nothing, any thread may ask."""
+        return {}
 
     @abstractmethod
     def park(self) -> None:

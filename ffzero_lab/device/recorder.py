@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ffzero_lab.device.clock import Clock, HeldClock, VirtualClock, VirtualHeldClock
 from ffzero_lab.device.described import to_arrays, to_plain
 from ffzero_lab.device.exchanges import OUTPUTS, Exchange, Stored, pack
+from ffzero_lab.device.link_tally import LinkTally
 from ffzero_lab.device.port import Device, FloatArray, Patterns, RowIndex
 from ffzero_lab.device.recording import FOLDER, RecordingWriter
 
@@ -114,9 +115,9 @@ class Recorder(Device):
             self._keep_later_told("read_health", {name: float(value) for name, value in health.items()}, error)
         return health
 
-    def recoveries(self) -> int:
-        """Return how often a link of the device was recovered; no exchange, so that nothing is kept of it."""
-        return self.driver.recoveries()
+    def link_tallies(self) -> Mapping[str, LinkTally]:
+        """Return what each link has seen; no exchange, so that nothing is kept of it."""
+        return self.driver.link_tallies()
 
     def park(self) -> None:
         """Park the device, then write it down."""

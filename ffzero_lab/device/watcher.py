@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite, nan
 
@@ -64,6 +64,11 @@ class SynchronousInterlocks(InterlockGuard):
     def watched(self) -> tuple[WatchedReading, ...]:
         """The channels that have bounds, as they were at the last check."""
         return self._judge.watched
+
+    @property
+    def readings(self) -> Mapping[str, float]:
+        """All readings, as they were at the last check."""
+        return self._judge.readings
 
     def _look(self) -> _Trip | None:
         try:
@@ -174,6 +179,11 @@ class Watcher(InterlockGuard):
     def watched(self) -> tuple[WatchedReading, ...]:
         """The channels that have bounds, as the thread last read them."""
         return self._judge.watched
+
+    @property
+    def readings(self) -> Mapping[str, float]:
+        """All readings, as the thread last read them."""
+        return self._judge.readings
 
     def _watch(self) -> None:
         try:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from ffzero_lab.errors import InputError
-from ffzero_lab.runs.atomic import write_atomically
+from ffzero_lab.runs.atomic import write_briefly
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
 from ffzero_lab.runs.reader import RunReader
 
 INDEX = ".index.json"
-FORMAT = 1
+FORMAT = 2
 PROTOCOL = "protocol"
 """Kind of a run whose folder holds the steps of a protocol; a training run's manifest names no kind."""
+TRAINING = "training"
 Row = dict[str, Any]
 Seen = list[int]
 
@@ -33,8 +34,8 @@ def indexed_runs(run_dir: Path) -> list[Row]:
         found[name] = before if before is not None and before[0] == seen else (seen, _row(run_dir / name))
     if found != known:
         content = {"format": FORMAT, "runs": found}
-        with suppress(OSError):  # nothing is lost but time
-            write_atomically(run_dir / INDEX, json.dumps(content).encode())
+        with suppress(OSError):  # nothing is lost but time, and the disk is left to those who lose more
+            write_briefly(run_dir / INDEX, json.dumps(content).encode())
     return [row for _, row in found.values()]
 
 
@@ -82,7 +83,7 @@ def _kept(path: Path) -> dict[str, tuple[Seen, Row]]:
 
 
 def _row(folder: Path) -> Row:
-    row: Row = dict.fromkeys(("run", "dataset", "device", "seed", "test_accuracy", "test_r2", "shots"))
+    row: Row = dict.fromkeys(("run", "kind", "dataset", "device", "seed", "test_accuracy", "test_r2", "shots"))
     row |= {"run": folder.name, "completed": False, "state": "unreadable", "problem": None}
     try:
         with damage_told(folder):
@@ -100,10 +101,11 @@ def _told(run: RunReader) -> Row:
         "state": "incomplete" if summary is None else "complete",
     }
     if run.manifest.get("kind") == PROTOCOL:
-        return {"dataset": run.manifest["protocol"]["name"], **common}
+        return {"kind": PROTOCOL, "dataset": run.manifest["protocol"]["name"], **common}
     settings = run.manifest["settings"]
     return {
         **common,
+        "kind": TRAINING,
         "dataset": settings["dataset"],
         "seed": settings["seed"],
         "test_accuracy": _test_score(summary, "test_accuracy", settings["readout"]),

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Mapping
 from io import FileIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from ffzero_lab.runs.layout import (
     CALIBRATION,
     CONTROL,
     EVALUATION,
+    HEALTH,
     MANIFEST,
     METRICS,
     START,
@@ -25,6 +27,8 @@ from ffzero_lab.runs.layout import (
     SUMMARY,
     SUPERSEDED,
 )
+
+HEALTH_EVERY_S = 5.0
 
 
 class RunBusy(InputError):
@@ -46,6 +50,7 @@ class RunWriter:
     def __init__(self, path: Path, manifest: Mapping[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
+        self._health_s = float("-inf")
         self._metrics = FileIO(path / METRICS, "ab")  # unbuffered: closing after a failure has nothing left to write
         try:
             fcntl.flock(self._metrics, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,8 +126,13 @@ class RunWriter:
         self.manifest = manifest
 
     def status(self, content: Mapping[str, Any]) -> None:
-        """Replace ``status.json``, for whoever looks from another process."""
+        """Replace ``status.json``, for whoever looks from another process, and keep its health every now and then."""
         write_briefly(self.path / STATUS, as_json(content))
+        health = content.get("health")
+        if health is not None and time.monotonic() - self._health_s >= HEALTH_EVERY_S:
+            self._health_s = time.monotonic()
+            with failures_named(self.path / HEALTH), FileIO(self.path / HEALTH, "ab") as file:
+                _write_whole(file, json.dumps(health, allow_nan=False).encode() + b"\n")
 
     def evaluated(self, content: bytes) -> None:
         """Keep what the test part answered."""

@@ -31,6 +31,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
     ("script", "arguments", "told"),
     [
         ("crossbar.py", ["--repetitions", "1"], "784"),
+        ("dashboard.py", ["--runs", "3", "--rows", "500"], "a run of 500 rows opened"),
         ("epsilon.py", [*BRIEF, "cosine", "--repeats", "1"], "calibrated keeps at least"),
         ("epsilon.py", [*BRIEF, "training", "--steps", "4"], "best fixed"),
         ("epsilon.py", [*BRIEF, "batch", "--slopes", "10"], "formula"),

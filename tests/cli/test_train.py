@@ -22,7 +22,7 @@ def test_a_short_run_learns_far_above_chance_and_keeps_its_files(cli: Command) -
     run = Path(ended.json["run"])
     assert {path.name for path in run.iterdir()} == {
         "manifest.json", "metrics.jsonl", "checkpoint.npz", "checkpoint.previous.npz", "summary.json", "status.json",
-        "control", "start.npz", "evaluation.npz",
+        "control", "start.npz", "evaluation.npz", "health.jsonl",
     }  # fmt: skip
     summary = json.loads((run / "summary.json").read_text())
     assert summary.keys() >= SUMMARY_KEYS

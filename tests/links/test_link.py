@@ -281,9 +281,25 @@ def test_what_cannot_be_sent_blindly_is_told(over_tcp, link_to):
 
 def test_a_link_that_is_distrusted_recovers_before_the_next_exchange(over_tcp, link_to):
     link = link_to(over_tcp)
-    assert link.recoveries == 0
+    assert link.tally.recoveries == 0
     link.distrust()
     over_tcp.answer = lambda message: [(0.0, b"1.5\n")]
     assert link.exchange(b":READ:POW?\n", ONE) == 1.5
     assert link.generation == 2
-    assert link.recoveries == 1
+    assert link.tally.recoveries == 1
+
+
+def test_a_link_tells_how_long_exchanges_take_and_what_was_asked_again(over_tcp, link_to):
+    link = link_to(over_tcp, patience=Patience(deadline_s=0.5, pause_s=0.01))
+    before = link.tally
+    assert (before.retries, before.recoveries) == (0, 0)
+    over_tcp.answer = lambda message: [(0.2, b"1.0\n")]
+    link.query(b"V?\n", ONE)
+    assert link.tally.exchanges == before.exchanges + 1
+    assert link.tally.slowest_s == pytest.approx(0.2)
+    replies = iter([[(0.9, b"1.0\n")]])
+    over_tcp.answer = lambda message: next(replies, [(0.01, b"1.0\n")])
+    link.query(b"V?\n", ONE)
+    told = link.tally
+    assert (told.exchanges, told.retries, told.recoveries) == (before.exchanges + 2, 1, 1)
+    assert told.latency_s == pytest.approx((0.2 + 0.01) / told.exchanges, abs=1e-6)

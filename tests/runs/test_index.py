@@ -56,7 +56,7 @@ def test_unchanged_runs_are_not_read_again(tmp_path: Path, monkeypatch: pytest.M
     assert indexed_runs(tmp_path) == first
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 0}', '{"format": 1, "runs": {"a": 3}}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": 0}', '{"format": 2, "runs": {"a": 3}}'])
 def test_a_damaged_index_is_made_anew_from_the_folders(tmp_path: Path, content: str) -> None:
     make(tmp_path / "a")
     first = indexed_runs(tmp_path)
@@ -72,7 +72,7 @@ def test_where_no_index_can_be_written_the_runs_are_listed_all_the_same(
         raise PermissionError("read-only")
 
     make(tmp_path / "a")
-    monkeypatch.setattr("ffzero_lab.runs.index.write_atomically", refuse)
+    monkeypatch.setattr("ffzero_lab.runs.index.write_briefly", refuse)
     assert [row["run"] for row in indexed_runs(tmp_path)] == ["a"]
     assert not os.path.lexists(tmp_path / INDEX)
 

@@ -1,0 +1,37 @@
+"""What every request passes: the host is checked first, and every answer says what a browser may do with it."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ffzero_lab.dashboard.access import HEADERS, Access
+
+
+class Gate:
+    """Wraps the whole server."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        refused = self._access.refuses_host(Request(scope))
+        answer = self._app if refused is None else refusal(421, refused)
+        await answer(scope, receive, send_with_headers)
+
+
+def refusal(status: int, message: str) -> JSONResponse:
+    """Return an answer that says why not."""
+    return JSONResponse({"error": message}, status)

@@ -1,0 +1,159 @@
+// Learning curves: the pieces that the server sends are put together, and drawn over measurements or device time.
+
+import { byId, element, fill, setText } from "./dom.js";
+import { chart, colourOf, countAxis, dashOf, logAxis, rangeOf, timeAxis, valueAxis } from "./plot.js";
+import { count, number, score } from "./words.js";
+
+const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
+const SMOOTHED = 12;
+const LOG_FROM = 50;
+
+const curves = new Map();
+let measure = "accuracy";
+let over = "readings";
+const charts = {};
+
+export function forgetCurves() {
+  curves.clear();
+}
+
+export function takeCurves(pieces) {
+  for (const { layer, name, start, buckets } of pieces) {
+    const key = `${layer} ${name}`;
+    const curve = curves.get(key) ?? { layer, name, buckets: [] };
+    curve.buckets.splice(start, Infinity, ...buckets);
+    curves.set(key, curve);
+  }
+}
+
+const layersOf = (...names) =>
+  [...new Set([...curves.values()].filter(({ name }) => names.includes(name)).map(({ layer }) => layer))].sort((a, b) => a - b);
+
+const bucketsOf = (layer, name) => curves.get(`${layer} ${name}`)?.buckets ?? [];
+
+// Puts curves of any abscissae into uPlot's one common column, which has to rise.
+function aligned(tracks) {
+  const points = tracks.flatMap((track, number) => track.map(([x, y]) => [x, number, y]));
+  points.sort((a, b) => a[0] - b[0]);
+  const columns = [[], ...tracks.map(() => [])];
+  for (const [x, number, y] of points) {
+    const last = columns[0].length - 1;
+    if (last < 0 || columns[0][last] !== x || columns[number + 1][last] !== undefined) {
+      columns[0].push(x);
+      for (let other = 1; other < columns.length; other++) columns[other].push(undefined);
+    }
+    columns[number + 1][columns[0].length - 1] = y;
+  }
+  return columns;
+}
+
+const abscissa = (bucket) => bucket[over === "readings" ? READINGS : SECONDS];
+
+// Lowest and highest of each bucket, in turn, so that no extreme value is left out of the drawing.
+const extremes = (buckets) =>
+  buckets.flatMap((b) => (b[LOW] === b[HIGH] ? [[abscissa(b), b[LOW]]] : [[abscissa(b), b[LOW]], [abscissa(b), b[HIGH]]]));
+
+function smoothed(buckets) {
+  const width = Math.max(1, Math.min(SMOOTHED, Math.floor(buckets.length / 8)));
+  let sum = 0;
+  return buckets.map((bucket, place) => {
+    sum += bucket[MEAN] - (place >= width ? buckets[place - width][MEAN] : 0);
+    return [abscissa(bucket), sum / Math.min(width, place + 1)];
+  });
+}
+
+const dots = (buckets) => buckets.map((bucket) => [abscissa(bucket), bucket[MEAN]]);
+
+const thin = (layer) => ({ stroke: () => `${colourOf(layer)}55`, width: 1, points: { show: false }, spanGaps: false });
+const thick = (layer) => ({ stroke: () => colourOf(layer), width: 2.5, dash: dashOf(layer), points: { show: false } });
+const marks = (layer, size, filled) => ({
+  stroke: () => colourOf(layer), width: 0, paths: () => null,
+  points: { show: true, size, width: 2, stroke: () => colourOf(layer), fill: () => (filled ? colourOf(layer) : "transparent") },
+});
+
+function draw(id, tracks, series, axisOfValues, scale) {
+  const key = `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`;
+  const data = aligned(tracks);
+  charts[id] ??= chart(byId(id), () => charts[id].options);
+  charts[id].options = {
+    scales: { x: { time: false }, y: scale },
+    axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
+    series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
+  };
+  charts[id](data, key);
+}
+
+// Values over more than a decade or two are drawn on a logarithmic scale, where all of them are above zero.
+function scaleOf(name) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const layer of layersOf(name)) {
+    for (const bucket of bucketsOf(layer, name)) [low, high] = [Math.min(low, bucket[LOW]), Math.max(high, bucket[HIGH])];
+  }
+  if (low > 0 && high > LOG_FROM * low) return { distr: 3, range: (_, from, to) => [0.8 * from, 1.25 * to] };
+  return { range: (_, from, to) => rangeOf(from, to) };
+}
+
+function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(name)) {
+  const tracks = [];
+  const series = [];
+  const add = (key, track, look) => {
+    if (!track.length) return;
+    tracks.push(track);
+    series.push({ key, look });
+  };
+  for (const layer of layersOf(name)) {
+    add(`e${layer}`, extremes(bucketsOf(layer, name)), thin(layer));
+    add(`m${layer}`, smoothed(bucketsOf(layer, name)), thick(layer));
+  }
+  for (const [other, size, filled] of more) {
+    for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
+  }
+  draw(id, tracks, series, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale);
+  return scale.distr === 3;
+}
+
+export function showCurves(facts) {
+  measure = facts.measure;
+  const isR2 = measure === "r2";
+  setText(byId("score-title"), isR2 ? "R² of the batch" : "Accuracy of the batch");
+  const percent = valueAxis((value) => `${Math.round(100 * value)}%`);
+  const range = isR2
+    ? (_, low, high) => rangeOf(low, high)
+    : (_, low, high) => (low === null ? [0, 1] : [Math.max(0, low - 0.05), Math.min(1, high + 0.05)]);
+  drawLines("score-plot", "score", [["validation", 7, true], ["trained", 10, false]], isR2 ? valueAxis() : percent, { range });
+  setText(byId("loss-title"), drawLines("loss-plot", "loss") ? "Loss, logarithmic" : "Loss");
+  setText(byId("slope-title"), drawLines("slope-plot", "slope") ? "RMS slope, logarithmic" : "RMS slope");
+  const layers = layersOf("score", "loss", "trained");
+  fill(byId("curves-key"), ...layers.map((layer) =>
+    element("li", {}, element("span", { className: `swatch layer-${layer % 6}`, ariaHidden: "true" }), `layer ${layer}`)));
+  fill(byId("newest"), ...layers.map(newestRow));
+  for (const [id, name] of [["score-plot", isR2 ? "R squared" : "Accuracy"], ["loss-plot", "Loss"], ["slope-plot", "RMS slope"]]) {
+    const curve = { "score-plot": "score", "loss-plot": "loss", "slope-plot": "slope" }[id];
+    const told = layers.map((layer) => `layer ${layer} ${tell(curve, bucketsOf(layer, curve).at(-1))}`).join(", ");
+    byId(id).setAttribute("aria-label", `${name} over ${over === "readings" ? "measurements" : "device time"}: newest ${told || "none yet"}`);
+  }
+}
+
+function tell(name, bucket) {
+  if (!bucket) return "–";
+  return name === "score" || name === "validation" ? score(bucket[MEAN], measure) : number(bucket[MEAN]);
+}
+
+function newestRow(layer) {
+  const last = (name) => bucketsOf(layer, name).at(-1);
+  const cells = [
+    count(last("loss")?.[READINGS]), tell("loss", last("loss")), tell("score", last("score")),
+    tell("validation", last("validation")), tell("slope", last("slope")),
+  ];
+  return element("tr", {}, element("th", { scope: "row" }, `layer ${layer}`),
+    ...cells.map((text) => element("td", { className: "number" }, text)));
+}
+
+export function onChoice(changed) {
+  for (const input of document.querySelectorAll('input[name="over"]')) {
+    input.addEventListener("change", () => {
+      over = input.value;
+      changed();
+    });
+  }
+}

@@ -1,0 +1,49 @@
+"""How a run stands, as another process can tell: what its status says, and whether its process still exists."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ffzero_lab.errors import InputError
+from ffzero_lab.runs.control import ControlRequest, ask
+from ffzero_lab.runs.liveness import is_alive
+from ffzero_lab.runs.reader import RunReader
+
+ENDED = frozenset({"stopped", "tripped", "failed", "complete"})
+"""States after which no process writes the run."""
+INTERRUPTED = "interrupted"
+
+
+def state_of(status: Mapping[str, Any]) -> str:
+    """Return the state that *status* tells; a process that died without saying so is ``interrupted``."""
+    state = str(status["state"])
+    return INTERRUPTED if state not in ENDED and not is_alive(int(status["pid"])) else state
+
+
+def state_told(run: Path) -> str:
+    """Return the state of a run without a summary: ``incomplete`` where nothing tells more."""
+    try:
+        status = RunReader(run).status
+        return "incomplete" if status is None else state_of(status)
+    except (InputError, KeyError, TypeError, ValueError, OverflowError):
+        return "unreadable"
+
+
+def ask_running(run: Path, request: ControlRequest) -> dict[str, Any]:
+    """Put *request* in front of the process that writes *run*; returns the status it had told before.
+
+    Raises InputError when no process does.
+    """
+    before = RunReader(run).status
+    if before is None or state_of(before) in ENDED | {INTERRUPTED}:
+        raise InputError(f"{run} cannot be asked to {request.name}: it is {describe_state(before)}")
+    ask(run, request)
+    return before
+
+
+def describe_state(status: Mapping[str, Any] | None) -> str:
+    """Return the state in words."""
+    if status is None:
+        return "not running"
+    state = state_of(status)
+    return "interrupted (its process is gone)" if state == INTERRUPTED else state

@@ -1,0 +1,142 @@
+"""What a browser is told of a run, at once and piece by piece."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from ffzero_lab.dashboard import stream as stream_module
+from ffzero_lab.dashboard import view as view_module
+from ffzero_lab.dashboard.stream import events_of
+from ffzero_lab.dashboard.view import Position, RunView
+from ffzero_lab.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_module, "REFRESH_S", 0.0)
+    monkeypatch.setattr(stream_module, "EVERY_S", 0.01)
+
+
+def test_a_finished_run_is_told_at_once(server: TestClient, runs: Path, made: Any) -> None:
+    made.finished(runs / "run", 40)
+    told = server.get("/api/run/run").json()
+    facts = told["facts"]
+    assert (facts["state"], facts["can"], facts["progress"]["share"]) == ("complete", [], 1.0)
+    assert facts["result"]["test_accuracy"]["sum"] == 0.9
+    assert facts["spent"]["readings"] == 4000
+    (loss,) = (curve for curve in told["curves"] if curve["name"] == "loss")
+    assert [bucket[0] for bucket in loss["buckets"]] == [2 * number for number in range(1, 41)]
+
+
+def test_news_are_only_what_is_new_and_nothing_where_nothing_is(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.status(made.status("running", 1))
+        run.append(made.step_row(1))
+        view, position = RunView(runs / "run", "run"), Position()
+        assert set(view.since(position)) == {"epoch", "facts", "curves", "log", "health"}
+        assert view.since(position) == {}
+        run.append(made.step_row(2, loss=0.5))
+        news = view.since(position)
+        (loss,) = (curve for curve in news["curves"] if curve["name"] == "loss")
+        assert (loss["start"], loss["buckets"][-1][4]) == (0, 0.5)
+        assert "health" not in news
+        assert view.since(Position())["facts"]["progress"]["step"] == 2
+
+
+def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(50, loss=0.75))
+        view = RunView(runs / "run", "run")
+        checked = {"event": "check", "layer": 0, "step": 50, "validation_score": 0.5}
+        for last, loss in ((made.step_row(57, loss=0.25), 0.25), (checked, 0.75)):
+            run.status(made.status("running", 57, last_event=last))
+            assert view.since(Position())["facts"]["newest"]["loss"] == loss
+
+
+def test_the_time_left_goes_by_the_pace_of_the_rows_and_the_newest_step(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(50))  # a fortieth of two layers of 1000 steps, in 1.5 s
+        run.status(made.status("running", 100))
+        progress = RunView(runs / "run", "run").since(Position())["facts"]["progress"]
+    assert (progress["layer"], progress["step"], progress["share"]) == (0, 100, 0.05)
+    assert progress["seconds_left"] == pytest.approx(1.5 * 40 * 0.95)
+
+
+def test_a_receiver_that_slept_through_everything_gets_bounded_news(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(1))
+        view, position = RunView(runs / "run", "run"), Position()
+        view.since(position)
+        for number in range(2, 2500):
+            run.append(made.step_row(number, loss=9.0 if number == 1501 else 1.0))
+        news = view.since(position)
+    assert all(len(curve["buckets"]) <= 800 for curve in news["curves"])
+    assert max(b[3] for c in news["curves"] if c["name"] == "loss" for b in c["buckets"]) == 9.0
+    assert len(json.dumps(news)) < 600_000
+
+
+def test_health_is_told_against_the_tightest_bounds(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        hot = {"at_s": 1.0, "readings": {"heat_0": 5.5, "heat_1": None, "laser": 1.0}}
+        run.status(made.status("running", 1, health=hot))
+        news = RunView(runs / "run", "run").since(Position())
+    standing = {channel["name"]: channel["standing"] for channel in news["facts"]["channels"]}
+    assert standing == {"heat_0": "beyond", "heat_1": "no reading", "laser": "not bounded"}
+    assert {channel["name"]: channel["upper"] for channel in news["facts"]["channels"]}["heat_0"] == 5.0
+    assert {curve["name"] for curve in news["health"]} == {"heat_0", "laser"}
+    assert news["facts"]["links"]["source"]["retries"] == 1
+
+
+def test_the_history_of_health_is_kept_every_few_seconds(runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        for _ in range(3):
+            run.status(made.status("running", 1))
+    (line,) = (runs / "run" / "health.jsonl").read_text().splitlines()
+    assert json.loads(line)["readings"]["heat_0"] == 1.25
+
+
+def test_a_damaged_run_is_one_message(server: TestClient, runs: Path, made: Any) -> None:
+    made.finished(runs / "run")
+    for content in (b"", b"[]", b'{"format": 1}', b"\xff"):
+        (runs / "run" / "manifest.json").write_bytes(content)
+        answer = server.get("/api/run/run")
+        assert answer.status_code == 404, content
+        assert "manifest.json" in answer.json()["error"] or "damaged" in answer.json()["error"]
+        assert server.get("/api/runs").json()["rows"][0]["problem"]
+
+
+def test_the_steps_of_a_protocol_lead_to_their_training_runs(server: TestClient, runs: Path, made: Any) -> None:
+    step = {"kind": "train", "state": "done", "failures": [], "results": {"score": 0.5}, "device_seconds": 1.0}
+    steps = [{"name": "warm", **step, "results": None}, {"name": "learn", **step, "round": 2}]
+    protocol = {"kind": "protocol", "protocol": {"name": "p", "title": "P"}, "steps": steps}
+    with made.begun(runs / "p", **protocol):
+        made.finished(runs / "p" / "02-learn-2")
+    told = server.get("/api/run/p").json()["facts"]
+    assert [step["run"] for step in told["steps"]] == [None, "p/02-learn-2"]
+    assert server.get("/api/run/p/02-learn-2").json()["facts"]["owner"] == "p"
+
+
+def test_the_stream_tells_of_the_run_until_the_server_ends(runs: Path, made: Any) -> None:
+    made.finished(runs / "run")
+    looks = iter([False, True])
+
+    async def told() -> list[bytes]:
+        return [part async for part in events_of(RunView(runs / "run", "run"), lambda: next(looks))]
+
+    (event,) = asyncio.run(told())
+    assert event.startswith(b"event: news\ndata: {")
+    assert event.endswith(b"}\n\n")
+    assert event.count(b"\n") == 3
+
+
+def test_a_folder_that_goes_away_is_told(runs: Path, made: Any) -> None:
+    path = made.finished(runs / "run")
+    view = RunView(path, "run")
+    view.since(Position())
+    (path / "manifest.json").unlink()
+    with pytest.raises(InputError, match="no run folder"):
+        view.since(Position())
