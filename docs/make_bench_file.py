@@ -48,7 +48,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "[inputs.NAME] with qontrol.inputs": RackInputsConfig,
 }
 BOARD_HEAD = """
-# An all-in-one board
+## An all-in-one board
 
 Keys of a bench file with `driver = "board"`; [how to build one](../how-to/board.md), [what it
 speaks](board-protocol.md). Units stand in the keys in the same way.
@@ -68,10 +68,10 @@ _TABLES_OF_THEIR_OWN = {"timing", "health", "layers", "inputs", "outputs", "grou
 def page() -> str:
     """Return the whole page."""
     text = HEAD.format(units=", ".join(f"`{ending}` ({unit})" for ending, unit in UNITS.items()))
-    return text + _sections(TABLES) + BOARD_HEAD + _sections(BOARD_TABLES, left_out=_TABLES_OF_THEIR_OWN)
+    return text + _sections(TABLES) + BOARD_HEAD + _sections(BOARD_TABLES, "###", left_out=_TABLES_OF_THEIR_OWN)
 
 
-def _sections(tables: dict[str, type[BaseModel]], left_out: Set[str] = frozenset()) -> str:
+def _sections(tables: dict[str, type[BaseModel]], level: str = "##", left_out: Set[str] = frozenset()) -> str:
     text = ""
     for title, model in tables.items():
         fields = {name: field for name, field in model.model_fields.items() if name not in {"stated", *left_out}}
@@ -79,7 +79,7 @@ def _sections(tables: dict[str, type[BaseModel]], left_out: Set[str] = frozenset
             quantities = model.quantities
             fields |= {quantities.written(stem, "UNIT"): quantities.model_fields[stem] for stem in quantities.stems()}
         rows = "\n".join(f"| `{key}` | {_default(field)} | {_meaning(field)} |" for key, field in fields.items())
-        text += f"\n## `{title}`\n\n{_meaning_of(model)}\n\n| key | default | meaning |\n|---|---|---|\n{rows}\n"
+        text += f"\n{level} `{title}`\n\n{_meaning_of(model)}\n\n| key | default | meaning |\n|---|---|---|\n{rows}\n"
     return text
 
 

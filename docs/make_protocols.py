@@ -39,9 +39,11 @@ type and order are checked before anything is opened.
 FOLDER = """
 ## The run folder
 
-`manifest.json` holds the protocol's text, the device, the plan and, brought up to date with every step, `steps` (for
-each `state`: `waiting`, `running`, `done`, `failed`, or `stopped` when it ended the protocol; `results`, `counts`,
-`device_seconds`, `failures`), `sentinel` (its looks and what followed), `calibration_in_force` and `notes`.
+`manifest.json` is that of a [training run](run-folder.md#manifestjson) without `settings`, `dataset` and
+`checkpoint_every_s`, and with `kind` (`protocol`), `protocol` (`name`, `title`, `source`: the whole text, `short`, and
+`changes` by `--set`), `data_dir`, `agreed` (whether `--yes` was given) and, brought up to date with every step,
+`steps` (for each `state`: `waiting`, `running`, `done`, `failed`, or `stopped` when it ended the protocol; `results`,
+`counts`, `device_seconds`, `failures`), `sentinel` (its looks and what followed), `calibration_in_force` and `notes`.
 `checkpoint.npz` is the same with the parts of the step under way and, on a twin, the device's exact state.
 `metrics.jsonl` has a row for each part. Training steps keep a run folder of their own in it (`03-train/`; begun anew,
 `03-train-2/`), calibrate steps their record and raw parts, and `recalibration-N/` those of the sentinel.

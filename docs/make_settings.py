@@ -9,6 +9,8 @@ from pydantic.fields import FieldInfo
 from drivers.twin.crossbar import CrossbarConfig
 from drivers.twin.mechanical import MechanicalConfig
 from drivers.twin.photonic import PhotonicConfig
+from ffzero_lab.cli import request
+from ffzero_lab.device import InterlockBound
 from ffzero_lab.training import TrainSettings
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
@@ -17,6 +19,11 @@ HEAD = """# Settings
 Keys of a configuration file (`ffzero-lab train --config FILE`) and of `--set KEY=VALUE`. This page is made by
 `python docs/make_settings.py`.
 """
+BESIDE: Mapping[str, BaseModel] = {
+    "run": request._RunTable(),
+    "calibration": request._CalibrationTable(),
+    "interlocks.CHANNEL": InterlockBound.model_construct(),
+}
 PRESETS_NOTE = "The preset is `typical` unless `device.preset` names another; what is given lies over it.\n"
 TWINS: Mapping[str, type[BaseModel]] = {
     "twin:photonic": PhotonicConfig,
@@ -28,6 +35,8 @@ TWINS: Mapping[str, type[BaseModel]] = {
 def page() -> str:
     """Return the whole page."""
     text = HEAD + f"\n## `[train]`\n\n{_table('', {'default': TrainSettings()})}"
+    for name, table in BESIDE.items():
+        text += f"\n## `[{name}]`\n\n{_table(f'{name}.', {'default': table})}"
     for name, config in TWINS.items():
         presets = {preset: config(preset=preset) for preset in ("ideal", "typical", "harsh")}
         text += f"\n## `[device]` of {name}\n\n{PRESETS_NOTE}\n{_table('device.', presets)}"

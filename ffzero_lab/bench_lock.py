@@ -53,7 +53,12 @@ class Owner:
 
 
 class BenchBusy(DeviceError):
-    """Another owner holds the bench."""
+    """Another owner holds the bench.
+
+    Outputs: untouched: they are its owner's.
+
+    Remedy: wait for the owner whom the message names, or let `ffzero-lab park DEVICE` ask it to stop.
+    """
 
     def __init__(self, bench: str, owner: Owner) -> None:
         super().__init__(

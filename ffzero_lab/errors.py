@@ -5,11 +5,22 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input. The message says what is wrong, where, and which values are allowed."""
+    """Bad input. The message says what is wrong, where, and which values are allowed.
+
+    Outputs: not moved; where a device was open already, parked.
+
+    Remedy: correct what the message names, and call the command again.
+    """
 
 
 class RunFailed(Exception):
-    """A run came to its end, but not to what was asked of it. The message says what was found and what was wanted."""
+    """A run came to its end, but not to what was asked of it. The message says what was found and what was wanted.
+
+    Outputs: parked.
+
+    Remedy: judge by the message and the run folder whether the goal or the device is to blame; `ffzero-lab run
+    --resume RUN` tries the step again, `--from STEP` begins at an earlier one.
+    """
 
 
 def near_match(word: str, allowed: Iterable[str]) -> str:

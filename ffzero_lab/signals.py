@@ -9,7 +9,12 @@ HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption(BaseException):
-    """The run shall end: by a signal or by request. Not an Exception, so that nothing on the way swallows it."""
+    """The run shall end: by a signal or by request. Not an Exception, so that nothing on the way swallows it.
+
+    Outputs: parked, after the exchange in flight; a second signal parks at once.
+
+    Remedy: none is needed; go on with the command in the last line.
+    """
 
     def __init__(self, reason: str, exit_code: int) -> None:
         super().__init__(reason)

@@ -6,7 +6,12 @@ _SHOWN_BYTES = 80
 
 
 class LinkInUse(DeviceError):
-    """Somebody else in this process owns the resource."""
+    """Somebody else in this process owns the resource.
+
+    Outputs: not moved.
+
+    Remedy: let instruments that stand at the same address share one link in the bench file.
+    """
 
 
 class LinkFault(DeviceError):

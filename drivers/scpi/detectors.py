@@ -23,7 +23,13 @@ SINGLE_PRECISION = 1e-6
 
 
 class SettingsLost(DeviceError):
-    """A meter was switched on anew, and nobody knows in what units and ranges it measures now."""
+    """A meter was switched on anew, and nobody knows in what units and ranges it measures now.
+
+    Outputs: parked.
+
+    Remedy: let `prepare` of the detectors set all that readings depend on; the meter is then prepared again instead
+    of ending the run.
+    """
 
 
 class DetectorsConfig(BaseModel):

@@ -34,20 +34,27 @@ def one_folder(name: str) -> str:
 
 
 class _RunTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     run_dir: Path = Path("runs")
+    """Folder that holds the run folders."""
     name: Annotated[str, AfterValidator(one_folder)] | None = None
+    """Name of the run; None: from data set and seed."""
     checkpoint_every: Duration = 30.0
+    """Wall seconds between two checkpoints; a layer's end makes one in any case."""
     record_io: bool = False
+    """Keep every exchange with the device, for `replay:RUN`."""
 
 
 class _CalibrationTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     record: str | None = None
+    """Calibration record to use, or `newest`; None: the newest for a device in raw units, else none."""
     folder: Path = DEFAULT_FOLDER
+    """Folder in which the newest record is looked for."""
     accept_expired: bool = False
+    """Use a record that has expired."""
 
 
 class _DeviceTable(BaseModel):

@@ -32,7 +32,12 @@ HEALTH_EVERY_S = 5.0
 
 
 class RunBusy(InputError):
-    """Another process is writing the run."""
+    """Another process is writing the run.
+
+    Outputs: untouched: they are the other process's.
+
+    Remedy: `ffzero-lab stop RUN`, then resume.
+    """
 
 
 class RunWriter:
