@@ -41,11 +41,6 @@ def test_a_few_plans_with_what_once_went_wrong() -> None:
 
 
 @pytest.mark.slow
-def test_a_few_plans_with_a_qontrol_rack() -> None:
-    assert_clean(campaign(3, 100, "qontrol"))
-
-
-@pytest.mark.slow
 def test_no_fault_of_a_qontrol_rack_makes_a_wrong_value_a_hang_or_an_output_left_on() -> None:
     counted = campaign(15, 2000, "qontrol")
     assert_clean(counted)
@@ -55,7 +50,7 @@ def test_no_fault_of_a_qontrol_rack_makes_a_wrong_value_a_hang_or_an_output_left
 
 @pytest.mark.slow
 def test_no_fault_makes_a_wrong_value_a_hang_or_an_output_left_on() -> None:
-    counted = campaign(40, 1000)
+    counted = campaign(25, 1000)
     assert_clean(counted)
-    assert int(str(counted["completed_with_the_same_bits"])) >= 10
+    assert int(str(counted["completed_with_the_same_bits"])) >= 6
     assert int(str(counted["ended_parked_naming_the_fault"])) >= 3
