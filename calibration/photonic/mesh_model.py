@@ -6,30 +6,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ffzero_lab.figures.mesh_plan import MeshLayout
+
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(MeshLayout):
     """Where MZIs and heaters of a mesh of N ports are (Clements et al. 2016, Optica 3, 1460); parameters θ, φ, γ."""
-
-    ports: int
-
-    @property
-    def n_mzi(self) -> int:
-        """Number of MZIs, N(N−1)/2."""
-        return self.ports * (self.ports - 1) // 2
-
-    @cached_property
-    def column(self) -> NDArray[np.intp]:
-        """(M,) column of each MZI."""
-        return np.array([c for c in range(self.ports) for _ in range(c % 2, self.ports - 1, 2)], dtype=np.intp)
-
-    @cached_property
-    def port(self) -> NDArray[np.intp]:
-        """(M,) upper port of each MZI."""
-        return np.array([p for c in range(self.ports) for p in range(c % 2, self.ports - 1, 2)], dtype=np.intp)
 
     @cached_property
     def distances(self) -> FloatArray:

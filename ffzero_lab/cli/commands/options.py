@@ -29,4 +29,10 @@ ExpiredCalibration = Annotated[
 RecordIo = Annotated[
     bool, typer.Option("--record-io", help="Keep every exchange with the device, for --device replay:RUN.")
 ]
+OtherVersions = Annotated[
+    bool, typer.Option("--other-versions", help="With --resume: accept other versions, and so other numbers.")
+]
+AfterTrip = Annotated[
+    bool, typer.Option("--after-trip", help="With --resume: the cause of the interlock's trip is removed.")
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]

@@ -7,10 +7,12 @@ import typer
 
 from ffzero_lab.cli.commands.options import (
     DEVICES,
+    AfterTrip,
     Calibration,
     CalibrationDir,
     ExpiredCalibration,
     Json,
+    OtherVersions,
     RecordIo,
     RunDir,
 )
@@ -40,12 +42,8 @@ def run(
     from_: Annotated[
         str | None, typer.Option("--from", metavar="STEP", help="With --resume: carry out again from this step on.")
     ] = None,
-    other_versions: Annotated[
-        bool, typer.Option("--other-versions", help="With --resume: accept other versions, and so other numbers.")
-    ] = False,
-    after_trip: Annotated[
-        bool, typer.Option("--after-trip", help="With --resume: the cause of the interlock's trip is removed.")
-    ] = False,
+    other_versions: OtherVersions = False,
+    after_trip: AfterTrip = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what every step would do, cost and ask for, and end.")
     ] = False,

@@ -7,11 +7,13 @@ import typer
 
 from ffzero_lab.cli.commands.options import (
     DEVICES,
+    AfterTrip,
     Calibration,
     CalibrationDir,
     DataDir,
     ExpiredCalibration,
     Json,
+    OtherVersions,
     RecordIo,
 )
 
@@ -87,12 +89,8 @@ def train(
     record_io: RecordIo = False,
     from_: Annotated[Path | None, typer.Option("--from", help="Start from the trained parameters of this run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run; every other setting is its own.")] = None,
-    other_versions: Annotated[
-        bool, typer.Option("--other-versions", help="With --resume: accept other versions, and so other numbers.")
-    ] = False,
-    after_trip: Annotated[
-        bool, typer.Option("--after-trip", help="With --resume: the cause of the interlock's trip is removed.")
-    ] = False,
+    other_versions: OtherVersions = False,
+    after_trip: AfterTrip = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done and what it costs, and end.")
     ] = False,
