@@ -39,6 +39,7 @@ seed = {seeds}
 def main() -> None:
     """Measure and print."""
     options = read_options()
+    os.environ["FFZERO_REPORT"] = "0"  # a point writes none, and the solo runs need none
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         numbers = measure(options, Path(folder))
