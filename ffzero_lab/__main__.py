@@ -1,5 +1,7 @@
 """``python -m ffzero_lab`` and the command ``ffzero-lab``: hears signals before anything else is loaded."""
 
+import contextlib
+import os
 import sys
 
 from ffzero_lab.signals import Interruption, Signals
@@ -13,8 +15,20 @@ def main() -> None:
 
             command_line()
         except Interruption as error:
-            print(f"ffzero-lab: {error}", file=sys.stderr)  # noqa: T201
+            with contextlib.suppress(OSError):
+                print(f"ffzero-lab: {error}", file=sys.stderr)  # noqa: T201
             sys.exit(error.exit_code)
+        finally:
+            _give_up_what_cannot_be_shown()
+
+
+def _give_up_what_cannot_be_shown() -> None:
+    """Flush what was said; where nobody is there any more, drop it: Python would end with 120 in place of our code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

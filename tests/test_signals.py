@@ -5,6 +5,8 @@ import os
 import pty
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -212,6 +214,18 @@ def test_a_terminal_that_goes_away_parks_and_saves(table: Any) -> None:
     assert table.witness.on == 0
     assert state(table.runs[0])["state"] == "stopped"
     assert (table.runs[0] / "checkpoint.npz").is_file()
+
+
+@pytest.mark.parametrize(("dropped", "code"), [("pass", 120), ("given._give_up_what_cannot_be_shown()", 7)])
+def test_words_that_a_gone_terminal_never_took_do_not_change_the_exit_code(dropped: str, code: int) -> None:
+    terminal, other_end = pty.openpty()
+    said = "import sys, ffzero_lab.__main__ as given; sys.stdin.read(); print('words', end='')"
+    program, env = f"{said}; {dropped}; sys.exit(7)", {**os.environ, "PYTHONUNBUFFERED": ""}
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=other_end, env=env)
+    os.close(other_end)
+    os.close(terminal)
+    process.communicate(b"gone", timeout=30)
+    assert process.returncode == code
 
 
 def test_signals_are_noted_between_exchanges_and_raised_once() -> None:
