@@ -50,10 +50,10 @@ class Count:
     differences: list[str] = field(default_factory=list)
 
 
-def start(folder: Path, arguments: list[str], kill_after_s: float | None) -> bool:
-    """Run ``ffzero-lab train`` in *folder*; return whether it was killed before it came to its end."""
+def start(folder: Path, arguments: list[str], kill_after_s: float | None, command: str = "train") -> bool:
+    """Run ``ffzero-lab`` *command* in *folder*; return whether it was killed before it came to its end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ffzero_lab", "train", *arguments, "--json"],
+        [sys.executable, "-m", "ffzero_lab", command, *arguments, "--json"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

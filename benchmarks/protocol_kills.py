@@ -11,11 +11,8 @@ wall-clock fields.
 import argparse
 import itertools
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kills import run_in, start
 
 PROTOCOL = """
 [protocol]
@@ -106,31 +104,6 @@ class Count:
     differences: list[str] = field(default_factory=list)
 
 
-def start(folder: Path, arguments: list[str], kill_after_s: float | None) -> bool:
-    """Run ``ffzero-lab run`` in *folder*; return whether it was killed before it came to its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ffzero_lab", "run", *arguments, "--json"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        process.wait(kill_after_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-    _, said = process.communicate()
-    if process.returncode not in (0, -signal.SIGKILL):
-        raise SystemExit(f"a run ended with {process.returncode}: {said.decode()}")
-    return process.returncode != 0
-
-
-def run_in(folder: Path) -> Path | None:
-    """Return the run below *folder* that has a manifest, or None."""
-    manifests = sorted(folder.glob("runs/*/manifest.json"))
-    return manifests[-1].parent if manifests else None
-
-
 def timeless(content: Any) -> Any:
     """Return *content* without what a clock on the wall, or a fresh identity, decides."""
     if isinstance(content, dict):
@@ -184,7 +157,7 @@ def disturbed_run(folder: Path, duration_s: float, rng: random.Random, count: Co
         run = run_in(folder)
         resumed |= run is not None
         arguments = ["protocol.toml"] if run is None else ["--resume", str(run)]
-        killed = start(folder, arguments, rng.uniform(0.0, duration_s) if kills > 0 else None)
+        killed = start(folder, arguments, rng.uniform(0.0, duration_s) if kills > 0 else None, "run")
         run = run_in(folder)
         if killed:
             kills -= 1
@@ -212,7 +185,7 @@ def main() -> None:
             return home / folder
 
         began = time.perf_counter()
-        start(prepared("reference"), ["protocol.toml"], None)
+        start(prepared("reference"), ["protocol.toml"], None, "run")
         duration_s = time.perf_counter() - began
         reference = run_in(home / "reference")
         summary = json.loads((reference / "summary.json").read_text())

@@ -36,6 +36,21 @@ def table(tmp_path: Path, recorded: Any) -> Generator[Any]:
 
 
 @pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module that writes run folders."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("made_runs")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A folder of runs, still empty."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """Run a command in this process, in the folder of the test; returns exit code, output and errors."""
     from ffzero_lab.cli import app

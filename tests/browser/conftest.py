@@ -35,25 +35,10 @@ def browser() -> Generator[Any]:
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module that writes run folders."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module("made_runs")
-
-
-@pytest.fixture
 def wired(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module of the bench that is emulated."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     return importlib.import_module("wired_bench")
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """A folder of runs, still empty."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

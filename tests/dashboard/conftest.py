@@ -1,9 +1,7 @@
 """Run folders made in moments, and the server over them."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,23 +9,7 @@ from starlette.testclient import TestClient
 from ffzero_lab.dashboard.access import Access
 from ffzero_lab.dashboard.app import Dashboard
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TOKEN = "the-token-of-this-test"
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module that writes run folders."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return importlib.import_module("made_runs")
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    """A folder of runs, still empty."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
