@@ -37,14 +37,15 @@ def test_news_are_only_what_is_new_and_nothing_where_nothing_is(runs: Path, made
         run.status(made.status("running", 1))
         run.append(made.step_row(1))
         view, position = RunView(runs / "run", "run"), Position()
-        assert set(view.since(position)) == {"epoch", "facts", "curves", "log", "health"}
-        assert view.since(position) == {}
+        news, position = view.since(position)
+        assert set(news) == {"epoch", "facts", "curves", "log", "health"}
+        assert view.since(position) == ({}, position)
         run.append(made.step_row(2, loss=0.5))
-        news = view.since(position)
+        news, _ = view.since(position)
         (loss,) = (curve for curve in news["curves"] if curve["name"] == "loss")
         assert (loss["start"], loss["buckets"][-1][4]) == (0, 0.5)
         assert "health" not in news
-        assert view.since(Position())["facts"]["progress"]["step"] == 2
+        assert view.since(Position())[0]["facts"]["progress"]["step"] == 2
 
 
 def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(runs: Path, made: Any) -> None:
@@ -54,14 +55,14 @@ def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(run
         checked = {"event": "check", "layer": 0, "step": 50, "validation_score": 0.5}
         for last, loss in ((made.step_row(57, loss=0.25), 0.25), (checked, 0.75)):
             run.status(made.status("running", 57, last_event=last))
-            assert view.since(Position())["facts"]["newest"]["loss"] == loss
+            assert view.since(Position())[0]["facts"]["newest"]["loss"] == loss
 
 
 def test_the_time_left_goes_by_the_pace_of_the_rows_and_the_newest_step(runs: Path, made: Any) -> None:
     with made.begun(runs / "run") as run:
         run.append(made.step_row(50))  # a fortieth of two layers of 1000 steps, in 1.5 s
         run.status(made.status("running", 100))
-        progress = RunView(runs / "run", "run").since(Position())["facts"]["progress"]
+        progress = RunView(runs / "run", "run").since(Position())[0]["facts"]["progress"]
     assert (progress["layer"], progress["step"], progress["share"]) == (0, 100, 0.05)
     assert progress["seconds_left"] == pytest.approx(1.5 * 40 * 0.95)
 
@@ -70,10 +71,10 @@ def test_a_receiver_that_slept_through_everything_gets_bounded_news(runs: Path, 
     with made.begun(runs / "run") as run:
         run.append(made.step_row(1))
         view, position = RunView(runs / "run", "run"), Position()
-        view.since(position)
+        _, position = view.since(position)
         for number in range(2, 2500):
             run.append(made.step_row(number, loss=9.0 if number == 1501 else 1.0))
-        news = view.since(position)
+        news, _ = view.since(position)
     assert all(len(curve["buckets"]) <= 800 for curve in news["curves"])
     assert max(b[3] for c in news["curves"] if c["name"] == "loss" for b in c["buckets"]) == 9.0
     assert len(json.dumps(news)) < 600_000
@@ -83,7 +84,7 @@ def test_health_is_told_against_the_tightest_bounds(runs: Path, made: Any) -> No
     with made.begun(runs / "run") as run:
         hot = {"at_s": 1.0, "readings": {"heat_0": 5.5, "heat_1": None, "laser": 1.0}}
         run.status(made.status("running", 1, health=hot))
-        news = RunView(runs / "run", "run").since(Position())
+        news = RunView(runs / "run", "run").since(Position())[0]
     standing = {channel["name"]: channel["standing"] for channel in news["facts"]["channels"]}
     assert standing == {"heat_0": "beyond", "heat_1": "no reading", "laser": "not bounded"}
     assert {channel["name"]: channel["upper"] for channel in news["facts"]["channels"]}["heat_0"] == 5.0

@@ -75,16 +75,16 @@ const marks = (layer, size, filled) => ({
   points: { show: true, size, width: 2, stroke: () => colourOf(layer), fill: () => (filled ? colourOf(layer) : "transparent") },
 });
 
-function draw(id, tracks, series, axisOfValues, scale) {
-  const key = `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`;
-  const data = aligned(tracks);
-  charts[id] ??= chart(byId(id), () => charts[id].options);
-  charts[id].options = {
-    scales: { x: { time: false }, y: scale },
-    axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
-    series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
+function drawn(tracks, series, axisOfValues, scale) {
+  return {
+    key: `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`,
+    data: aligned(tracks),
+    options: {
+      scales: { x: { time: false }, y: scale },
+      axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
+      series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
+    },
   };
-  charts[id](data, key);
 }
 
 // Values over more than a decade or two are drawn on a logarithmic scale, where all of them are above zero.
@@ -98,6 +98,12 @@ function scaleOf(name) {
 }
 
 function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(name)) {
+  charts[id] ??= chart(byId(id));
+  charts[id](() => linesOf(name, more, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale));
+  return scale.distr === 3;
+}
+
+function linesOf(name, more, axisOfValues, scale) {
   const tracks = [];
   const series = [];
   const add = (key, track, look) => {
@@ -113,8 +119,7 @@ function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(nam
   for (const [other, size, filled] of more) {
     for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
   }
-  draw(id, tracks, series, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale);
-  return scale.distr === 3;
+  return drawn(tracks, series, axisOfValues, scale);
 }
 
 export function showCurves(facts) {
@@ -129,9 +134,10 @@ export function showCurves(facts) {
   setText(byId("loss-title"), drawLines("loss-plot", "loss") ? "Loss, logarithmic" : "Loss");
   setText(byId("slope-title"), drawLines("slope-plot", "slope") ? "RMS slope, logarithmic" : "RMS slope");
   const layers = layersOf("score", "loss", "trained");
-  fill(byId("curves-key"), ...layers.map((layer) =>
+  fill(byId("curves-key"), layers, () => layers.map((layer) =>
     element("li", {}, element("span", { className: `swatch layer-${layer % 6}`, ariaHidden: "true" }), `layer ${layer}`)));
-  fill(byId("newest"), ...layers.map(newestRow));
+  const newest = layers.map(newestOf);
+  fill(byId("newest"), newest, () => newest.map(rowOf));
   for (const [id, name] of [["score-plot", isR2 ? "R squared" : "Accuracy"], ["loss-plot", "Loss"], ["slope-plot", "RMS slope"]]) {
     const curve = { "score-plot": "score", "loss-plot": "loss", "slope-plot": "slope" }[id];
     const told = layers.map((layer) => `layer ${layer} ${tell(curve, bucketsOf(layer, curve).at(-1))}`).join(", ");
@@ -144,13 +150,16 @@ function tell(name, bucket) {
   return name === "score" || name === "validation" ? score(bucket[MEAN], measure) : number(bucket[MEAN]);
 }
 
-function newestRow(layer) {
+function newestOf(layer) {
   const last = (name) => bucketsOf(layer, name).at(-1);
-  const cells = [
-    count(last("loss")?.[READINGS]), tell("loss", last("loss")), tell("score", last("score")),
+  return [
+    `layer ${layer}`, count(last("loss")?.[READINGS]), tell("loss", last("loss")), tell("score", last("score")),
     tell("validation", last("validation")), tell("slope", last("slope")),
   ];
-  return element("tr", {}, element("th", { scope: "row" }, `layer ${layer}`),
+}
+
+function rowOf([layer, ...cells]) {
+  return element("tr", {}, element("th", { scope: "row" }, layer),
     ...cells.map((text) => element("td", { className: "number" }, text)));
 }
 
