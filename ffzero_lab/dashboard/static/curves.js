@@ -8,6 +8,7 @@ const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
 const SMOOTHED = 12;
 const LOG_FROM = 50;
 const FEW = 2;
+const LEAST = 100; // so many buckets a layer has in the narrowest chart
 
 const curves = new Map();
 let measure = "accuracy";
@@ -49,6 +50,20 @@ function aligned(tracks) {
 }
 
 const abscissa = (bucket) => bucket[over === "readings" ? READINGS : SECONDS];
+
+// No more buckets than there is room for side by side: neighbours are merged, and no extreme value is lost.
+function thinned(buckets, room) {
+  const each = Math.ceil(buckets.length / Math.max(room, LEAST));
+  if (each < 2) return buckets;
+  const found = [];
+  for (let from = 0; from < buckets.length; from += each) {
+    const own = buckets.slice(from, from + each);
+    const { [READINGS]: readings, [SECONDS]: seconds } = own.at(-1);
+    const sum = own.reduce((total, bucket) => total + bucket[MEAN], 0);
+    found.push([readings, seconds, Math.min(...own.map((b) => b[LOW])), Math.max(...own.map((b) => b[HIGH])), sum / own.length]);
+  }
+  return found;
+}
 
 // Lowest and highest of each bucket, in turn, so that no extreme value is left out of the drawing.
 const extremes = (buckets) =>
@@ -99,11 +114,11 @@ function scaleOf(name) {
 
 function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(name)) {
   charts[id] ??= chart(byId(id));
-  charts[id](() => linesOf(name, more, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale));
+  charts[id]((width) => linesOf(name, more, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale, width));
   return scale.distr === 3;
 }
 
-function linesOf(name, more, axisOfValues, scale) {
+function linesOf(name, more, axisOfValues, scale, width) {
   const tracks = [];
   const series = [];
   const add = (key, track, look) => {
@@ -111,9 +126,10 @@ function linesOf(name, more, axisOfValues, scale) {
     tracks.push(track);
     series.push({ key, look });
   };
-  for (const layer of layersOf(name)) {
-    add(`e${layer}`, extremes(bucketsOf(layer, name)), thin(layer));
-    const buckets = bucketsOf(layer, name);
+  const layers = layersOf(name);
+  for (const layer of layers) {
+    const buckets = thinned(bucketsOf(layer, name), width / layers.length);
+    add(`e${layer}`, extremes(buckets), thin(layer));
     add(`m${layer} ${buckets.length <= FEW}`, smoothed(buckets), thick(layer, buckets.length));
   }
   for (const [other, size, filled] of more) {

@@ -52,8 +52,8 @@ export const logAxis = () =>
 export const valueAxis = (show = (value) => number(value, 3)) =>
   axis({ values: (_, ticks) => ticks.map(show), size: 54, space: 32 });
 
-// Keeps a chart as wide as its place. What it shows is told by a function, which is asked when the chart is drawn, for
-// data, options and a key; when that differs from the last one the chart is made anew.
+// Keeps a chart as wide as its place. What it shows is told by a function, which is asked when the chart is drawn: it gets
+// the width, and returns data, options and a key; when that differs from the last one the chart is made anew.
 export function chart(place) {
   let plot = null;
   let told = null;
@@ -64,7 +64,7 @@ export function chart(place) {
   const draw = () => {
     if (!isDue) return;
     isDue = false;
-    const { data, options, key: newKey = "" } = told();
+    const { data, options, key: newKey = "" } = told(plot?.width ?? sizeOf().width);
     if (plot !== null && key === newKey) {
       plot.setData(data);
       return;
