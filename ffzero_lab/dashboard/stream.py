@@ -10,7 +10,7 @@ from anyio import to_thread
 from ffzero_lab.dashboard.view import Position, RunView
 from ffzero_lab.errors import InputError
 
-EVERY_S = 1.0
+EVERY_S = 1.25
 """What is new is told so often: a person sees it within two seconds, and a page draws no more often than it is read."""
 APART_S = 0.1
 ABREAST = 4
@@ -40,10 +40,10 @@ async def events_of(view: RunView, ending: Callable[[], bool], place: int = 0) -
         elif time.monotonic() - told_s >= SILENCE_S:
             told_s = time.monotonic()
             yield b": still here\n\n"
-        await asyncio.sleep(_until_next_s(time.monotonic(), place))
+        await asyncio.sleep(until_next_s(time.monotonic(), place))
 
 
-def _until_next_s(now_s: float, place: int) -> float:
+def until_next_s(now_s: float, place: int) -> float:
     """Return the seconds until the receiver at *place* is told again, on a grid of time that all of them share."""
     return EVERY_S - (now_s - place % ABREAST * APART_S) % EVERY_S
 

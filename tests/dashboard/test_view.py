@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from ffzero_lab.dashboard import stream as stream_module
 from ffzero_lab.dashboard import view as view_module
-from ffzero_lab.dashboard.stream import events_of
-from ffzero_lab.dashboard.view import Position, RunView
+from ffzero_lab.dashboard.stream import ABREAST, APART_S, EVERY_S, events_of, until_next_s
+from ffzero_lab.dashboard.view import REFRESH_S, Position, RunView
 from ffzero_lab.errors import InputError
 
 
@@ -132,6 +132,35 @@ def test_the_stream_tells_of_the_run_until_the_server_ends(runs: Path, made: Any
     assert event.startswith(b"event: news\ndata: {")
     assert event.endswith(b"}\n\n")
     assert event.count(b"\n") == 3
+
+
+def test_all_browsers_of_a_run_are_told_from_one_look_by_one_text(
+    runs: Path, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(1))
+        monkeypatch.setattr(view_module, "REFRESH_S", float("inf"))
+        view = RunView(runs / "run", "run")
+        first, reached = view.told_since(Position())
+        assert view.told_since(reached) == ("", reached)
+        run.append(made.step_row(2, loss=0.5))
+        assert view.told_since(Position())[0] is first, "it looked or wrote again for another browser"
+        monkeypatch.setattr(view_module, "REFRESH_S", 0.0)
+        news, further = view.told_since(reached)
+        assert json.loads(news)["curves"][0]["buckets"][-1][4] == 0.5
+        assert further != reached
+        assert json.loads(view.told_since(Position())[0]) == view.since(Position())[0]
+
+
+def test_pages_are_told_in_turns_soon_enough_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "EVERY_S", EVERY_S)
+    now_s = 7 * EVERY_S + 0.01
+    for place in range(2 * ABREAST):
+        told_s = now_s + until_next_s(now_s, place)
+        assert told_s == pytest.approx(7 * EVERY_S + (place % ABREAST * APART_S or EVERY_S))
+        assert until_next_s(told_s + 0.01, place) == pytest.approx(EVERY_S - 0.01)
+    assert (ABREAST - 1) * APART_S < REFRESH_S, "all of them share one look"
+    assert EVERY_S + (ABREAST - 1) * APART_S < 1.6, "2 s less what the way and the drawing take"
 
 
 def test_a_folder_that_goes_away_is_told(runs: Path, made: Any) -> None:
