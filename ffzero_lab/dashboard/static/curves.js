@@ -69,12 +69,14 @@ function thinned(buckets, room) {
 const extremes = (buckets) =>
   buckets.flatMap((b) => (b[LOW] === b[HIGH] ? [[abscissa(b), b[LOW]]] : [[abscissa(b), b[LOW]], [abscissa(b), b[HIGH]]]));
 
+// The mean of a bucket and of as many before it as behind it, so that it lags behind no fall; at the ends of what there is.
 function smoothed(buckets) {
-  const width = Math.max(1, Math.min(SMOOTHED, Math.floor(buckets.length / 8)));
-  let sum = 0;
+  const reach = Math.floor(Math.min(SMOOTHED, buckets.length / 8) / 2);
+  const sums = [0];
+  for (const bucket of buckets) sums.push(sums.at(-1) + bucket[MEAN]);
   return buckets.map((bucket, place) => {
-    sum += bucket[MEAN] - (place >= width ? buckets[place - width][MEAN] : 0);
-    return [abscissa(bucket), sum / Math.min(width, place + 1)];
+    const [from, to] = [Math.max(0, place - reach), Math.min(buckets.length, place + reach + 1)];
+    return [abscissa(bucket), (sums[to] - sums[from]) / (to - from)];
   });
 }
 

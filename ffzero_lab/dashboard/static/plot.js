@@ -33,7 +33,7 @@ export function axis(more = {}) {
 }
 
 export const countAxis = (label) =>
-  axis({ label, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 70, size: 34 });
+  axis({ label, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 56, size: 34 });
 export const timeAxis = (label) =>
   axis({ label, values: (_, ticks) => ticks.map((tick) => (tick ? duration(tick) : "0")), space: 90, size: 34 });
 // On a logarithmic scale the decades are told, and 2 and 5 of them where there are few.
