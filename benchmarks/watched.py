@@ -145,8 +145,8 @@ class _Rows:
 
 @contextmanager
 def _train(runs: Path, name: str, steps: int) -> Generator[tuple["subprocess.Popen[str]", Path]]:
-    """Start a training on the twin; once it has been measured, its report is not waited for."""
-    command = [sys.executable, "-m", "ffzero_lab", "train", "--device", "twin", "--steps", str(steps), "--json"]
+    """Start a training on the twin; what it does after its last step is not waited for."""
+    command = [sys.executable, "-m", "ffzero_lab", "train", "--device", "twin", "--steps", str(steps), "--no-report"]
     command += ["--name", name, "--run-dir", str(runs), "--set", f"log_every={LOG_EVERY}"]
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of two processors it shall use one
     process = subprocess.Popen(command, env=environment() | one_thread, stdout=subprocess.DEVNULL, text=True)
