@@ -51,8 +51,9 @@ from ffzero_lab.device.port import (
     RowIndex,
 )
 from ffzero_lab.device.reach import Reach
+from ffzero_lab.device.synchronous import SynchronousInterlocks
 from ffzero_lab.device.watched import WatchedReading
-from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
+from ffzero_lab.device.watcher import Watcher, interlocks_on
 from ffzero_lab.errors import near_match
 
 __all__ = [
