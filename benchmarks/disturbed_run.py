@@ -117,7 +117,7 @@ def run(subject: Subject, folder: Path, way: str, plan: FaultPlan) -> Ended:
     with Emulation(spec) as emulation:
         resources = emulation.resources
         (folder / "bench.toml").write_text(subject.file_of(way, resources), encoding="utf-8")
-        opening.Guarded = recording(given)  # type: ignore[misc]
+        opening.Walking = recording(given)  # type: ignore[misc]
         arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
         arguments += ["--uncalibrated", "--run-dir", str(folder / "runs"), *SETTINGS, *QUIET]
         with Watch() as watch:

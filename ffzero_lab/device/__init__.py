@@ -52,6 +52,7 @@ from ffzero_lab.device.port import (
 )
 from ffzero_lab.device.reach import Reach
 from ffzero_lab.device.synchronous import SynchronousInterlocks
+from ffzero_lab.device.walking import Walking
 from ffzero_lab.device.watched import WatchedReading
 from ffzero_lab.device.watcher import Watcher, interlocks_on
 from ffzero_lab.errors import near_match
@@ -106,6 +107,7 @@ __all__ = [
     "Timing",
     "Topology",
     "VirtualClock",
+    "Walking",
     "WallClock",
     "WatchedReading",
     "Watcher",
