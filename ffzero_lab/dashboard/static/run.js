@@ -40,7 +40,7 @@ function take(news) {
     history_.set(channel, known);
   }
   untold.curves ||= "curves" in news || "epoch" in news;
-  untold.log.push(...(news.log ?? []));
+  untold.log = [...untold.log, ...(news.log ?? [])].slice(-LOG_KEPT);
   frame ||= requestAnimationFrame(show); // however much news came, it is shown once a frame, and not where nobody looks
 }
 
@@ -150,7 +150,7 @@ function showSteps() {
 function showLog(lines, anew) {
   const list = byId("log");
   if (anew) list.replaceChildren();
-  list.append(...lines.slice(-LOG_KEPT).map((line) =>
+  list.append(...lines.map((line) =>
     element("li", { className: line.level },
       element("span", { className: "at" }, line.device_seconds === null ? "" : duration(line.device_seconds)),
       line.level === "warning" ? element("b", {}, "problem ") : null, line.text)));
