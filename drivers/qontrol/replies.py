@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivers.links import printable, quantity
-from drivers.qontrol.commands import Question
+from drivers.qontrol.commands import ACKNOWLEDGED, Question
 from drivers.qontrol.errors import UNASKED, ErrorLine, error_line
 from ffzero_lab.device import FloatArray
 
 LONGEST_LINE = 80
-OK = b"OK"
+OK, ALL_WELL = b"OK", b"OK\n"
 _QUANTITY = re.compile(r"[+-]\d{1,4}\.\d{6} (?:V|mA)", re.ASCII)
 _MODULE = re.compile(r"(\S+):(\d+)")
 
@@ -25,7 +25,9 @@ class Answered:
     errors: tuple[ErrorLine, ...]
 
 
-@dataclass(frozen=True)
+ALL_ACKNOWLEDGED = Answered(np.empty(0), ())
+
+
 class Answers:
     """The answers to several messages that were sent at once.
 
@@ -33,16 +35,19 @@ class Answers:
     answers nothing.
     """
 
-    questions: Sequence[Question]
-    heard: Callable[[ErrorLine], None]
-
-    @property
-    def limit_bytes(self) -> int:
-        """Return the greatest length of all answers, with an unasked line for each."""
-        return 2 * LONGEST_LINE * (1 + sum(len(question.answers) for question in self.questions))
+    def __init__(self, questions: Sequence[Question], heard: Callable[[ErrorLine], None]) -> None:
+        self.questions, self.heard = questions, heard
+        forms = [question.answers for question in questions]
+        self.n_lines = sum(map(len, forms))
+        self.limit_bytes = 2 * LONGEST_LINE * (1 + self.n_lines)
+        """The greatest length of all answers, with an unasked line for each."""
+        self._all_well = self.n_lines * ALL_WELL if forms.count(ACKNOWLEDGED) == len(forms) else b""
+        """What comes where nothing but acknowledgements is expected and nothing is wrong; empty: else."""
 
     def end(self, received: bytes) -> int | None:
         """Return the length of all answers, None while more is needed; raises ValueError for a line of another form."""
+        if self._all_well and self._all_well.startswith(received):  # a vector is waited for line by line, and nearly always goes well
+            return len(received) if len(received) == len(self._all_well) else None
         place = question = answered = 0
         while question < len(self.questions):
             newline = received.find(b"\n", place)
@@ -65,6 +70,8 @@ class Answers:
         """Return the numbers and the errors of complete answers."""
         if self.end(reply) != len(reply):
             raise ValueError("the answers are cut off, or there is more of them")
+        if self._all_well and reply == self._all_well:
+            return ALL_ACKNOWLEDGED
         values: list[float] = []
         errors: list[ErrorLine] = []
         for text in (printable(line) for line in reply.split(b"\n")[:-1] if line != OK):

@@ -93,7 +93,7 @@ class RackSource(Instrument):
     def write(self, values: FloatArray) -> None:
         """Set the mapped channels (n,), in the file's unit, those that are not mapped to the safe value."""
         wanted = self._safe.copy()
-        wanted[self._mapped] = self._channels.stepped(self._of_all(values))[self._mapped]
+        wanted[self._mapped] = self._channels.stepped(values)
         measured = self._written(wanted)
         for _ in range(self._config.attempts - 1):
             if measured is None or not self._differing(measured, wanted).size:
@@ -171,12 +171,6 @@ class RackSource(Instrument):
             except DeviceError as second:
                 error.add_note(f"parking {self._wiring.name} failed as well: {second}")
             raise
-
-    def _of_all(self, values: FloatArray) -> FloatArray:
-        """Return *values* (n,) of the mapped channels among the safe values of the others, (all channels,)."""
-        setpoints = np.full(len(self._wiring.all_channels), self._wiring.safe)
-        setpoints[self._mapped] = values
-        return setpoints
 
     def _written(self, wanted: FloatArray) -> FloatArray | None:
         """Bring the outputs to *wanted* (all channels,) and return what they measure; None where that comes later."""

@@ -1,11 +1,11 @@
 """What may be written: shape, finiteness, bounds, slew and total power of setpoints; range of patterns."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.description import DeviceDescription, ParameterGroup, PowerLaw
 from ffzero_lab.device.errors import LimitViolation
 from ffzero_lab.device.port import FloatArray, Patterns
 
@@ -18,6 +18,8 @@ class SetpointLimits:
         self._lower = [layer.per_parameter("lower") for layer in description.layers]
         self._upper = [layer.per_parameter("upper") for layer in description.layers]
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
+        self._limits_slew = [bool(np.isfinite(slew).any()) for slew in self._slew]
+        self._laws = [_laws(layer.groups) for layer in description.layers]
         self._standing: dict[int, FloatArray] = {}
         self._parked_w = np.array([self._drawn_w(*parked)[0] for parked in self._parked()])
         self._power_w = self._parked_w.copy()
@@ -51,20 +53,18 @@ class SetpointLimits:
 
     def check_settings(self, layer: int, settings: FloatArray) -> None:
         """Raise LimitViolation unless every one of *settings* (K, P) may be written, in this order, from now on."""
-        where = self._where(layer)
         n_parameters = self._description.layers[layer].n_parameters
         if settings.ndim != 2 or settings.shape[1] != n_parameters or settings.dtype != np.float64:
             raise LimitViolation(
-                f"{where}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
+                f"{self._where(layer)}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
                 f"expected ({n_parameters},) of float64; nothing was written"
             )
         if len(settings) == 0:
-            raise LimitViolation(f"{where}: no settings to write; a probe needs at least one")
-        if not np.isfinite(settings).all():
+            raise LimitViolation(f"{self._where(layer)}: no settings to write; a probe needs at least one")
+        within = (settings >= self._lower[layer]) & (settings <= self._upper[layer])  # not so for a NaN: never negate
+        if np.count_nonzero(within) != settings.size:
             self._refuse(layer, settings, ~np.isfinite(settings), "is not a finite number")
-        below, above = settings < self._lower[layer], settings > self._upper[layer]
-        if below.any() or above.any():
-            self._refuse(layer, settings, below | above, "is out of bounds")
+            self._refuse(layer, settings, ~within, "is out of bounds")
         self._check_power(layer, settings)
         self._check_slew(layer, settings)
 
@@ -74,7 +74,7 @@ class SetpointLimits:
 
     def limits_slew(self, layer: int) -> bool:
         """Tell whether any parameter of *layer* has a slew limit."""
-        return bool(np.isfinite(self._slew[layer]).any())
+        return self._limits_slew[layer]
 
     @contextmanager
     def moving(self, layer: int, settings: FloatArray) -> Generator[None]:
@@ -117,7 +117,7 @@ class SetpointLimits:
         self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
-        drawn_w = self._drawn_w(layer, settings).max()
+        drawn_w = float(self._drawn_w(layer, settings).max())
         own_w = self._description.layers[layer].power_budget_w
         if own_w is not None and drawn_w > own_w:
             raise LimitViolation(
@@ -143,8 +143,7 @@ class SetpointLimits:
         previous = self._standing.get(layer, settings[0])
         for number, values in enumerate(settings):
             too_fast = np.abs(values - previous) > slew * self._description.timing.write_s
-            if too_fast.any():
-                self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
+            self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
             previous = values
 
     def _parked(self) -> Iterator[tuple[int, FloatArray]]:
@@ -153,15 +152,13 @@ class SetpointLimits:
 
     def _drawn_w(self, layer: int, settings: FloatArray) -> FloatArray:
         """Return the power in watts of each setting (K, P) of one layer, shape (K,)."""
-        drawn_w = np.zeros(len(settings))
-        start = 0
-        for group in self._description.layers[layer].groups:
-            if group.power is not None:
-                drawn_w += group.power.total_w(settings[:, start : start + group.size])
-            start += group.size
-        return drawn_w
+        drawn_w = [law.total_w(settings[:, first:end]) for law, first, end in self._laws[layer]]
+        return sum(drawn_w[1:], drawn_w[0]) if drawn_w else np.zeros(len(settings))
 
     def _refuse(self, layer: int, settings: FloatArray, wrong: np.ndarray, reason: str) -> None:
+        """Raise LimitViolation if any of *settings* (K, P) is *wrong* (K, P), naming the first."""
+        if not wrong.any():
+            return
         described = self._description.layers[layer]
         number, index = (int(i) for i in np.argwhere(wrong)[0])
         lower, upper = self._lower[layer][index], self._upper[layer][index]
@@ -175,3 +172,17 @@ class SetpointLimits:
 
     def _where(self, layer: int) -> str:
         return f"{self._description.name}, layer {layer}"
+
+
+def _laws(groups: Sequence[ParameterGroup]) -> list[tuple[PowerLaw, int, int]]:
+    """Return the power laws of a layer, each with its first parameter and the end of those that follow the same one."""
+    laws: list[tuple[PowerLaw, int, int]] = []
+    start = 0
+    for group in groups:
+        end = start + group.size
+        if group.power is not None:
+            if laws and laws[-1][0] == group.power and laws[-1][2] == start:
+                start = laws.pop()[1]
+            laws.append((group.power, start, end))
+        start = end
+    return laws

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.emulator.qontrol_grammar import Refused, command_of, message_end
-from drivers.qontrol.commands import Question, asking, batches, decimals, frame, setting, vectors, words_of
+from drivers.qontrol.commands import Question, asking, batches, decimals, frame, setting, words_of
 from drivers.qontrol.errors import ErrorLine, error_line
 from drivers.qontrol.replies import Answers, Unasked, Words, errors_in, modules_of
+from drivers.qontrol.vectors import Vectors
 
 VOLTS = st.integers(0, 12_000_000).map(lambda micro: micro / 1e6)
 WORDS = st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=8)
@@ -194,7 +195,7 @@ def test_text_and_frames_mean_the_same_steps_of_the_converter(words, first, form
     channels = [*range(first, first + len(words))]
     values = np.array(words) * (FULL / 0xFFFF)
     seen: dict[int, int] = {}
-    for message in vectors("v", channels, values, FULL, form):
+    for message in Vectors("v", channels, FULL, form).of(values):
         command = command_of(message.message)
         assert command.channel is not None
         assert len({(command.channel + place) // 8 for place in range(len(command.values))}) == 1, "of one module"
@@ -205,7 +206,7 @@ def test_text_and_frames_mean_the_same_steps_of_the_converter(words, first, form
 
 
 def test_channels_that_are_no_neighbours_take_messages_of_their_own():
-    made = vectors("v", [6, 7, 8, 10], np.array([1.0, 2.0, 3.0, 4.0]), FULL, "ascii")
+    made = Vectors("v", [6, 7, 8, 10], FULL, "ascii").of(np.array([1.0, 2.0, 3.0, 4.0]))
     assert [one.message for one in made] == [b"vvec6=1.00000,2.00000\n", b"vvec8=3.00000\n", b"vvec10=4.00000\n"]
 
 
