@@ -145,6 +145,8 @@ class QontrolRack(Instrument):
         self._booted = [*modules]
 
     def _look_for_troubles(self) -> None:
+        if not self._troubles.are_planned("dead-channel", "stuck"):
+            return
         dead = self._troubles.channels("dead-channel", self._spec.n_channels)
         if not np.array_equal(dead, self._dead):
             self._dead = dead

@@ -15,7 +15,6 @@ from drivers.qontrol.commands import (
     asking,
     asking_all,
     setting,
-    words_of,
 )
 from drivers.qontrol.errors import RackComplaint
 from drivers.qontrol.rack import Rack
@@ -88,11 +87,11 @@ class RackChannels:
 
     def stepped(self, values: FloatArray) -> FloatArray:
         """Return *values* (n,) of the bench file's unit as the converters make them: no step beyond the upper limit."""
-        words = words_of(values * self.drive.per_unit, self.full)
+        words = np.rint(values * (self.drive.per_unit / self._step))
         return (words - (words > self._highest)) * self._step
 
     def writing(self, setpoints: FloatArray) -> list[Question]:
-        """Return the messages that set all channels to *setpoints* (n,)."""
+        """Return the messages that set all channels to *setpoints* (n,); raises ValueError for one out of scale."""
         return self._vectors.of(setpoints)
 
     def measuring(self, quantity: Quantity) -> list[Question]:

@@ -41,7 +41,7 @@ def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
 def words_of(values: FloatArray, full: float) -> FloatArray:
     """Return *values* (n,) as words, whole numbers; raises ValueError for one that is not between 0 and full scale."""
     words = np.rint(values * (FULL_WORD / full))
-    if np.count_nonzero((words >= 0) & (words <= FULL_WORD)) != words.size:  # a NaN is not within
+    if not ((words >= 0) & (words <= FULL_WORD)).all():  # a NaN is not within
         raise ValueError(f"values between 0 and {full} were expected, not {values}")
     return words
 

@@ -46,7 +46,9 @@ class Answers:
 
     def end(self, received: bytes) -> int | None:
         """Return the length of all answers, None while more is needed; raises ValueError for a line of another form."""
-        if self._all_well and self._all_well.startswith(received):  # a vector is waited for line by line, and nearly always goes well
+        if self._all_well and self._all_well.startswith(
+            received
+        ):  # a vector is waited for line by line, and nearly always goes well
             return len(received) if len(received) == len(self._all_well) else None
         place = question = answered = 0
         while question < len(self.questions):

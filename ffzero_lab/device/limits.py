@@ -62,7 +62,7 @@ class SetpointLimits:
         if len(settings) == 0:
             raise LimitViolation(f"{self._where(layer)}: no settings to write; a probe needs at least one")
         within = (settings >= self._lower[layer]) & (settings <= self._upper[layer])  # not so for a NaN: never negate
-        if np.count_nonzero(within) != settings.size:
+        if not within.all():
             self._refuse(layer, settings, ~np.isfinite(settings), "is not a finite number")
             self._refuse(layer, settings, ~within, "is out of bounds")
         self._check_power(layer, settings)
@@ -117,7 +117,7 @@ class SetpointLimits:
         self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
-        drawn_w = float(self._drawn_w(layer, settings).max())
+        drawn_w = max(self._drawn_w(layer, settings).tolist())
         own_w = self._description.layers[layer].power_budget_w
         if own_w is not None and drawn_w > own_w:
             raise LimitViolation(
