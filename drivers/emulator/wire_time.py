@@ -1,4 +1,4 @@
-"""When bytes are through on a serial line: planned from when the first was sent, whatever the computer does meanwhile."""
+"""When bytes are through on a serial line: counted from when they were sent, whatever the computer does meanwhile."""
 
 BITS_PER_BYTE = 10
 """8N1: a start bit, eight of the byte, a stop bit."""
