@@ -68,6 +68,9 @@ def decimals(full: float) -> int:
 
 def batches(questions: Sequence[Question], most_bytes: int) -> Iterator[list[Question]]:
     """Split *questions* so that those sent at once fit into the rack's buffer; one that does not goes alone."""
+    if sum([len(question.message) for question in questions]) <= most_bytes and questions:
+        yield [*questions]
+        return
     batch: list[Question] = []
     filled = 0
     for question in questions:

@@ -46,21 +46,23 @@ class Answers:
         """The greatest length of all answers, with an unasked line for each."""
         self._all_well = self.n_lines * ALL_WELL if forms.count(ACKNOWLEDGED) == len(forms) else b""
         """What comes where nothing but acknowledgements is expected and nothing is wrong; empty: else."""
-        self._lines = _Lines()
+        self._lines: _Lines | None = None
+        """What was looked at so far."""
 
     def end(self, received: bytes) -> int | None:
         """Return the length of all answers, None while more is needed; raises ValueError for a line of another form."""
         if self._all_well and self._all_well.startswith(received):  # nearly always, and asked with every line
             return len(received) if len(received) == len(self._all_well) else None
-        if not received.startswith(self._lines.seen):
-            self._lines = _Lines()
-        return self._lines.walk(received, self.questions)
+        lines = self._lines
+        if lines is None or not received.startswith(lines.seen):
+            lines = self._lines = _Lines()
+        return lines.walk(received, self.questions)
 
     def read(self, reply: bytes) -> Answered:
         """Return the numbers and the errors of complete answers."""
         if self.end(reply) != len(reply):
             raise ValueError("the answers are cut off, or there is more of them")
-        if self._all_well and reply == self._all_well:
+        if self._lines is None or reply == self._all_well:
             return ALL_ACKNOWLEDGED
         for error in self._lines.unasked:
             self.heard(error)

@@ -20,6 +20,8 @@ class SetpointLimits:
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
         self._limits_slew = [bool(np.isfinite(slew).any()) for slew in self._slew]
         self._laws = [_laws(layer.groups) for layer in description.layers]
+        self._can_draw_too_much = [self._exceeds_budget_at_bounds(layer) for layer in range(len(description.layers))]
+        """Whether a layer can draw more within its bounds than its budget, or shares one with others."""
         self._standing: dict[int, FloatArray] = {}
         self._parked_w = np.array([self._drawn_w(*parked)[0] for parked in self._parked()])
         self._power_w = self._parked_w.copy()
@@ -117,6 +119,9 @@ class SetpointLimits:
         self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
+        """Refuse what draws too much; *settings* (K, P) are within their bounds."""
+        if not self._can_draw_too_much[layer]:
+            return
         drawn_w = max(self._drawn_w(layer, settings).tolist())
         own_w = self._description.layers[layer].power_budget_w
         if own_w is not None and drawn_w > own_w:
@@ -134,6 +139,13 @@ class SetpointLimits:
                 f"{self._where(layer)}: the actuators would draw {most_w:.4g} W, the budget is {budget_w:.4g} W; "
                 "nothing was written"
             )
+
+    def _exceeds_budget_at_bounds(self, layer: int) -> bool:
+        own_w = self._description.layers[layer].power_budget_w
+        if self._description.power_budget_w is not None or own_w is None:
+            return self._description.power_budget_w is not None
+        furthest = np.maximum(-self._lower[layer], self._upper[layer])  # from zero, where the least is drawn
+        return float(self._drawn_w(layer, furthest[np.newaxis])[0]) > own_w
 
     def _check_slew(self, layer: int, settings: FloatArray) -> None:
         """Refuse a step larger than the slew allows during one write; waiting before it does not make a jump slower."""
