@@ -43,6 +43,34 @@ def test_an_answer_that_is_cut_off_gives_no_number(values, data):
         answers.read(whole[:cut])
 
 
+@given(st.lists(VOLTS, min_size=1, max_size=6), st.integers(0, 3), st.lists(st.integers(1, 30), max_size=12))
+def test_answers_say_the_same_however_they_come_in(values, n_settings, pieces):
+    asked = [*questions(len(values)), *[setting("vmax", 0, 6.0, FULL)] * n_settings]
+    whole = b"E90:08\n" + lines(values) + b"OK\n" * n_settings
+    heard: list[ErrorLine] = []
+    answers = Answers(asked, heard.append)
+    for place in (place for place in np.cumsum(pieces) if place < len(whole)):
+        assert answers.end(whole[:place]) is None
+    assert answers.end(whole) == len(whole)
+    assert answers.end(whole + b"E20:00\n") == len(whole), "what comes behind is no part of them"
+    assert answers.read(whole).values.tolist() == values
+    assert heard == [ErrorLine(90, 8)]
+
+
+def test_acknowledgements_are_complete_with_the_last_one_and_refused_where_they_are_others():
+    asked = [setting("vmax", channel, 6.0, FULL) for channel in range(3)]
+    answers = Answers(asked, nobody)
+    whole = b"OK\nOK\nOK\n"
+    assert [answers.end(whole[:cut]) for cut in range(len(whole))] == [None] * len(whole)
+    assert answers.end(whole) == len(whole)
+    assert answers.read(whole).errors == ()
+    assert answers.end(whole + b"E90:00\n") == len(whole)
+    assert answers.read(b"OK\nE15:01\nOK\n").errors == (ErrorLine(15, 1),)
+    for wrong in (b"OK\nKO\n", b"OK\n+1.000000 V\n", b"OK\nOK \xff\n"):
+        with pytest.raises(ValueError, match=r"expected|ascii"):
+            Answers(asked, nobody).end(wrong)
+
+
 @given(st.lists(VOLTS, min_size=1, max_size=6), st.data())
 def test_an_answer_that_lost_bytes_is_no_number_or_misses_a_digit_before_the_point(values, data):
     """A byte that is lost is noticed, but for a digit before the point: nothing but the measurement tells of that."""
@@ -214,6 +242,13 @@ def test_channels_that_are_no_neighbours_take_messages_of_their_own():
 def test_a_word_out_of_scale_is_never_made(value):
     with pytest.raises(ValueError, match="between 0 and 12"):
         words_of(np.array([0.0, value]), FULL)
+
+
+@pytest.mark.parametrize("form", ["ascii", "binary"])
+@pytest.mark.parametrize("value", [-1e-3, 12.001, np.nan, np.inf])
+def test_a_vector_out_of_scale_is_never_made(value, form):
+    with pytest.raises(ValueError, match="between 0 and 12"):
+        Vectors("v", [0, 1], FULL, form).of(np.array([0.0, value]))
 
 
 def test_decimals_tell_every_step_apart():
