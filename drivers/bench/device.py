@@ -255,6 +255,8 @@ class Bench(Device):
         """Return the outputs of one reading of an instrument, or of several; raises BadReply for what is no number."""
         instrument = plug.instrument
         values = instrument.checked(readings, "readings", times)
+        if np.isfinite(values).all():  # nearly always
+            return values[..., plug.places]
         over = np.isposinf(values)
         wrong = np.argwhere(~np.isfinite(values) & ~over)
         if len(wrong):

@@ -15,7 +15,7 @@ from drivers.emulator.board_plant import BoardPlant
 from drivers.emulator.board_spec import BoardSpec
 from drivers.emulator.faults import FaultPlan
 from drivers.emulator.instrument import Instrument, LineSpec, SocketSpec
-from drivers.emulator.line import BITS_PER_BYTE, SerialLine
+from drivers.emulator.line import SerialLine
 from drivers.emulator.modulator import Modulator, ModulatorSpec
 from drivers.emulator.power_meter import PowerMeter, PowerMeterSpec
 from drivers.emulator.qontrol_rack import QontrolRack, QontrolRackSpec
@@ -23,6 +23,7 @@ from drivers.emulator.server import TcpServer
 from drivers.emulator.station import Station
 from drivers.emulator.troubles import Troubles
 from drivers.emulator.voltage_source import VoltageSource, VoltageSourceSpec
+from drivers.emulator.wire_time import BITS_PER_BYTE
 from drivers.emulator.witness import Witness
 from ffzero_lab.device import Device, Driver
 

@@ -1,7 +1,8 @@
 """An emulated instrument at a serial line: every byte takes its time on the wire, in both directions at once.
 
 One thread does everything when it is due. A byte takes ten bits (8N1). The times are planned, each from the last and
-not from when the thread woke up, so that no delay of the computer adds up.
+not from when the thread woke up or the instrument was done, so that no delay of the computer adds up, and none counts
+that fits beside the time of bytes. Nothing comes before its time.
 """
 
 import heapq
@@ -16,9 +17,8 @@ from time import monotonic
 from drivers.emulator.delivery import Delivery
 from drivers.emulator.pseudo_terminal import PseudoTerminal
 from drivers.emulator.station import Station
+from drivers.emulator.wire_time import BITS_PER_BYTE, Way
 
-BITS_PER_BYTE = 10
-"""8N1: a start bit, eight of the byte, a stop bit."""
 AHEAD_S = 150e-6
 """How long before something is due the thread stops sleeping, and looks at the clock instead."""
 CHUNK_S = 4e-3
@@ -71,8 +71,9 @@ class SerialLine:
         left_s = self._due[0][0] - monotonic() - AHEAD_S if self._due else None
         watched = [self._wakes, *([self._port.descriptor] if self._port.is_in else [])]
         ready, _, _ = select.select(watched, [], [], None if left_s is None else max(0.0, left_s))
+        now_s = monotonic()
         if self._port.descriptor in ready:
-            self._receive(self._port.receive(), monotonic())
+            self._receive(self._port.receive(), now_s)
         return self._wakes in ready
 
     def _plan(self, when_s: float, call: Callable[[], None]) -> None:
@@ -81,27 +82,27 @@ class SerialLine:
     def _forget(self) -> None:
         """Lose everything that is on its way."""
         self._buffer = b""
-        self._incoming_until_s = self._outgoing_until_s = 0.0
-        """When the last byte that was sent so far is through, each way."""
+        self._incoming, self._outgoing = Way(self._byte_s), Way(self._byte_s)
         self._plugging = object()
         """What belongs to another plugging in than this is out of date."""
 
     def _receive(self, chunk: bytes, now_s: float) -> None:
         """Take bytes that a client has sent, and plan what happens when the last byte of each message is through."""
-        begin_s = max(now_s, self._incoming_until_s)
-        self._incoming_until_s = begin_s + len(chunk) * self._byte_s
+        begin_s = self._incoming.send(now_s, len(chunk))
+        until_s = begin_s + len(chunk) * self._byte_s
         before, self._buffer = len(self._buffer), self._buffer + chunk
         taken = 0
         while self._buffer and (end := self._instrument.message_end(self._buffer)) is not None:
             message, self._buffer = self._buffer[:end], self._buffer[end:]
             taken += end
-            self._at(begin_s + (taken - before) * self._byte_s, self._answering(message))
+            through_s = begin_s + (taken - before) * self._byte_s
+            self._at(self._incoming.begun_s(through_s, end), through_s, self._answering(message))
         if len(self._buffer) > self._instrument.longest:
             self._buffer = b""
-            self._at(self._incoming_until_s, self._station.overrun)
+            self._at(until_s, until_s, self._station.overrun)
         elif self._buffer and self._instrument.gap_s is not None:
             rest = self._buffer
-            self._plan(self._incoming_until_s + self._instrument.gap_s, lambda: self._break_off(rest))
+            self._plan(until_s + self._instrument.gap_s, lambda: self._break_off(rest))
 
     def _answering(self, message: bytes) -> Callable[[], Delivery]:
         return lambda: self._station.exchange(message)
@@ -109,31 +110,30 @@ class SerialLine:
     def _break_off(self, rest: bytes) -> None:
         if self._buffer is rest:  # nothing has come since
             self._buffer = b""
-            self._deliver(self._station.broken_off(rest))
+            self._deliver(self._station.broken_off(rest), monotonic())
 
     def _tick(self) -> None:
         began_s = monotonic()
-        self._deliver(self._station.tick())
+        self._deliver(self._station.tick(), began_s)
         assert self._instrument.tick_s is not None  # noqa: S101 - planned only where there is one
         self._plan(began_s + self._instrument.tick_s, self._tick)
 
-    def _at(self, when_s: float, call: Callable[[], Delivery]) -> None:
-        """Plan a *call* of the station, whose reply then goes out."""
+    def _at(self, when_s: float, through_s: float, call: Callable[[], Delivery]) -> None:
+        """Plan a *call* of the station for a message that is *through_s*, behind which the reply goes out."""
         plugging = self._plugging
-        self._plan(when_s, lambda: self._deliver(call()) if plugging is self._plugging else None)
+        self._plan(when_s, lambda: self._deliver(call(), through_s) if plugging is self._plugging else None)
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _deliver(self, delivery: Delivery, from_s: float) -> None:
         for piece in delivery.pieces:
-            self._send(piece, delivery.wait_s)
+            self._send(piece, from_s, delivery.wait_s)
         if delivery.close:
             self._pull_out()
         elif delivery.close_all:
             self._restart()
 
-    def _send(self, content: bytes, wait_s: float) -> None:
-        """Plan the way of *content* to the client, behind what is on its way already."""
-        begin_s = max(monotonic(), self._outgoing_until_s) + wait_s
-        self._outgoing_until_s = begin_s + len(content) * self._byte_s
+    def _send(self, content: bytes, from_s: float, wait_s: float) -> None:
+        """Plan the way of *content* to the client from *from_s* on, *wait_s* behind what is on its way already."""
+        begin_s = self._outgoing.send(from_s, len(content), wait_s)
         size = max(1, int(CHUNK_S / self._byte_s))
         for first in range(0, len(content), size):
             chunk = content[first : first + size]
@@ -159,6 +159,6 @@ class SerialLine:
             self._pull_out()
             return
         self._forget()
-        self._outgoing_until_s = monotonic() + BOOT_S
+        self._outgoing.send(monotonic(), 0, BOOT_S)
         if greeting:
-            self._send(greeting, 0.0)
+            self._send(greeting, monotonic(), 0.0)

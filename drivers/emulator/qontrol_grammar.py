@@ -1,6 +1,7 @@
 """Messages to a Qontrol rack as its firmware takes them apart: lines of ASCII, and binary frames."""
 
 import re
+import struct
 from dataclasses import dataclass
 
 _LINE = re.compile(r"\s*([a-z]+)(\d{0,5})\s*([=?])\s*(.*?)\s*", re.IGNORECASE | re.ASCII)
@@ -95,9 +96,9 @@ def _of_frame(message: bytes) -> Command:
     if header & READ:
         return Command(name, channel, asks=True)
     start = HEAD_BYTES + (WORD_BYTES if header & DATA_EXTENDED else 0)
-    words = [int.from_bytes(message[at : at + WORD_BYTES]) for at in range(start, len(message), WORD_BYTES)]
+    words = struct.unpack(f">{(len(message) - start) // WORD_BYTES}H", message[start:])
     if not words:
         raise Refused(BAD_PARAMETER, channel)
-    shares = tuple(word / FULL_WORD for word in words)
+    shares = tuple([word / FULL_WORD for word in words])
     vector = f"{name}vec" if header & DATA_EXTENDED and name in ("v", "i") else name
     return Command(vector, channel, asks=False, values=shares, is_share=True)

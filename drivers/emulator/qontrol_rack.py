@@ -1,10 +1,9 @@
 """A rack of Qontrol Q8iv modules: a chain of voltage sources with eight channels each, at one serial line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from drivers.emulator.apparatus import Apparatus
@@ -141,14 +140,16 @@ class QontrolRack(Instrument):
             own = slice(PER_MODULE * module, PER_MODULE * (module + 1))
             self._vmax[own], self._imax[own] = self._spec.full_scale_v, self._spec.full_scale_ma
             self._volts[own] = 0.0
-            self._energise(np.arange(own.start, own.stop))
+            self._energise(own)
         self._booted = [*modules]
 
     def _look_for_troubles(self) -> None:
+        if not self._troubles.are_planned("dead-channel", "stuck"):
+            return
         dead = self._troubles.channels("dead-channel", self._spec.n_channels)
         if not np.array_equal(dead, self._dead):
             self._dead = dead
-            self._energise(np.arange(self._spec.n_channels))
+            self._energise(slice(0, self._spec.n_channels))
         self._stuck = self._troubles.channels("stuck", self._spec.n_channels)
 
     def _obey(self, command: Command) -> list[str]:
@@ -202,47 +203,50 @@ class QontrolRack(Instrument):
         return _quantity(float(values()[channel]), unit)
 
     def _set(self, command: Command, first: int) -> None:
-        channels = np.arange(first, first + len(command.values))
-        same_module = channels[-1] // PER_MODULE == first // PER_MODULE
-        if not same_module or (len(channels) > 1 and not command.name.endswith("vec")):
+        count = len(command.values)
+        same_module = (first + count - 1) // PER_MODULE == first // PER_MODULE
+        if not same_module or (count > 1 and not command.name.endswith("vec")):
             raise Refused(BAD_PARAMETER, first)
         full = self._spec.full_scale_v if command.name[0] == "v" else self._spec.full_scale_ma
-        values = np.array(command.values) * (full if command.is_share else 1.0)
+        values = [value * full for value in command.values] if command.is_share else [*command.values]
         if command.name.endswith("max"):
-            self._set_limit(command.name, first, _stepped(values, full), full)
+            self._set_limit(command.name, first, _stepped(values[0], full), full)
         else:
-            volts = _stepped(values, full)
-            if command.name[0] == "i":
-                volts = volts * 1e-3 * self._spec.load_ohm
-            self._drive(channels, values, volts)
+            per_unit = 1.0 if command.name[0] == "v" else 1e-3 * self._spec.load_ohm
+            self._drive(first, values, [_stepped(value, full) * per_unit for value in values])
 
-    def _set_limit(self, name: str, channel: int, values: FloatArray, full: float) -> None:
-        if not 0.0 <= values[0] <= full:
+    def _set_limit(self, name: str, channel: int, value: float, full: float) -> None:
+        if not 0.0 <= value <= full:
             raise Refused(BAD_PARAMETER, channel)
-        (self._vmax if name == "vmax" else self._imax)[channel] = values[0]
+        (self._vmax if name == "vmax" else self._imax)[channel] = value
 
-    def _drive(self, channels: NDArray[np.intp], values: FloatArray, volts: FloatArray) -> None:
-        """Drive *volts* (n,) at *channels* (n,): all of them, or none and Refused."""
+    def _drive(self, first: int, values: Sequence[float], volts: Sequence[float]) -> None:
+        """Drive *volts* (n,) at the channels from *first* on: all of them, or none and Refused."""
+        own = slice(first, first + len(volts))
         step_v, step_ma = self._spec.full_scale_v / FULL_WORD, self._spec.full_scale_ma / FULL_WORD
-        too_much_v = ~((volts >= 0.0) & (volts <= self._vmax[channels] + step_v / 2.0))
-        too_much_i = volts / self._spec.load_ohm * 1e3 > self._imax[channels] + step_ma
-        for refused in np.flatnonzero(too_much_v | too_much_i).tolist():
-            self._witness.refused(self._spec.name, int(channels[refused]), float(values[refused]))
+        per_volt = 1e3 / self._spec.load_ohm
+        most_v, most_ma = self._vmax[own].tolist(), self._imax[own].tolist()
+        too_much_v = [not 0.0 <= volt <= most + step_v / 2.0 for volt, most in zip(volts, most_v, strict=True)]
+        too_much_i = [volt * per_volt > most + step_ma for volt, most in zip(volts, most_ma, strict=True)]
+        for place, wrong in enumerate(zip(too_much_v, too_much_i, strict=True)):
+            if any(wrong):
+                self._witness.refused(self._spec.name, first + place, values[place])
         for wrong, code in ((too_much_v, OVER_VOLTAGE), (too_much_i, OVER_CURRENT)):
-            if wrong.any():
-                raise Refused(code, int(channels[int(np.argmax(wrong))]))
-        reached = len(channels)
+            if any(wrong):
+                raise Refused(code, first + wrong.index(True))
+        reached = len(volts)
         if reached > 1 and self._troubles.strikes("partial-list"):
             reached //= 2
-        self._volts[channels[:reached]] = volts[:reached]
-        self._energise(channels[:reached])
+        self._volts[first : first + reached] = volts[:reached]
+        self._energise(slice(first, first + reached))
 
-    def _energise(self, changed: NDArray[np.intp]) -> None:
+    def _energise(self, changed: slice) -> None:
         levels = np.where(self._dead, 0.0, self._volts)
-        self._witness.output(self._spec.name, changed.tolist(), levels[changed].tolist(), on=True)
-        if self._heats[changed].any():
+        channels = [*range(changed.start, changed.stop)]
+        self._witness.output(self._spec.name, channels, levels[changed].tolist(), on=True)
+        if True in self._heats[changed]:
             self._apparatus.drive_parameters(self._heated, levels, ~self._dead)
-        if self._lights[changed].any():
+        if True in self._lights[changed]:
             self._apparatus.drive_inputs(self._lit, levels / self._spec.volts_per_unit, levels > 0.0)
 
     def _measured_v(self) -> FloatArray:
@@ -262,17 +266,17 @@ class QontrolRack(Instrument):
         return [_quantity(value, unit) for value in miscounted(values.tolist(), self._troubles)]
 
 
-def _leading(plugs: tuple[Plug, ...], n_channels: int) -> NDArray[np.bool_]:
+def _leading(plugs: tuple[Plug, ...], n_channels: int) -> list[bool]:
     """Return which channels (n_channels,) lead anywhere."""
-    leads = np.zeros(n_channels, dtype=np.bool_)
-    for plug in plugs:
-        leads[plug.channels] = True
+    leads = [False] * n_channels
+    for channel in (channel for plug in plugs for channel in plug.channels.tolist()):
+        leads[channel] = True
     return leads
 
 
-def _stepped(values: FloatArray, full: float) -> FloatArray:
-    """Return *values* as a converter of 16 bits makes them."""
-    return np.rint(values / full * FULL_WORD) * (full / FULL_WORD)
+def _stepped(value: float, full: float) -> float:
+    """Return *value* as a converter of 16 bits makes it."""
+    return round(value / full * FULL_WORD) * (full / FULL_WORD)
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -25,6 +25,9 @@ class Troubles:
             for index, fault in enumerate(plan.faults)
             if fault.instrument == instrument
         ]
+        self._by_kind: dict[FaultKind, list[_Planned]] = {}
+        for planned in self._faults:
+            self._by_kind.setdefault(planned.fault.kind, []).append(planned)
 
     def next_exchange(self) -> None:
         """Go on to the next exchange."""
@@ -35,15 +38,17 @@ class Troubles:
     def strikes(self, kind: FaultKind) -> list[Fault]:
         """Return the faults of this kind that strike, or still hold."""
         holding: list[Fault] = []
-        for planned in self._faults:
+        for planned in self._by_kind.get(kind, ()):
             fault = planned.fault
-            if fault.kind != kind:
-                continue
             if planned.strikes(self._exchange):
                 self._witness.fault(self._instrument, kind, self._exchange, fault.channel)
             if self._exchange <= planned.until:
                 holding.append(fault)
         return holding
+
+    def are_planned(self, *kinds: FaultKind) -> bool:
+        """Tell whether any fault of these kinds strikes ever."""
+        return not self._by_kind.keys().isdisjoint(kinds)
 
     def channels(self, kind: FaultKind, n_channels: int) -> NDArray[np.bool_]:
         """Return which channels (n_channels,) a fault of this kind holds for."""

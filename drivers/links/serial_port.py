@@ -3,6 +3,7 @@
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportMissingModuleSource=false
 
+import os
 from typing import TYPE_CHECKING, Literal
 
 from drivers.links.polled import readable, writable
@@ -55,7 +56,8 @@ class SerialTransport:
 class SerialStream:
     """Moves bytes over *port*, which somebody else opened and will close.
 
-    Closing and opening would not discard a reply on its way (and resets some boards, by their DTR line).
+    Past pyserial's own reading and writing, which wait and count as well, and cost more than the system's. Closing and
+    opening would not discard a reply on its way (and resets some boards, by their DTR line).
     """
 
     closing_discards = False
@@ -67,8 +69,21 @@ class SerialStream:
 
     def send(self, message: bytes, wait_s: float) -> int:
         """Send the beginning of *message*; see :class:`~drivers.links.Stream`."""
-        return (self._port.write(message) or 0) if self._writable(1e3 * wait_s) else 0
+        if not self._writable(1e3 * wait_s):
+            return 0
+        try:
+            return os.write(self._port.fileno(), message)  # asked for each time: raises once the port is closed
+        except BlockingIOError:
+            return 0
 
     def receive(self, most: int, wait_s: float) -> bytes:
         """Receive up to *most* bytes; see :class:`~drivers.links.Stream`."""
-        return self._port.read(most) if self._readable(1e3 * wait_s) else b""
+        if not self._readable(1e3 * wait_s):
+            return b""
+        try:
+            chunk = os.read(self._port.fileno(), most)
+        except BlockingIOError:
+            return b""
+        if not chunk:
+            raise OSError("the port hung up and holds no data; is its adapter still plugged in?")
+        return chunk

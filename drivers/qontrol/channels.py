@@ -1,5 +1,6 @@
 """The channels of a rack that one table of a bench file names: how they are written, measured and limited."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,10 @@ from drivers.qontrol.commands import (
     asking,
     asking_all,
     setting,
-    vectors,
-    words_of,
 )
 from drivers.qontrol.errors import RackComplaint
 from drivers.qontrol.rack import Rack
+from drivers.qontrol.vectors import Vectors
 from ffzero_lab.device import FloatArray
 
 ROUNDING = 1e-12
@@ -75,6 +75,10 @@ class RackChannels:
                     f"{name}: limit of {most:g} {UNITS[quantity]}, but the rack goes up to "
                     f"{rack.full[quantity]:g} {UNITS[quantity]}; give a limit that it can keep"
                 )
+        self._step = self.full / FULL_WORD
+        self._highest = math.floor(drive.upper * (1.0 + ROUNDING) / self._step)
+        """The last word that is not beyond the upper limit."""
+        self._vectors = Vectors(drive.quantity, self.channels, self.full, rack.form)
 
     @property
     def modules(self) -> set[int]:
@@ -83,12 +87,12 @@ class RackChannels:
 
     def stepped(self, values: FloatArray) -> FloatArray:
         """Return *values* (n,) of the bench file's unit as the converters make them: no step beyond the upper limit."""
-        step, words = self.full / FULL_WORD, np.array(words_of(values * self.drive.per_unit, self.full))
-        return (words - (words * step > self.drive.upper * (1.0 + ROUNDING))) * step
+        words = np.rint(values * (self.drive.per_unit / self._step))
+        return (words - (words > self._highest)) * self._step
 
     def writing(self, setpoints: FloatArray) -> list[Question]:
-        """Return the messages that set all channels to *setpoints* (n,)."""
-        return vectors(self.drive.quantity, self.channels, setpoints, self.full, self.rack.form)
+        """Return the messages that set all channels to *setpoints* (n,); raises ValueError for one out of scale."""
+        return self._vectors.of(setpoints)
 
     def measuring(self, quantity: Quantity) -> list[Question]:
         """Return the questions for what all channels measure: one by one, unless they are the whole chain."""

@@ -1,10 +1,9 @@
-"""What a rack is sent: vectors, one message for each module, and questions; as ASCII or as binary frames."""
+"""What a rack is sent: settings, questions, and binary frames."""
 
 import math
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -17,29 +16,15 @@ PER_MODULE = 8
 FULL_WORD = 0xFFFF
 """Full scale of a binary word, and of the converter behind every channel."""
 BINARY, READ, DATA_EXTENDED, ODD_PARITY = 0x80, 0x08, 0x02, 0x01
+ACKNOWLEDGED = ("OK",)
 VECTOR_CODES: dict[Quantity, int] = {"v": 0x00, "i": 0x01}
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A message and the lines that answer it: ``OK``, or a number in the unit V or mA."""
 
     message: bytes
     answers: tuple[str, ...]
-
-
-def vectors(quantity: Quantity, channels: Sequence[int], values: FloatArray, full: float, form: Form) -> list[Question]:
-    """Return the messages that set *channels* (n,), rising, to *values* (n,) of *full* scale: one for each module.
-
-    A module of which not all neighbours are given takes one message for each run of neighbours.
-    """
-    runs = list(_runs(channels))
-    if form == "ascii":
-        messages = [_line(quantity, channels[first], values[first:last], full) for first, last in runs]
-    else:
-        code, words = VECTOR_CODES[quantity], words_of(values, full)
-        messages = [frame(code, channels[first], words[first:last]) for first, last in runs]
-    return [Question(message, ("OK",)) for message in messages]
 
 
 def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
@@ -53,17 +38,17 @@ def frame(code: int, channel: int, words: Sequence[int]) -> bytes:
     return head + struct.pack(f">{len(words)}H", *words)
 
 
-def words_of(values: FloatArray, full: float) -> list[int]:
-    """Return *values* (n,) as words; raises ValueError for one that is not between 0 and full scale."""
-    words = np.rint(np.asarray(values) / full * FULL_WORD)
-    if not ((words >= 0) & (words <= FULL_WORD)).all():
+def words_of(values: FloatArray, full: float) -> FloatArray:
+    """Return *values* (n,) as words, whole numbers; raises ValueError for one that is not between 0 and full scale."""
+    words = np.rint(values * (FULL_WORD / full))
+    if not ((words >= 0) & (words <= FULL_WORD)).all():  # a NaN is not within
         raise ValueError(f"values between 0 and {full} were expected, not {values}")
-    return words.astype(np.int64).tolist()
+    return words
 
 
 def setting(name: str, channel: int, value: float, full: float) -> Question:
     """Return the message that sets one quantity of one channel, such as its limit ``vmax``."""
-    return Question(f"{name}{channel}={value:.{decimals(full)}f}\n".encode("ascii"), ("OK",))
+    return Question(f"{name}{channel}={value:.{decimals(full)}f}\n".encode("ascii"), ACKNOWLEDGED)
 
 
 def asking(name: str, channel: int) -> Question:
@@ -83,29 +68,17 @@ def decimals(full: float) -> int:
 
 def batches(questions: Sequence[Question], most_bytes: int) -> Iterator[list[Question]]:
     """Split *questions* so that those sent at once fit into the rack's buffer; one that does not goes alone."""
+    if sum([len(question.message) for question in questions]) <= most_bytes and questions:
+        yield [*questions]
+        return
     batch: list[Question] = []
+    filled = 0
     for question in questions:
-        if batch and sum(len(one.message) for one in (*batch, question)) > most_bytes:
+        size = len(question.message)
+        if batch and filled + size > most_bytes:
             yield batch
-            batch = []
+            batch, filled = [], 0
         batch.append(question)
+        filled += size
     if batch:
         yield batch
-
-
-def _runs(channels: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the places (first, last + 1) of neighbouring channels of one module."""
-    first = 0
-    for place in range(1, len(channels) + 1):
-        if (
-            place == len(channels)
-            or channels[place] != channels[place - 1] + 1
-            or channels[place] // PER_MODULE != channels[first] // PER_MODULE
-        ):
-            yield first, place
-            first = place
-
-
-def _line(quantity: Quantity, channel: int, values: FloatArray, full: float) -> bytes:
-    numbers = ",".join([f"%.{decimals(full)}f"] * len(values)) % tuple(values.tolist())
-    return f"{quantity}vec{channel}={numbers}\n".encode("ascii")

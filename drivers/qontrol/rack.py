@@ -110,16 +110,16 @@ class Rack:
         """
         values: list[FloatArray] = []
         for batch in batches(questions, self._config.buffer_bytes):
-            message = b"".join(question.message for question in batch)
+            message, answers = b"".join([question.message for question in batch]), Answers(batch, self._hear)
             try:
-                answered = self.link.exchange(message, Answers(batch, self._hear), self._deadline_s(batch))
+                answered = self.link.exchange(message, answers, self._deadline_s(len(message), answers.n_lines))
             except LinkFault as fault:
                 self._hear_all(fault.received)
                 raise
             if answered.errors:
                 raise refusal([*answered.errors], self.link.resource, message, b"")
             values.append(answered.values)
-        return np.concatenate(values)
+        return values[0] if len(values) == 1 else np.concatenate(values)
 
     def ask(self, questions: Sequence[Question]) -> FloatArray:
         """Return the numbers (n,) that answer *questions*, which change nothing; asked again when the link fails."""
@@ -136,7 +136,8 @@ class Rack:
     def tell_blindly(self, questions: Sequence[Question]) -> None:
         """Send *questions* whatever state the link is in, and wait for no answer: for switching off."""
         message = b"".join(question.message for question in questions)
-        self.link.send_blindly(message, self._deadline_s(questions))
+        n_lines = sum(len(question.answers) for question in questions)
+        self.link.send_blindly(message, self._deadline_s(len(message), n_lines))
 
     @contextmanager
     def parking(self, within_s: float) -> Generator[None]:
@@ -167,9 +168,9 @@ class Rack:
                         self._skipped = False
                         self.link.distrust()
 
-    def _deadline_s(self, questions: Sequence[Question]) -> float:
-        """Return the longest time for *questions*: the deadline, and the time of all bytes on the wire."""
-        n_bytes = sum(len(question.message) + LINE_BYTES * len(question.answers) for question in questions)
+    def _deadline_s(self, n_bytes: int, n_lines: int) -> float:
+        """Return the longest time for so much out and back: the deadline, and the time of all bytes on the wire."""
+        n_bytes += LINE_BYTES * n_lines
         return self.link.patience.deadline_s + n_bytes * BITS_PER_BYTE / self._config.baud
 
     def _identified(self, link: Link) -> str:

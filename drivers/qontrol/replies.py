@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drivers.links import printable, quantity
-from drivers.qontrol.commands import Question
+from drivers.links import printable
+from drivers.qontrol.commands import ACKNOWLEDGED, UNITS, Question
 from drivers.qontrol.errors import UNASKED, ErrorLine, error_line
 from ffzero_lab.device import FloatArray
 
 LONGEST_LINE = 80
-OK = b"OK"
-_QUANTITY = re.compile(r"[+-]\d{1,4}\.\d{6} (?:V|mA)", re.ASCII)
+ALL_WELL = b"OK\n"
+_QUANTITIES = {"OK": re.compile(rb"OK")} | {
+    unit: re.compile(rb"[+-]\d{1,4}\.\d{6} " + unit.encode("ascii")) for unit in UNITS.values()
+}
+"""A line that answers, as it is printed: ``OK``, or a number in a unit with all its decimals."""
 _MODULE = re.compile(r"(\S+):(\d+)")
 
 
@@ -25,7 +28,9 @@ class Answered:
     errors: tuple[ErrorLine, ...]
 
 
-@dataclass(frozen=True)
+ALL_ACKNOWLEDGED = Answered(np.empty(0), ())
+
+
 class Answers:
     """The answers to several messages that were sent at once.
 
@@ -33,50 +38,81 @@ class Answers:
     answers nothing.
     """
 
-    questions: Sequence[Question]
-    heard: Callable[[ErrorLine], None]
-
-    @property
-    def limit_bytes(self) -> int:
-        """Return the greatest length of all answers, with an unasked line for each."""
-        return 2 * LONGEST_LINE * (1 + sum(len(question.answers) for question in self.questions))
+    def __init__(self, questions: Sequence[Question], heard: Callable[[ErrorLine], None]) -> None:
+        self.questions, self.heard = questions, heard
+        forms = [question.answers for question in questions]
+        self.n_lines = sum(map(len, forms))
+        self.limit_bytes = 2 * LONGEST_LINE * (1 + self.n_lines)
+        """The greatest length of all answers, with an unasked line for each."""
+        self._all_well = self.n_lines * ALL_WELL if forms.count(ACKNOWLEDGED) == len(forms) else b""
+        """What comes where nothing but acknowledgements is expected and nothing is wrong; empty: else."""
+        self._lines: _Lines | None = None
+        """What was looked at so far."""
 
     def end(self, received: bytes) -> int | None:
         """Return the length of all answers, None while more is needed; raises ValueError for a line of another form."""
-        place = question = answered = 0
-        while question < len(self.questions):
-            newline = received.find(b"\n", place)
-            if newline < 0:
-                return None
-            line, place = received[place:newline], newline + 1
-            answers = self.questions[question].answers
-            if line == OK and answers[answered] == "OK":  # nearly every line is
-                answered += 1
-            elif (error := error_line(text := printable(line))) is None:
-                _check(text, answers[answered])
-                answered += 1
-            elif error.code not in UNASKED:
-                answered = len(answers)
-            if answered == len(answers):
-                question, answered = question + 1, 0
-        return place
+        if self._all_well and self._all_well.startswith(received):  # nearly always, and asked with every line
+            return len(received) if len(received) == len(self._all_well) else None
+        lines = self._lines
+        if lines is None or not received.startswith(lines.seen):
+            lines = self._lines = _Lines()
+        return lines.walk(received, self.questions)
 
     def read(self, reply: bytes) -> Answered:
         """Return the numbers and the errors of complete answers."""
         if self.end(reply) != len(reply):
             raise ValueError("the answers are cut off, or there is more of them")
-        values: list[float] = []
-        errors: list[ErrorLine] = []
-        for text in (printable(line) for line in reply.split(b"\n")[:-1] if line != OK):
-            error = error_line(text)
-            if error is None:
-                if text != "OK":
-                    values.append(quantity(text, text[text.index(" ") :]))
-            elif error.code not in UNASKED:
-                errors.append(error)
-            else:
-                self.heard(error)
-        return Answered(np.array(values, dtype=np.float64), tuple(errors))
+        if self._lines is None or reply == self._all_well:
+            return ALL_ACKNOWLEDGED
+        for error in self._lines.unasked:
+            self.heard(error)
+        return Answered(np.array(self._lines.values, dtype=np.float64), tuple(self._lines.errors))
+
+
+class _Lines:
+    """What complete lines said so far; each is looked at once, however the answers come in."""
+
+    def __init__(self) -> None:
+        self.seen = b""
+        """The lines."""
+        self.values: list[float] = []
+        self.errors: list[ErrorLine] = []
+        self.unasked: list[ErrorLine] = []
+        self._question = self._answered = 0
+
+    def walk(self, received: bytes, questions: Sequence[Question]) -> int | None:
+        """Go on through *received*, which begins with what was seen; return the end of all answers, None before it."""
+        place = len(self.seen)
+        try:
+            while self._question < len(questions):
+                newline = received.find(b"\n", place)
+                if newline < 0:
+                    return None
+                self._take(received[place:newline], questions[self._question].answers)
+                place = newline + 1
+        finally:
+            self.seen = received[:place]
+        return place
+
+    def _take(self, line: bytes, answers: tuple[str, ...]) -> None:
+        expected = answers[self._answered]
+        if _QUANTITIES[expected].fullmatch(line) is not None:  # nearly every line is as it should be
+            self._answered += 1
+            if expected != "OK":
+                self.values.append(float(line[: -len(expected)]))
+        elif (error := error_line(text := printable(line))) is None:
+            if _QUANTITIES[expected].fullmatch(text.encode()) is None:
+                what = "OK" if expected == "OK" else f"a number such as +4.500000 {expected}"
+                raise ValueError(f"{what} was expected, not {text!r}")
+            self._take(text.encode(), answers)
+            return
+        elif error.code in UNASKED:
+            self.unasked.append(error)
+        else:
+            self.errors.append(error)
+            self._answered = len(answers)
+        if self._answered == len(answers):
+            self._question, self._answered = self._question + 1, 0
 
 
 @dataclass(frozen=True)
@@ -145,12 +181,3 @@ def errors_in(received: bytes) -> list[ErrorLine]:
     """Return the error lines among complete lines of whatever was discarded."""
     lines = received.decode("latin-1").split("\n")[:-1]
     return [error for line in lines if (error := error_line(line.strip())) is not None]
-
-
-def _check(text: str, expected: str) -> None:
-    """Raise ValueError unless *text* is what was *expected*: ``OK``, or a number in this unit with all its decimals."""
-    is_number = _QUANTITY.fullmatch(text) is not None and text.endswith(f" {expected}")
-    good = text == "OK" if expected == "OK" else is_number
-    if not good:
-        what = "OK" if expected == "OK" else f"a number such as +4.500000 {expected}"
-        raise ValueError(f"{what} was expected, not {text!r}")

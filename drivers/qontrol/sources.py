@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from drivers.bench.roles import Actuators, Inputs, Instrument, Wiring
 from drivers.links import LinkFault, WrongInstrument
 from drivers.qontrol.channels import Drive, RackChannels
-from drivers.qontrol.commands import PER_MODULE
+from drivers.qontrol.commands import PER_MODULE, Question
 from drivers.qontrol.config import RackChannelsConfig, RackInputsConfig
 from drivers.qontrol.driving import drive_of
 from drivers.qontrol.errors import (
@@ -49,6 +49,7 @@ class RackSource(Instrument):
         self._config, self._wiring, self._rack, self._clock = config, wiring, rack, clock
         self._channels = RackChannels(wiring.name, rack, wiring.all_channels, drive)
         self._mapped = np.searchsorted(wiring.all_channels, wiring.channels)
+        self._maps_all = [*wiring.channels] == [*wiring.all_channels]
         self._tolerance = config.measured_within * self._channels.full
         self._safe = self._channels.stepped(np.full(len(wiring.all_channels), wiring.safe))
         self._known: list[FloatArray] = []
@@ -92,13 +93,16 @@ class RackSource(Instrument):
 
     def write(self, values: FloatArray) -> None:
         """Set the mapped channels (n,), in the file's unit, those that are not mapped to the safe value."""
-        wanted = self._safe.copy()
-        wanted[self._mapped] = self._channels.stepped(self._of_all(values))[self._mapped]
-        measured = self._written(wanted)
+        wanted = self._channels.stepped(values)
+        if not self._maps_all:
+            mapped, wanted = wanted, self._safe.copy()
+            wanted[self._mapped] = mapped
+        messages = self._channels.writing(wanted)
+        measured = self._written(wanted, messages)
         for _ in range(self._config.attempts - 1):
             if measured is None or not self._differing(measured, wanted).size:
                 return
-            measured = self._written(wanted)
+            measured = self._written(wanted, messages)
         if measured is not None and self._differing(measured, wanted).size:
             raise self._disobeyed(measured, wanted, f"{self._config.attempts} times")
 
@@ -172,14 +176,11 @@ class RackSource(Instrument):
                 error.add_note(f"parking {self._wiring.name} failed as well: {second}")
             raise
 
-    def _of_all(self, values: FloatArray) -> FloatArray:
-        """Return *values* (n,) of the mapped channels among the safe values of the others, (all channels,)."""
-        setpoints = np.full(len(self._wiring.all_channels), self._wiring.safe)
-        setpoints[self._mapped] = values
-        return setpoints
+    def _written(self, wanted: FloatArray, messages: list[Question]) -> FloatArray | None:
+        """Bring the outputs to *wanted* (all channels,) and return what they measure; None where that comes later.
 
-    def _written(self, wanted: FloatArray) -> FloatArray | None:
-        """Bring the outputs to *wanted* (all channels,) and return what they measure; None where that comes later."""
+        *messages* say it to the rack.
+        """
         self._look_into()
         self._raise_fault()
         if not self._known:
@@ -188,16 +189,15 @@ class RackSource(Instrument):
         for setpoints, pause_s in steps_back(self._return, wanted, self._measured, self._channels.drive.upper):
             self._insistent(partial(self._rack.tell, self._channels.writing(setpoints)))
             self._clock.sleep_s(pause_s)
-        measured = self._insistent(partial(self._sent, wanted))
+        measured = self._insistent(partial(self._sent, messages))
         if measured is not None and self._differing(measured, wanted).size:
             measured = self._measured_again()
         if measured is None or not self._differing(measured, wanted).size:
             self._known, self._given, self._return = [wanted], True, None
         return measured
 
-    def _sent(self, wanted: FloatArray) -> FloatArray | None:
-        """Send *wanted* (all channels,), and with it the questions for what is measured then."""
-        messages = self._channels.writing(wanted)
+    def _sent(self, messages: list[Question]) -> FloatArray | None:
+        """Send *messages*, and with them the questions for what is measured then."""
         if self._config.read_back == "reading" and self._return is None:
             self._rack.tell(messages)
             self._look_into()

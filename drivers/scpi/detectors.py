@@ -87,6 +87,8 @@ class ScpiDetectors(Detectors):
         )
         self._logarithmic: NDArray[np.bool_] = np.full(count, config.reply_unit == "dBm")
         self._fault: str | None = None
+        self._plain_below = min(config.over_range, NOT_A_NUMBER * (1.0 - SINGLE_PRECISION))
+        """Readings below this in magnitude are what they say, unless they are logarithmic."""
         connection.when_recovered(self._look_after_recovery)
 
     @classmethod
@@ -152,6 +154,8 @@ class ScpiDetectors(Detectors):
         if self._fault is not None:
             raise SettingsLost(self._fault)
         values, logarithmic = readings[..., self._mapped], self._logarithmic[self._mapped]
+        if (np.abs(values) < self._plain_below).all() and not logarithmic.any():  # nearly always; not so for a NaN
+            return values
         undefined = np.abs(values - NOT_A_NUMBER) <= SINGLE_PRECISION * NOT_A_NUMBER
         sentinel = np.abs(values) >= self._config.over_range
         none = sentinel & (values < 0.0)

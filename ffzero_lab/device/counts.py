@@ -44,7 +44,8 @@ class Ledger:
 
     def add(self, *, writes: int = 0, readings: int = 0, shots: int = 0) -> None:
         """Book measurements on the current purpose."""
-        self.by_purpose[self.purpose] += Counts(writes, readings, shots)
+        booked = self.by_purpose[self.purpose]
+        self.by_purpose[self.purpose] = Counts(booked.writes + writes, booked.readings + readings, booked.shots + shots)
 
     @contextmanager
     def spending_on(self, purpose: Purpose) -> Generator[Self]:

@@ -30,6 +30,8 @@ class PowerLaw(_Frozen):
 
     def total_w(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the summed power in watts over the last axis of *values* (…, P)."""
+        if self.exponent == 2.0:
+            return self.watts * np.vecdot(values, values)
         magnitudes = np.abs(values)
         return self.watts * (magnitudes if self.exponent == 1.0 else magnitudes**self.exponent).sum(axis=-1)
 

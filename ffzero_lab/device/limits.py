@@ -1,11 +1,11 @@
 """What may be written: shape, finiteness, bounds, slew and total power of setpoints; range of patterns."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
-from ffzero_lab.device.description import DeviceDescription
+from ffzero_lab.device.description import DeviceDescription, ParameterGroup, PowerLaw
 from ffzero_lab.device.errors import LimitViolation
 from ffzero_lab.device.port import FloatArray, Patterns
 
@@ -18,6 +18,10 @@ class SetpointLimits:
         self._lower = [layer.per_parameter("lower") for layer in description.layers]
         self._upper = [layer.per_parameter("upper") for layer in description.layers]
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
+        self._limits_slew = [bool(np.isfinite(slew).any()) for slew in self._slew]
+        self._laws = [_laws(layer.groups) for layer in description.layers]
+        self._can_draw_too_much = [self._exceeds_budget_at_bounds(layer) for layer in range(len(description.layers))]
+        """Whether a layer can draw more within its bounds than its budget, or shares one with others."""
         self._standing: dict[int, FloatArray] = {}
         self._parked_layers: set[int] = set()
         self._parked_w = np.array([self._drawn_w(*parked)[0] for parked in self._parked()])
@@ -57,20 +61,18 @@ class SetpointLimits:
 
     def check_values(self, layer: int, settings: FloatArray) -> None:
         """Raise LimitViolation unless every one of *settings* (K, P) may stand, however it is reached."""
-        where = self._where(layer)
         n_parameters = self._description.layers[layer].n_parameters
         if settings.ndim != 2 or settings.shape[1] != n_parameters or settings.dtype != np.float64:
             raise LimitViolation(
-                f"{where}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
+                f"{self._where(layer)}: parameters of shape {settings.shape[1:]} and type {settings.dtype}; "
                 f"expected ({n_parameters},) of float64; nothing was written"
             )
         if len(settings) == 0:
-            raise LimitViolation(f"{where}: no settings to write; a probe needs at least one")
-        if not np.isfinite(settings).all():
+            raise LimitViolation(f"{self._where(layer)}: no settings to write; a probe needs at least one")
+        within = (settings >= self._lower[layer]) & (settings <= self._upper[layer])  # not so for a NaN: never negate
+        if not within.all():
             self._refuse(layer, settings, ~np.isfinite(settings), "is not a finite number")
-        below, above = settings < self._lower[layer], settings > self._upper[layer]
-        if below.any() or above.any():
-            self._refuse(layer, settings, below | above, "is out of bounds")
+            self._refuse(layer, settings, ~within, "is out of bounds")
         self._check_power(layer, settings)
 
     def needs_standing(self, layer: int) -> bool:
@@ -79,7 +81,7 @@ class SetpointLimits:
 
     def limits_slew(self, layer: int) -> bool:
         """Tell whether any parameter of *layer* has a slew limit."""
-        return bool(np.isfinite(self._slew[layer]).any())
+        return self._limits_slew[layer]
 
     def most_in_one_write(self, layer: int) -> FloatArray:
         """Return how far every parameter (P,) of *layer* may move in one write; infinite without a slew limit."""
@@ -139,7 +141,10 @@ class SetpointLimits:
         self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
-        drawn_w = self._drawn_w(layer, settings).max()
+        """Refuse what draws too much; *settings* (K, P) are within their bounds."""
+        if not self._can_draw_too_much[layer]:
+            return
+        drawn_w = max(self._drawn_w(layer, settings).tolist())
         own_w = self._description.layers[layer].power_budget_w
         if own_w is not None and drawn_w > own_w:
             raise LimitViolation(
@@ -157,6 +162,13 @@ class SetpointLimits:
                 "nothing was written"
             )
 
+    def _exceeds_budget_at_bounds(self, layer: int) -> bool:
+        own_w = self._description.layers[layer].power_budget_w
+        if self._description.power_budget_w is not None or own_w is None:
+            return self._description.power_budget_w is not None
+        furthest = np.maximum(-self._lower[layer], self._upper[layer])  # from zero, where the least is drawn
+        return float(self._drawn_w(layer, furthest[np.newaxis])[0]) > own_w
+
     def _check_slew(self, layer: int, settings: FloatArray) -> None:
         """Refuse a step larger than the slew allows during one write; waiting before it does not make a jump slower."""
         if not self.limits_slew(layer):
@@ -165,8 +177,7 @@ class SetpointLimits:
         previous = settings[0] if standing is None else standing
         for number, values in enumerate(settings):
             too_fast = np.abs(values - previous) > most
-            if too_fast.any():
-                self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
+            self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
             previous = values
 
     def _parked(self) -> Iterator[tuple[int, FloatArray]]:
@@ -175,15 +186,13 @@ class SetpointLimits:
 
     def _drawn_w(self, layer: int, settings: FloatArray) -> FloatArray:
         """Return the power in watts of each setting (K, P) of one layer, shape (K,)."""
-        drawn_w = np.zeros(len(settings))
-        start = 0
-        for group in self._description.layers[layer].groups:
-            if group.power is not None:
-                drawn_w += group.power.total_w(settings[:, start : start + group.size])
-            start += group.size
-        return drawn_w
+        drawn_w = [law.total_w(settings[:, first:end]) for law, first, end in self._laws[layer]]
+        return sum(drawn_w[1:], drawn_w[0]) if drawn_w else np.zeros(len(settings))
 
     def _refuse(self, layer: int, settings: FloatArray, wrong: np.ndarray, reason: str) -> None:
+        """Raise LimitViolation if any of *settings* (K, P) is *wrong* (K, P), naming the first."""
+        if not wrong.any():
+            return
         described = self._description.layers[layer]
         number, index = (int(i) for i in np.argwhere(wrong)[0])
         lower, upper = self._lower[layer][index], self._upper[layer][index]
@@ -197,3 +206,17 @@ class SetpointLimits:
 
     def _where(self, layer: int) -> str:
         return f"{self._description.name}, layer {layer}"
+
+
+def _laws(groups: Sequence[ParameterGroup]) -> list[tuple[PowerLaw, int, int]]:
+    """Return the power laws of a layer, each with its first parameter and the end of those that follow the same one."""
+    laws: list[tuple[PowerLaw, int, int]] = []
+    start = 0
+    for group in groups:
+        end = start + group.size
+        if group.power is not None:
+            if laws and laws[-1][0] == group.power and laws[-1][2] == start:
+                start = laws.pop()[1]
+            laws.append((group.power, start, end))
+        start = end
+    return laws

@@ -79,6 +79,18 @@ def test_power_counts_all_layers_unless_they_share_the_hardware(bench):
     apart.device.write_parameters(1, hot)
 
 
+@pytest.mark.parametrize(("budget_w", "hottest"), [(100.0, 10.0), (99.0, 9.9), (1.0, 1.0)])
+def test_a_budget_that_only_the_bounds_can_exceed_is_kept_like_any_other(bench, budget_w, hottest):
+    """Both voltages up to 10 V draw 2 · 0.5 · 10² = 100 W at most."""
+    setup = bench(of_layer={"power_budget_w": budget_w})
+    setup.device.write_parameters(0, at(voltage=hottest))
+    if budget_w < 100.0:
+        with pytest.raises(LimitViolation, match=f"would draw 100 W, the layer's budget is {budget_w:g} W"):
+            setup.device.write_parameters(0, at(voltage=10.0))
+    with pytest.raises(LimitViolation, match="out of bounds"):
+        setup.device.write_parameters(0, at(voltage=10.1))
+
+
 def test_a_layer_keeps_the_power_budget_of_its_own_cooling(bench):
     setup = bench(power_budget_w=100.0, of_layer={"power_budget_w": 60.0})
     with pytest.raises(LimitViolation, match=r"layer 0: the actuators would draw 64 W, the layer's budget is 60 W"):

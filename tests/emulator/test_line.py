@@ -11,12 +11,15 @@ from typing import ClassVar
 
 import pytest
 import serial
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.emulator import Fault, FaultPlan
 from drivers.emulator.instrument import Instrument
 from drivers.emulator.line import SerialLine
 from drivers.emulator.station import Station
 from drivers.emulator.troubles import Troubles
+from drivers.emulator.wire_time import LEAD_S, Way
 from drivers.emulator.witness import Witness
 
 BAUD = 19_200
@@ -71,14 +74,14 @@ class Heart(Echo):
 
 
 class Bench:
-    def __init__(self, instrument: Echo, path: Path, faults: tuple[Fault, ...], stack: ExitStack) -> None:
-        self.instrument, self.path, self._stack = instrument, path, stack
+    def __init__(self, instrument: Echo, path: Path, faults: tuple[Fault, ...], stack: ExitStack, baud: int) -> None:
+        self.instrument, self.path, self._stack, self._baud = instrument, path, stack, baud
         station = Station(instrument, Troubles("echo", FaultPlan(faults=faults), Witness(None)), RLock())
-        self.line = SerialLine(station, path, BAUD)
+        self.line = SerialLine(station, path, baud)
         stack.callback(self.line.close)
 
     def port(self) -> serial.Serial:
-        port = serial.Serial(str(self.path), BAUD, timeout=2.0)
+        port = serial.Serial(str(self.path), self._baud, timeout=2.0)
         self._stack.callback(port.close)
         return port
 
@@ -86,7 +89,9 @@ class Bench:
 @pytest.fixture
 def start(tmp_path: Path) -> Generator[Callable[..., Bench]]:
     with ExitStack() as stack:
-        yield lambda *faults, instrument=None: Bench(instrument or Echo(), tmp_path / "port", faults, stack)
+        yield lambda *faults, instrument=None, baud=BAUD: Bench(
+            instrument or Echo(), tmp_path / "port", faults, stack, baud
+        )
 
 
 def fault(kind: str, exchange: int = 1, **more: float) -> Fault:
@@ -102,7 +107,7 @@ def test_a_message_takes_its_time_on_the_wire_and_so_does_its_reply(start: Calla
     assert port.readline() == message
     taken_s = monotonic() - began_s
     arrived_s = bench.instrument.heard[0][0] - began_s
-    assert 60 * BYTE_S <= arrived_s < 60 * BYTE_S + LATE_S
+    assert 60 * BYTE_S - LEAD_S <= arrived_s < 60 * BYTE_S + LATE_S
     assert 120 * BYTE_S <= taken_s < 120 * BYTE_S + 2 * LATE_S
 
 
@@ -117,7 +122,7 @@ def test_times_are_planned_from_the_last_so_that_delays_do_not_add_up(start: Cal
         port.write(b"quiet\n" * 60)
         while len(heard) < 60 and monotonic() < began_s + 5.0:
             sleep(0.01)
-        assert min(when_s - began_s - 6 * (n + 1) * BYTE_S for n, (when_s, _) in enumerate(heard)) >= 0.0
+        assert min(when_s - began_s - 6 * (n + 1) * BYTE_S for n, (when_s, _) in enumerate(heard)) >= -LEAD_S
         longest_s.append(heard[59][0] - heard[0][0])
         if longest_s[-1] < 59 * 6 * BYTE_S + 0.003:  # 50 µs a message, were they to add up
             break
@@ -137,6 +142,43 @@ def test_both_directions_are_used_at_once(start: Callable[..., Bench]):
         if taken_s[-1] < 280 * BYTE_S:
             break
     assert 210 * BYTE_S <= min(taken_s) < 280 * BYTE_S, "one after the other it would be 360"
+
+
+@pytest.mark.parametrize("baud", [115_200, 2_000_000])
+@pytest.mark.parametrize("messages", [[2], [23] * 8, [71, 3, 40], [99]])
+def test_no_reply_is_there_before_all_bytes_had_their_time(start: Callable[..., Bench], baud: int, messages: list[int]):
+    """The last reply cannot begin before the last message is through, nor before the replies in front of it."""
+    port = start(baud=baud).port()
+    said = b"".join(b"x" * (length - 1) + b"\n" for length in messages)
+    through = free = 0
+    for length in messages:
+        through += length
+        free = max(through, free) + length
+    for _ in range(5):
+        began_s = monotonic()
+        port.write(said)
+        assert port.read(len(said)) == said
+        assert monotonic() - began_s >= free * 10 / baud
+
+
+def test_bytes_go_behind_those_that_are_on_their_way():
+    way = Way(0.25)
+    assert [way.send(1.0, 4), way.send(1.5, 2), way.send(4.0, 1)] == [1.0, 2.0, 4.0]
+    assert way.send(4.0, 4, pause_s=0.5) == 4.75
+    assert way.send(0.0, 1) == 5.75
+
+
+@given(st.floats(1e-6, 1e-2), st.lists(st.integers(1, 500), min_size=1, max_size=20), st.floats(0.0, 10.0))
+def test_an_instrument_begins_with_no_message_before_its_first_byte_comes_nor_before_the_last_one(byte_s, sizes, now_s):
+    way = Way(byte_s)
+    begin_s = way.send(now_s, sum(sizes))
+    begun_s = before_s = begin_s
+    for size in sizes:
+        begin_s += size * byte_s
+        last_s, begun_s = begun_s, way.begun_s(begin_s, size)
+        assert begun_s >= max(before_s, last_s) - 1e-9
+        assert begin_s - LEAD_S - 1e-12 <= begun_s < begin_s
+        before_s = begin_s
 
 
 def test_bytes_are_cut_into_messages_wherever_they_were_cut_on_the_way(start: Callable[..., Bench]):

@@ -176,6 +176,15 @@ def test_a_serial_reply_is_read_in_chunks(rack):
         assert values[7] == 1.0
 
 
+def test_a_serial_port_that_was_closed_moves_nothing_any_more(rack):
+    name, _, _ = rack
+    transport = SerialTransport(name)
+    stream = transport.open(1.0)
+    transport.close()
+    with pytest.raises(OSError, match=r"not open|closed|descriptor"):
+        stream.send(b"v0=1\n", 0.1)
+
+
 def test_a_serial_port_is_taken_exclusively(rack):
     name, _, _ = rack
     with link_to(SerialTransport(name)):

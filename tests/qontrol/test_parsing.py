@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.emulator.qontrol_grammar import Refused, command_of, message_end
-from drivers.qontrol.commands import Question, asking, batches, decimals, frame, setting, vectors, words_of
+from drivers.qontrol.commands import Question, asking, batches, decimals, frame, setting, words_of
 from drivers.qontrol.errors import ErrorLine, error_line
 from drivers.qontrol.replies import Answers, Unasked, Words, errors_in, modules_of
+from drivers.qontrol.vectors import Vectors
 
 VOLTS = st.integers(0, 12_000_000).map(lambda micro: micro / 1e6)
 WORDS = st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=8)
@@ -40,6 +41,34 @@ def test_an_answer_that_is_cut_off_gives_no_number(values, data):
     assert answers.end(whole[:cut]) is None
     with pytest.raises(ValueError, match="cut off"):
         answers.read(whole[:cut])
+
+
+@given(st.lists(VOLTS, min_size=1, max_size=6), st.integers(0, 3), st.lists(st.integers(1, 30), max_size=12))
+def test_answers_say_the_same_however_they_come_in(values, n_settings, pieces):
+    asked = [*questions(len(values)), *[setting("vmax", 0, 6.0, FULL)] * n_settings]
+    whole = b"E90:08\n" + lines(values) + b"OK\n" * n_settings
+    heard: list[ErrorLine] = []
+    answers = Answers(asked, heard.append)
+    for place in (place for place in np.cumsum(pieces) if place < len(whole)):
+        assert answers.end(whole[:place]) is None
+    assert answers.end(whole) == len(whole)
+    assert answers.end(whole + b"E20:00\n") == len(whole), "what comes behind is no part of them"
+    assert answers.read(whole).values.tolist() == values
+    assert heard == [ErrorLine(90, 8)]
+
+
+def test_acknowledgements_are_complete_with_the_last_one_and_refused_where_they_are_others():
+    asked = [setting("vmax", channel, 6.0, FULL) for channel in range(3)]
+    answers = Answers(asked, nobody)
+    whole = b"OK\nOK\nOK\n"
+    assert [answers.end(whole[:cut]) for cut in range(len(whole))] == [None] * len(whole)
+    assert answers.end(whole) == len(whole)
+    assert answers.read(whole).errors == ()
+    assert answers.end(whole + b"E90:00\n") == len(whole)
+    assert answers.read(b"OK\nE15:01\nOK\n").errors == (ErrorLine(15, 1),)
+    for wrong in (b"OK\nKO\n", b"OK\n+1.000000 V\n", b"OK\nOK \xff\n"):
+        with pytest.raises(ValueError, match=r"expected|ascii"):
+            Answers(asked, nobody).end(wrong)
 
 
 @given(st.lists(VOLTS, min_size=1, max_size=6), st.data())
@@ -194,7 +223,7 @@ def test_text_and_frames_mean_the_same_steps_of_the_converter(words, first, form
     channels = [*range(first, first + len(words))]
     values = np.array(words) * (FULL / 0xFFFF)
     seen: dict[int, int] = {}
-    for message in vectors("v", channels, values, FULL, form):
+    for message in Vectors("v", channels, FULL, form).of(values):
         command = command_of(message.message)
         assert command.channel is not None
         assert len({(command.channel + place) // 8 for place in range(len(command.values))}) == 1, "of one module"
@@ -205,7 +234,7 @@ def test_text_and_frames_mean_the_same_steps_of_the_converter(words, first, form
 
 
 def test_channels_that_are_no_neighbours_take_messages_of_their_own():
-    made = vectors("v", [6, 7, 8, 10], np.array([1.0, 2.0, 3.0, 4.0]), FULL, "ascii")
+    made = Vectors("v", [6, 7, 8, 10], FULL, "ascii").of(np.array([1.0, 2.0, 3.0, 4.0]))
     assert [one.message for one in made] == [b"vvec6=1.00000,2.00000\n", b"vvec8=3.00000\n", b"vvec10=4.00000\n"]
 
 
@@ -213,6 +242,13 @@ def test_channels_that_are_no_neighbours_take_messages_of_their_own():
 def test_a_word_out_of_scale_is_never_made(value):
     with pytest.raises(ValueError, match="between 0 and 12"):
         words_of(np.array([0.0, value]), FULL)
+
+
+@pytest.mark.parametrize("form", ["ascii", "binary"])
+@pytest.mark.parametrize("value", [-1e-3, 12.001, np.nan, np.inf])
+def test_a_vector_out_of_scale_is_never_made(value, form):
+    with pytest.raises(ValueError, match="between 0 and 12"):
+        Vectors("v", [0, 1], FULL, form).of(np.array([0.0, value]))
 
 
 def test_decimals_tell_every_step_apart():
