@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from ffzero_lab.device import Device, Guarded
 
 PORTS = 4
 OPTIONS: dict[str, Any] = {"ports": PORTS, "layers": 1, "preset": "ideal", "drive": "volts", "kernel": "numpy"}
-LINK = {"deadline_s": 0.2, "connect_s": 1.0, "pause_s": 0.001}
+LINK = {"deadline_s": 0.2, "connect_s": 60.0, "pause_s": 0.01, "attempts": 10}
+"""An answer that is lost is noticed soon, and asked for again for at least 5 s."""
 
 
 def content() -> dict[str, Any]:
@@ -92,6 +93,21 @@ class OverTheWire:
         assert isinstance(self.bench.driver, Bench)
         return self.bench.driver._instruments
 
+    def lose_patience(self) -> None:
+        """Give up soon from now on: what does not answer now never will."""
+        self._patience(attempts=2, connect_s=1.0, deadline_s=0.2)
+
+    def gain_patience(self) -> None:
+        """Wait for a minute for each answer: none is lost any more, and parking asks once."""
+        self._patience(deadline_s=60.0)
+
+    def _patience(self, **changed: Any) -> None:
+        for instruments in (self.instruments.actuators, self.instruments.inputs, self.instruments.detectors):
+            for instrument in instruments.values():
+                connection = instrument.driver._connection
+                connection._patience = replace(connection._patience, **changed)
+                connection.link.patience = connection._patience
+
     def seen(self) -> Any:
         return read_witness(self.witness)
 
@@ -109,6 +125,7 @@ def over_the_wire(tmp_path: Path) -> Generator[Callable[..., OverTheWire]]:
 
         def opened(change: Callable[[dict[str, Any]], None] | None = None, faults: tuple[Fault, ...] = ()) -> Any:
             file = content()
+            file["timing"]["park_s"] = 600.0
             if change is not None:
                 change(file)
             witness = tmp_path / "witness.jsonl"
@@ -122,6 +139,10 @@ def over_the_wire(tmp_path: Path) -> Generator[Callable[..., OverTheWire]]:
             config = BenchConfig.model_validate(file)
             bench = stack.enter_context(Guarded(Bench.open(config)))
             twin = PhotonicTwin.open(PhotonicTwin.Config(**OPTIONS))
-            return OverTheWire(bench, twin, witness, emulation, config)
+            wire = OverTheWire(bench, twin, witness, emulation, config)
+            if not faults:
+                wire.gain_patience()
+            stack.callback(wire.gain_patience)
+            return wire
 
         yield opened
