@@ -63,7 +63,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def table(tmp_path: Path, recorded: Any) -> Generator[Any]:
     """A bench in real time that the test watches, and the command line in processes of their own."""
-    table = recorded.Table(tmp_path)
+    table = recorded.Table(tmp_path, recorded.PATIENT)
     yield table
     table.close()
 
