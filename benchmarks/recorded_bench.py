@@ -40,9 +40,8 @@ from ffzero_lab.__main__ import main
 main()
 """
 PATIENT = """
-import functools
-import ffzero_lab.cli.train as train
-train.interlocks_on = functools.partial(train.interlocks_on, stale_s=60.0)
+from ffzero_lab.device.watcher import interlocks_on
+interlocks_on.__kwdefaults__["stale_s"] = 60.0
 from ffzero_lab.__main__ import main
 main()
 """

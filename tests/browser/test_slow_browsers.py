@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,9 @@ def resident_mb(process_id: int) -> float:
     return float(next(line for line in told.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def test_browsers_that_stop_reading_fill_no_memory_and_hold_nobody_up(view: Any, runs: Path, made: Any) -> None:
+def test_browsers_that_stop_reading_fill_no_memory_and_hold_nobody_up(
+    view: Any, runs: Path, made: Any, within: Callable[..., None]
+) -> None:
     where = urlsplit(view.address)
     request = f"GET /api/events/run HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode()
     sockets: list[socket.socket] = []
@@ -37,9 +40,13 @@ def test_browsers_that_stop_reading_fill_no_memory_and_hold_nobody_up(view: Any,
                 if number % 1000 == 0:
                     time.sleep(0.5)
             assert resident_mb(view.process_id) - before_mb < 40.0
-            began_s = time.monotonic()
-            assert view.get("/api/run/run")["facts"]["spent"]["writes"] == 5999
-            assert time.monotonic() - began_s < 2.0
+
+            def answered_after_s() -> float:
+                began_s = time.monotonic()
+                assert view.get("/api/run/run")["facts"]["spent"]["writes"] == 5999
+                return time.monotonic() - began_s
+
+            within(2.0, answered_after_s)
             for gone in sockets[: BROWSERS // 2]:
                 gone.close()
             assert view.interrupt()[0] == 0
