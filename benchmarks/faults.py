@@ -608,6 +608,7 @@ def main() -> None:
     parser.add_argument("--plans", type=int, default=500)
     parser.add_argument("--bench", choices=[*SUBJECTS], default="scpi", help="what drives heaters and modulators")
     parser.add_argument("--first", type=int, default=0, help="seed of the first plan")
+    parser.add_argument("--also", type=int, nargs="*", default=[], help="seeds of more plans")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     began_s = time.perf_counter()
@@ -615,7 +616,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         campaign = Campaign(Path(name), SUBJECTS[arguments.bench]())
         gc.freeze()  # to go through all that was imported takes longer than an exchange may
-        for seed in range(arguments.first, arguments.first + arguments.plans):
+        for seed in (*range(arguments.first, arguments.first + arguments.plans), *arguments.also):
             gc.disable()
             campaign.disturb(seed)
             gc.enable()

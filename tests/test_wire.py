@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from drivers.emulator import read_witness
+from ffzero_lab.cli import app
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.runs import RunReader
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 TWIN = {"ports": 8, "layers": 2, "preset": "ideal", "seed": 3, "kernel": "numpy"}
 JOB = ("--dataset", "iris", "--uncalibrated", "--batch", 20, "--set", "learning_rate=0.015", "--set", "epsilon=0.015")
+KILLED = ("--steps", 40, "--set", "log_every=1", "--set", "run.checkpoint_every=0.05")
 Train = Callable[..., Path]
 
 
@@ -38,9 +41,26 @@ def bench(wired: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Genera
     """The twin behind instruments that listen in a process of their own."""
     monkeypatch.setenv("FFZERO_LOCK_DIR", str(tmp_path / "locks"))
     with ExitStack() as stack:
-        emulated = wired.Emulated(tmp_path, wired.bench_of(TWIN, link={"connect_s": 1.0, "pause_s": 0.01}))
+        emulated = wired.Emulated(tmp_path, wired.patient(wired.bench_of(TWIN)))
         stack.callback(emulated.kill)
         yield emulated
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, dict[str, float]]:
+    """The parameters and the accuracy of the run that others are held against."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        patch.setenv("FFZERO_LOCK_DIR", str(folder / "locks"))
+        patch.syspath_prepend(BENCHMARKS)
+        patch.chdir(folder)
+        wired = importlib.import_module("wired_bench")
+        with wired.Emulated(folder, wired.patient(wired.bench_of(TWIN))) as emulated:
+            arguments = ["train", "--device", emulated.file, *JOB, *KILLED, "--name", "undisturbed"]
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        run = newest_run()
+        return parameters(run), accuracy(run)
 
 
 @pytest.fixture
@@ -106,23 +126,19 @@ class Started:
         self.process.communicate()
 
 
-KILLED = ("--steps", 60, "--set", "log_every=1", "--set", "run.checkpoint_every=0.05")
-
-
 @pytest.mark.slow
 def test_a_trainer_that_is_killed_goes_on_to_the_same_bits_and_parks_before_anything_else(
-    wired: Any, bench: Any, train: Train, ask: Any
+    wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any
 ) -> None:
-    undisturbed = train(bench.file, *KILLED, "--name", "undisturbed")
-    trainer = Started(wired, bench, 85, *KILLED, "--name", "killed")  # in the second layer
+    trainer = Started(wired, bench, 60, *KILLED, "--name", "killed")  # in the second layer
     run = trainer.wait()
     trainer.kill()
     assert {name for name, _ in read_witness(bench.witness).left_on()} >= {"source", "modulator1"}
     killed_s = time.time()
     code, told, complained = ask("train", "--resume", run)
     assert code == 0, told + complained
-    np.testing.assert_array_equal(parameters(run), parameters(undisturbed))
-    assert accuracy(run) == accuracy(undisturbed)
+    np.testing.assert_array_equal(parameters(run), undisturbed[0])
+    assert accuracy(run) == undisturbed[1]
     seen = read_witness(bench.witness)
     assert not seen.refused
     assert not seen.left_on()
@@ -133,9 +149,8 @@ def test_a_trainer_that_is_killed_goes_on_to_the_same_bits_and_parks_before_anyt
 @pytest.mark.slow
 @pytest.mark.parametrize("also_the_trainer", [False, True])
 def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
-    wired: Any, bench: Any, train: Train, ask: Any, also_the_trainer: bool
+    wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any, also_the_trainer: bool
 ) -> None:
-    undisturbed = train(bench.file, *KILLED, "--name", "undisturbed")
     trainer = Started(wired, bench, 30, *KILLED, "--name", "killed")
     run = trainer.wait()
     if also_the_trainer:
@@ -152,5 +167,5 @@ def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
     bench.restart()
     code, told, complained = ask("train", "--resume", run)
     assert code == 0, told + complained
-    np.testing.assert_array_equal(parameters(run), parameters(undisturbed))
+    np.testing.assert_array_equal(parameters(run), undisturbed[0])
     assert not read_witness(bench.witness).left_on()

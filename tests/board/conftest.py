@@ -22,7 +22,7 @@ OPTIONS: dict[str, Any] = {
     "kernel": "numpy",
     "drive": "volts",
 }
-PATIENT = {"deadline_s": 1.0, "attempts": 9, "quiet_s": 0.03, "pause_s": 0.005, "park_s": 100.0}
+PATIENT = {"deadline_s": 20.0, "quiet_s": 0.03, "pause_s": 0.005, "park_s": 300.0}
 """Of the driver, whatever the computer is busy with; the boards drop what has stopped after GAP_MS."""
 GAP_MS = 20
 WATCHDOG_MS = 60_000

@@ -57,7 +57,7 @@ def test_stop_pressed_in_the_browser_parks_the_emulated_bench(
     view: Any, page: Page, runs: Path, wired: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FFZERO_LOCK_DIR", str(tmp_path / "locks"))
-    content = wired.bench_of(TWIN, link={"connect_s": 1.0, "pause_s": 0.01})
+    content = wired.patient(wired.bench_of(TWIN))
     emulated = wired.Emulated(tmp_path, content)
     job = ["--dataset", "iris", "--uncalibrated", "--batch", "20", "--set", "learning_rate=0.015"]
     job += ["--set", "epsilon=0.015", "--set", "log_every=1", "--steps", "100000", "--name", "live"]

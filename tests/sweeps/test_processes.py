@@ -84,8 +84,8 @@ def begun(tmp_path: Path) -> Any:
 
 def test_a_sweep_whose_workers_are_killed_completes_each_point_equal_to_its_solo_run(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "800",
-         "--kill-every", "4", "--most-kills", "2", "--skip-times", "--json"],
+        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "400",
+         "--kill-every", "2", "--most-kills", "2", "--skip-times", "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
