@@ -82,7 +82,7 @@ def bench_of(
 
 
 def patient(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the bench file with ten seconds for every exchange: nothing depends on what else the computer has to do."""
+    """Return the bench file with ten seconds for every exchange: whatever else the computer has to do."""
     links = {name: {**link, **PATIENT} for name, link in content["links"].items()}
     return {**content, "links": links, "timing": {**content.get("timing", {}), "park_s": 60.0}}
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from drivers.emulator.of_bench import connected, emulation_of
 from drivers.links import ConnectionLost
 from drivers.qontrol.finding import RackTransport
 from drivers.twin.photonic import PhotonicTwin
-from ffzero_lab.device import DeviceError, Guarded, InterlockTripped, WallClock
+from ffzero_lab.device import DeviceError, Guarded, InterlockTripped, LinkTimeout, WallClock
 
 OPTIONS: dict[str, Any] = {"ports": 4, "layers": 1, "preset": "ideal", "drive": "volts", "kernel": "numpy"}
 BAUD = 2_000_000
@@ -28,6 +28,14 @@ SETPOINTS = np.linspace(0.2, 1.9, 16)
 ALL = np.arange(6)
 
 
+def _opened(config: BenchConfig) -> Bench:
+    """Open it; who is there is asked once, and does not answer in time where the computer stands still."""
+    for _ in range(5):
+        with suppress(LinkTimeout):
+            return Bench.open(config)
+    return Bench.open(config)
+
+
 class OverTheLine:
     """A bench on an emulated rack and meter, and the same twin in this process."""
 
@@ -37,7 +45,7 @@ class OverTheLine:
         self.emulation = stack.enter_context(Emulation(EmulationSpec.model_validate(spec)))
         text = connected(tomlkit.dumps(content), self.emulation.resources, config)
         self.config = BenchConfig.model_validate(tomllib.loads(text))
-        self.bench = stack.enter_context(Guarded(Bench.open(self.config)))
+        self.bench = stack.enter_context(Guarded(_opened(self.config)))
         self.twin = PhotonicTwin.open(PhotonicTwin.Config(**OPTIONS))
         self.witness = witness
 
