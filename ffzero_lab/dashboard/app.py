@@ -100,7 +100,7 @@ class Dashboard:
     async def run(self, request: Request) -> Response:
         """Return all of one run at once."""
         view = await run_in_threadpool(self._view, request.path_params["name"])
-        return JSONResponse(await run_in_threadpool(view.since, Position()))
+        return JSONResponse((await run_in_threadpool(view.since, Position()))[0])
 
     async def events(self, request: Request) -> Response:
         """Tell of one run from now on."""
@@ -111,7 +111,7 @@ class Dashboard:
         async def counted() -> AsyncIterator[bytes]:
             self._receivers += 1
             try:
-                async for part in events_of(view, self._ending):
+                async for part in events_of(view, self._ending, self._receivers - 1):
                     yield part
             finally:
                 self._receivers -= 1
@@ -146,7 +146,7 @@ class Dashboard:
         name = request.path_params["name"]
         path = await run_in_threadpool(self._folder.run, name)
         view = await run_in_threadpool(self._view, name)
-        facts = (await run_in_threadpool(view.since, Position()))["facts"]
+        facts = (await run_in_threadpool(view.since, Position()))[0]["facts"]
         if facts["owner"] is not None:
             return refusal(409, f"{name} is a part of {facts['owner']}: ask that one")
         try:

@@ -1,5 +1,6 @@
 """Browsers that stop reading, or are gone, cost the server nothing that grows, and keep it from nothing."""
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from ffzero_lab.dashboard.serving import NICE
 
 pytestmark = pytest.mark.slow
 BROWSERS = 30
@@ -53,6 +56,8 @@ def test_browsers_that_stop_reading_fill_no_memory_and_hold_nobody_up(
             within(2.0, answered_after_s)
             for gone in sockets[: BROWSERS // 2]:
                 gone.close()
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            assert os.getpriority(os.PRIO_PROCESS, view.process_id) == min(own + NICE, 19), "a run goes first"
             assert view.interrupt()[0] == 0
         finally:
             for asleep in sockets:
