@@ -157,9 +157,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="runs that are killed and resumed")
     parser.add_argument("--steps", type=int, default=1200, help="steps of each layer")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dataset", default="digits")
+    parser.add_argument("--ports", type=int, default=64)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    settings = [*SETTINGS, "--steps", str(arguments.steps)]
+    of = ["--dataset", arguments.dataset, "--set", f"device.ports={arguments.ports}"]
+    settings = [*SETTINGS, *of, "--steps", str(arguments.steps)]
     rng, count = random.Random(arguments.seed), Count()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)

@@ -2,10 +2,12 @@
 
 ``--device recorded_bench:RecordedBench --set device.witness=SOCKET`` with this folder on the Python path. It behaves
 like hardware: one process at a time, real time, no snapshot, latencies of milliseconds. The :class:`Witness` at the
-other end of the socket stamps what arrives with the system's monotonic time and knows which outputs are on. A file of
-faults makes the bench slow, hang or fail while it runs. :class:`Table` starts the command line on such a bench.
+other end of the socket stamps what arrives with the system's monotonic time and knows which outputs are on; the bench
+goes on when it has been heard, so that it is never ahead of what its witness knows. A file of faults makes the bench
+slow, hang or fail while it runs. :class:`Table` starts the command line on such a bench.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -26,16 +28,24 @@ from drivers.twin.photonic.config import Activation
 from ffzero_lab.device import Device, HealthChannel, LinkLost, Timing, VirtualClock, WallClock
 
 FOREVER_S = 3600.0
+LONGEST_S = 100.0
 HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHORT_DEADLINES = """
 import functools
 import ffzero_lab.cli.train as train
 import ffzero_lab.opening as opening
 opening.Walking = functools.partial(opening.Walking, park_deadline_s=0.4)
-train.interlocks_on = functools.partial(train.interlocks_on, interval_s=0.02, stale_s=0.3)
+train.interlocks_on = functools.partial(train.interlocks_on, interval_s=0.02, stale_s=2.0)
 from ffzero_lab.__main__ import main
 main()
 """
+PATIENT = """
+from ffzero_lab.device.watcher import interlocks_on
+interlocks_on.__kwdefaults__["stale_s"] = 60.0
+from ffzero_lab.__main__ import main
+main()
+"""
+"""The command line with interlocks that wait for a reading however busy the computer is."""
 
 
 class RecordedConfig(BaseModel):
@@ -47,7 +57,8 @@ class RecordedConfig(BaseModel):
     """Unix socket of the witness."""
     serial: str = "R-1"
     faults: Path | None = None
-    """JSON file of faults, looked at on every call: ``{"park": "hang", "exchange_s": 0.5, "health": "raise"}``."""
+    """JSON file of faults, looked at on every call: ``{"park": "hang", "exchange_s": 0.5, "health": "raise"}``.
+    Exchanges are slow from the one with the number ``from`` on."""
     ports: int = 8
     layers: int = 2
     topology: str = "reinjected"
@@ -80,6 +91,7 @@ class RecordedBench(Device):
                 "health": (HealthChannel(name="temperature", unit="°C", upper=80.0),),
             }
         )
+        self._exchanges = 0
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._link.connect(str(config.witness))
         self._tell("open")
@@ -107,7 +119,12 @@ class RecordedBench(Device):
     def read_outputs(self, layer, rows):
         """Read, as slowly as told."""
         self._tell("exchange")
-        time.sleep(self._fault("exchange_s", self._config.read_s))
+        self._exchanges += 1
+        is_slow = self._exchanges >= self._fault("from", 0)
+        wait_s = self._fault("exchange_s", self._config.read_s) if is_slow else self._config.read_s
+        if wait_s > self._config.read_s:
+            self._tell("waiting")
+        time.sleep(wait_s)
         outputs = self._twin.read_outputs(layer, rows)
         fault = self._fault("exchange", "")
         if fault == "bug":
@@ -157,6 +174,7 @@ class RecordedBench(Device):
     def _tell(self, what, **more) -> None:
         if self._link.fileno() >= 0:
             self._link.sendall(json.dumps({"pid": os.getpid(), "what": what, **more}).encode() + b"\n")
+            self._link.recv(1)
 
 
 @dataclass(frozen=True)
@@ -177,6 +195,8 @@ class Witness:
         self.path = path
         self.seen: list[Seen] = []
         self._outputs: dict[int, int] = {}
+        self._heard: dict[int, threading.Thread] = {}
+        """Who listens to which process."""
         self._lock = threading.Lock()
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(path))
@@ -191,14 +211,16 @@ class Witness:
     @property
     def on(self) -> int:
         """How many outputs are on now."""
+        self._hear_out()
         with self._lock:
             return sum(self._outputs.values())
 
     def whats(self, *kinds: str) -> list[str]:
         """Return what was seen so far, in order, of these kinds or of all."""
+        self._hear_out()
         return [seen.what for seen in list(self.seen) if not kinds or seen.what in kinds]
 
-    def wait_for(self, what: str, *, count: int = 1, timeout_s: float = 20.0) -> None:
+    def wait_for(self, what: str, *, count: int = 1, timeout_s: float = LONGEST_S) -> None:
         """Return when *what* was seen so many times."""
         deadline = time.monotonic() + timeout_s
         while self.whats().count(what) < count:
@@ -208,6 +230,7 @@ class Witness:
 
     def off_after(self, since_s: float) -> float:
         """Return the seconds from *since_s* until everything was off for good; 0 when nothing was on then or later."""
+        self._hear_out()
         off_s, on = since_s, 0
         for seen in list(self.seen):
             if on > 0 and seen.on == 0:
@@ -217,6 +240,7 @@ class Witness:
 
     def forget(self) -> None:
         """Start anew, with everything off."""
+        self._hear_out()
         with self._lock:
             self.seen.clear()
             self._outputs.clear()
@@ -224,6 +248,12 @@ class Witness:
     def close(self) -> None:
         """Listen no more."""
         self._server.close()
+
+    def _hear_out(self) -> None:
+        """Take in what processes said that are no more."""
+        for pid, thread in list(self._heard.items()):
+            if not Path(f"/proc/{pid}").exists():
+                thread.join(LONGEST_S)
 
     def _accept(self) -> None:
         while True:
@@ -234,9 +264,10 @@ class Witness:
             threading.Thread(target=self._listen, args=(link,), daemon=True).start()
 
     def _listen(self, link: socket.socket) -> None:
-        with link, link.makefile("rb") as lines:
+        with link, link.makefile("rb") as lines, contextlib.suppress(ConnectionResetError):  # killed before it heard us
             for line in lines:
                 at_s, told = time.monotonic(), json.loads(line)
+                self._heard[told["pid"]] = threading.current_thread()
                 with self._lock:
                     if told["what"] == "write":
                         self._outputs[told["layer"]] = int(told["on"], 16).bit_count()
@@ -245,13 +276,19 @@ class Witness:
                     self.seen.append(
                         Seen(at_s, told["pid"], told["what"], sum(self._outputs.values()), told.get("layer"))
                     )
+                with contextlib.suppress(OSError):  # it is no more
+                    link.sendall(b".")
 
 
 class Table:
-    """A recorded bench on a table: its folder, its witness, and the command line in processes of their own."""
+    """A recorded bench on a table: its folder, its witness, and the command line in processes of their own.
 
-    def __init__(self, folder: Path) -> None:
+    *script* is what processes run when nothing else is said, instead of the plain command line.
+    """
+
+    def __init__(self, folder: Path, script: str | None = None) -> None:
         self.folder = folder
+        self._script = script
         self._started: list[subprocess.Popen] = []
         self.witness = Witness(folder / "witness")
         self.faults = folder / "faults.json"
@@ -279,7 +316,8 @@ class Table:
         return ["train", "--device", *self.device, *self.options, *dataset, "--set", "run.checkpoint_every=0.2", *more]
 
     def start(self, *arguments: str, script: str | None = None, **how) -> subprocess.Popen:
-        """Start a command; *script* is run instead of the plain command line."""
+        """Start a command; *script* is run instead of what the table's processes run."""
+        script = self._script if script is None else script
         run = ["-m", "ffzero_lab"] if script is None else ["-c", script]
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **how}
         self._started.append(
@@ -296,7 +334,7 @@ class Table:
     def run(self, *arguments: str, script: str | None = None) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error of a command."""
         process = self.start(*arguments, script=script)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=LONGEST_S)
         return process.returncode, out, err
 
     def started(self, *more: str, steps: int = 2000, readings: int = 20, script: str | None = None) -> subprocess.Popen:

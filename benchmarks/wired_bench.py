@@ -30,6 +30,7 @@ MEMORY: dict[str, Any] = {
     "position": ":MEMory:SEQuence:POSition?",
 }
 SWITCH = {"output_on": ":OUTPut ON", "output_off": ":OUTPut OFF"}
+PATIENT = {"deadline_s": 10.0, "pause_s": 0.01}
 
 
 def bench_of(
@@ -78,6 +79,12 @@ def bench_of(
             "instruments": {f"meter{n}": {"unit": "W", "watts_per_unit": WATTS_PER_UNIT} for n in layers},
         },
     }
+
+
+def patient(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the bench file with ten seconds for every exchange: whatever else the computer has to do."""
+    links = {name: {**link, **PATIENT} for name, link in content["links"].items()}
+    return {**content, "links": links, "timing": {**content.get("timing", {}), "park_s": 60.0}}
 
 
 def as_toml(content: Mapping[str, Any]) -> str:
@@ -161,7 +168,7 @@ class Emulated:
     def close(self) -> None:
         """End it as an operator would; raises RuntimeError unless it ends in order."""
         self._process.terminate()
-        _, said = self._process.communicate(timeout=20.0)
+        _, said = self._process.communicate(timeout=100.0)
         if self._process.returncode != 0:
             raise RuntimeError(f"the emulation ended with {self._process.returncode}: {said}")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+SMALL = ("--dataset", "iris", "--ports", "8")
 KILLS = Path(__file__).parent.parent / "benchmarks" / "kills.py"
 
 
 @pytest.mark.slow
 def test_runs_killed_at_random_moments_go_on_to_the_same_bits_and_lose_no_row() -> None:
     ended = subprocess.run(
-        [sys.executable, KILLS, "--kills", "2", "--steps", "200", "--seed", "5", "--json"],
+        [sys.executable, KILLS, "--kills", "2", "--steps", "200", "--seed", "5", *SMALL, "--json"],
         capture_output=True,
         text=True,
         check=False,

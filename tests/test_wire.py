@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from drivers.emulator import read_witness
+from ffzero_lab.cli import app
 from ffzero_lab.cli.measure import network_of
 from ffzero_lab.runs import RunReader
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 TWIN = {"ports": 8, "layers": 2, "preset": "ideal", "seed": 3, "kernel": "numpy"}
 JOB = ("--dataset", "iris", "--uncalibrated", "--batch", 20, "--set", "learning_rate=0.015", "--set", "epsilon=0.015")
+KILLED = ("--steps", 40, "--set", "log_every=1", "--set", "run.checkpoint_every=0.05")
 Train = Callable[..., Path]
 
 
@@ -38,9 +41,26 @@ def bench(wired: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Genera
     """The twin behind instruments that listen in a process of their own."""
     monkeypatch.setenv("FFZERO_LOCK_DIR", str(tmp_path / "locks"))
     with ExitStack() as stack:
-        emulated = wired.Emulated(tmp_path, wired.bench_of(TWIN, link={"connect_s": 1.0, "pause_s": 0.01}))
+        emulated = wired.Emulated(tmp_path, wired.patient(wired.bench_of(TWIN)))
         stack.callback(emulated.kill)
         yield emulated
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, dict[str, float]]:
+    """The parameters and the accuracy of the run that others are held against."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        patch.setenv("FFZERO_LOCK_DIR", str(folder / "locks"))
+        patch.syspath_prepend(BENCHMARKS)
+        patch.chdir(folder)
+        wired = importlib.import_module("wired_bench")
+        with wired.Emulated(folder, wired.patient(wired.bench_of(TWIN))) as emulated:
+            arguments = ["train", "--device", emulated.file, *JOB, *KILLED, "--name", "undisturbed"]
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        run = newest_run()
+        return parameters(run), accuracy(run)
 
 
 @pytest.fixture
@@ -81,48 +101,44 @@ def test_the_main_job_over_the_wire_has_the_numbers_of_the_twin_in_this_process(
 
 
 class Started:
-    """A trainer in a process of its own, to be killed."""
+    """A trainer in a process of its own, to be killed: it takes its time when so many rows are written down."""
 
-    def __init__(self, wired: Any, bench: Any, *more: object) -> None:
-        command = [sys.executable, "-m", "ffzero_lab", "train", "--device", bench.file, *JOB, *more]
+    def __init__(self, wired: Any, bench: Any, rows: int, *more: object) -> None:
+        held = [BENCHMARKS / "held.py", "ffzero_lab.runs:RunWriter.append", rows, 2.0]
+        command = [sys.executable, *held, "train", "--device", bench.file, *JOB, *more]
         self.process = subprocess.Popen(
             [*map(str, command)], env=wired.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        self.run: Path | None = None
 
-    def wait_for_steps(self, steps: int) -> Path:
-        """Return the run folder when so many steps are written down, and a checkpoint is."""
-        until_s = time.monotonic() + 60.0
-        while time.monotonic() < until_s and self.process.poll() is None:
-            runs = [path for path in Path("runs").glob("*-killed") if (path / "checkpoint.npz").exists()]
-            if runs and sum('"step"' in row for row in (runs[0] / "metrics.jsonl").read_text().split("\n")) >= steps:
-                return runs[0].resolve()
-            time.sleep(0.01)
-        self.process.kill()
-        raise AssertionError(f"the trainer did not get there: {self.process.communicate()}")
+    def wait(self) -> Path:
+        """Return the run folder when the rows are written down; a checkpoint is as well."""
+        assert self.process.stderr is not None
+        told = ""
+        while (line := self.process.stderr.readline()) != "held\n":
+            told += line
+            assert line, f"the trainer did not get there: {told}"
+        (run,) = Path("runs").glob("*-killed")
+        assert (run / "checkpoint.npz").exists()
+        return run.resolve()
 
     def kill(self) -> None:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.communicate()
 
 
-KILLED = ("--steps", 60, "--set", "log_every=1", "--set", "run.checkpoint_every=0.05")
-
-
 @pytest.mark.slow
 def test_a_trainer_that_is_killed_goes_on_to_the_same_bits_and_parks_before_anything_else(
-    wired: Any, bench: Any, train: Train, ask: Any
+    wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any
 ) -> None:
-    undisturbed = train(bench.file, *KILLED, "--name", "undisturbed")
-    trainer = Started(wired, bench, *KILLED, "--name", "killed")
-    run = trainer.wait_for_steps(80)  # in the second layer
+    trainer = Started(wired, bench, 60, *KILLED, "--name", "killed")  # in the second layer
+    run = trainer.wait()
     trainer.kill()
     assert {name for name, _ in read_witness(bench.witness).left_on()} >= {"source", "modulator1"}
     killed_s = time.time()
     code, told, complained = ask("train", "--resume", run)
     assert code == 0, told + complained
-    np.testing.assert_array_equal(parameters(run), parameters(undisturbed))
-    assert accuracy(run) == accuracy(undisturbed)
+    np.testing.assert_array_equal(parameters(run), undisturbed[0])
+    assert accuracy(run) == undisturbed[1]
     seen = read_witness(bench.witness)
     assert not seen.refused
     assert not seen.left_on()
@@ -133,16 +149,15 @@ def test_a_trainer_that_is_killed_goes_on_to_the_same_bits_and_parks_before_anyt
 @pytest.mark.slow
 @pytest.mark.parametrize("also_the_trainer", [False, True])
 def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
-    wired: Any, bench: Any, train: Train, ask: Any, also_the_trainer: bool
+    wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any, also_the_trainer: bool
 ) -> None:
-    undisturbed = train(bench.file, *KILLED, "--name", "undisturbed")
-    trainer = Started(wired, bench, *KILLED, "--name", "killed")
-    run = trainer.wait_for_steps(30)
+    trainer = Started(wired, bench, 30, *KILLED, "--name", "killed")
+    run = trainer.wait()
     if also_the_trainer:
         trainer.kill()
     bench.kill()
     if not also_the_trainer:
-        _, complained = trainer.process.communicate(timeout=30.0)
+        _, complained = trainer.process.communicate(timeout=100.0)
         assert trainer.process.returncode == 3, complained
         assert "parking failed as well" in complained
         assert f"ffzero-lab train --resume {run}" in complained.replace("resume runs", f"resume {run.parent}")
@@ -152,5 +167,5 @@ def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
     bench.restart()
     code, told, complained = ask("train", "--resume", run)
     assert code == 0, told + complained
-    np.testing.assert_array_equal(parameters(run), parameters(undisturbed))
+    np.testing.assert_array_equal(parameters(run), undisturbed[0])
     assert not read_witness(bench.witness).left_on()

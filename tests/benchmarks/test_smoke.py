@@ -35,7 +35,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
         ("epsilon.py", [*BRIEF, "cosine", "--repeats", "1"], "calibrated keeps at least"),
         ("epsilon.py", [*BRIEF, "training", "--steps", "4"], "best fixed"),
         ("epsilon.py", [*BRIEF, "batch", "--slopes", "10"], "formula"),
-        ("imperfections.py", ["--seeds", "2", "--steps", "5"], "95 % interval of the loss"),
+        ("imperfections.py", ["--seeds", "2", "--steps", "2"], "95 % interval of the loss"),
         ("lattice.py", ["--repetitions", "2", "--sides", "6", "--factorised", "6"], "by pattern"),
         ("mesh.py", ["--help"], "usage"),
         ("paper.py", ["--quick", "--seeds", "1", "--task", "function1", "--task", "function2-tanh"], "93.2, 19,200"),
@@ -45,7 +45,7 @@ def test_a_benchmark_runs_and_prints_its_figures(script: str, arguments: list[st
             "vectors, 2,000,000",
         ),
         ("step_cost.py", ["--steps", "20"], "x ideal"),
-        ("wire.py", ["--seeds", "1", "--steps", "5", "--presets", "ideal"], "its bytes over bare sockets"),
+        ("wire.py", ["--seeds", "1", "--steps", "2", "--presets", "ideal"], "its bytes over bare sockets"),
     ],
 )
 def test_a_comparison_runs_and_tells(script: str, arguments: list[str], told: str, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_robustness_study_runs(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # needs matplotlib, from the extra dev
 def test_the_learning_curve_of_a_run_is_drawn(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ffzero_lab", "train", "--steps", "60", "--layers", "1", "--json"]
+    command = [sys.executable, "-m", "ffzero_lab", "train", "--steps", "10", "--layers", "1", "--json"]
     run = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)["run"]
     script = [sys.executable, str(BENCHMARKS / "learning_curve.py"), run, "curve.png"]
     subprocess.run(script, cwd=tmp_path, check=True, capture_output=True)

@@ -22,9 +22,11 @@ OPTIONS: dict[str, Any] = {
     "kernel": "numpy",
     "drive": "volts",
 }
-QUICK = {"deadline_s": 0.25, "quiet_s": 0.03, "pause_s": 0.005}
-"""Of the driver; the boards drop what has stopped after GAP_MS."""
+PATIENT = {"deadline_s": 20.0, "quiet_s": 0.03, "pause_s": 0.005, "park_s": 300.0}
+"""Of the driver, whatever the computer is busy with; the boards drop what has stopped after GAP_MS."""
 GAP_MS = 20
+WATCHDOG_MS = 60_000
+"""Unless a test is about the watchdog."""
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def serve(
 
     def start(options: Mapping[str, Any] | None = None, *, baud: int = 2_000_000, **more: Any) -> Served:
         options = {**OPTIONS, **(options or {})}
-        board = {"gap_ms": GAP_MS, **more}
+        board = {"gap_ms": GAP_MS, "watchdog_ms": WATCHDOG_MS, **more}
         witness = tmp_path / "witness.jsonl"
         if kind == "emulation":
             emulation = stack.enter_context(Emulation(bench.board_spec(options, witness=witness, baud=baud, **board)))
@@ -95,7 +97,7 @@ def serve(
                 bench.firmware_board(program("board-host"), options, baud=baud, witness=witness, **board)
             )
             port, cut = firmware.port, firmware.power_cut
-        return Served(port, cut, lambda **m: bench.board_file(options, port, **{**QUICK, "baud": baud, **m}))
+        return Served(port, cut, lambda **m: bench.board_file(options, port, **{**PATIENT, "baud": baud, **m}))
 
     with stack:
         yield start

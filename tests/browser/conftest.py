@@ -75,14 +75,14 @@ class View:
 
     def get(self, path: str) -> Any:
         """Return what the server answers, as somebody on the same machine."""
-        with urllib.request.urlopen(self.address + path, timeout=10.0) as answer:
+        with urllib.request.urlopen(self.address + path, timeout=60.0) as answer:
             return json.load(answer)
 
     def interrupt(self) -> tuple[int, str, str]:
         """Press Ctrl-C; returns exit code, and what was written since."""
         if self._process.poll() is None:
             self._process.send_signal(2)
-            self._said = self._process.communicate(timeout=10.0)
+            self._said = self._process.communicate(timeout=60.0)
         return self._process.returncode, *self._said
 
 
@@ -110,7 +110,7 @@ def page(browser: Any) -> Generator[Callable[..., Any]]:
 
     def opened(size: dict[str, int] = DESK, scheme: str = "light") -> Any:
         context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
-        context.set_default_timeout(10_000.0)
+        context.set_default_timeout(60_000.0)
         contexts.append(context)
         shown = context.new_page()
         shown.on("console", lambda said: said.type in ("error", "warning") and complaints.append(said.text))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ PHONE = {"width": 390, "height": 844}
 Page = Callable[..., Any]
 
 
-def test_a_new_row_of_metrics_is_seen_within_two_seconds(view: Any, page: Page, runs: Path, made: Any) -> None:
+def test_a_new_row_of_metrics_is_seen_within_two_seconds(
+    view: Any, page: Page, runs: Path, made: Any, within: Callable[..., None]
+) -> None:
     with made.begun(runs / "run") as run:
         for number in range(1, 4):
             run.append(made.step_row(number))
@@ -34,19 +37,25 @@ def test_a_new_row_of_metrics_is_seen_within_two_seconds(view: Any, page: Page, 
         assert "Asked" not in shown.content()
         links = shown.get_by_role("region", name="Links")
         links.focus()
-        run.append(made.step_row(50, loss=0.123456))
-        run.append({"event": "problem", "message": "a fan stands still", "device_seconds": 1.0})
-        written_s = time.monotonic()
-        shown.get_by_label("Loss over measurements: newest layer 0 0.1235").wait_for(timeout=2000.0)
-        shown.get_by_text("a fan stands still").wait_for(timeout=2000.0)
-        assert time.monotonic() - written_s < 2.0
+        losses = (number / 16.0 for number in count(1))
+
+        def seen_after_s() -> float:
+            loss = next(losses)
+            run.append(made.step_row(round(800 * loss), loss=loss))
+            run.append({"event": "problem", "message": f"at {loss} a fan stands still", "device_seconds": 1.0})
+            written_s = time.monotonic()
+            shown.get_by_label(f"Loss over measurements: newest layer 0 {loss:.4g}").wait_for()
+            shown.get_by_text(f"at {loss} a fan stands still").wait_for()
+            return time.monotonic() - written_s
+
+        within(2.0, seen_after_s)
         linked = {"meter": {"exchanges": 41, "retries": 1, "recoveries": 0, "latency_s": 2e-4, "slowest_s": 0.01}}
         run.status(made.status("running", 50, links=linked))
-        shown.get_by_role("row", name="meter").wait_for(timeout=2000.0)
+        shown.get_by_role("row", name="meter").wait_for()
         assert links.evaluate("region => region === document.activeElement"), "news moved a reader's place"
         run.complete(made.summary())
         run.status(made.status("complete", 50))
-        shown.get_by_text("✓ complete").wait_for(timeout=2500.0)
+        shown.get_by_text("✓ complete").wait_for()
         assert shown.get_by_text("Test accuracy").is_visible()
 
 
@@ -65,7 +74,7 @@ def test_stop_pressed_in_the_browser_parks_the_emulated_bench(
     view: Any, page: Page, runs: Path, wired: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FFZERO_LOCK_DIR", str(tmp_path / "locks"))
-    content = wired.bench_of(TWIN, link={"connect_s": 1.0, "pause_s": 0.01})
+    content = wired.patient(wired.bench_of(TWIN))
     emulated = wired.Emulated(tmp_path, content)
     job = ["--dataset", "iris", "--uncalibrated", "--batch", "20", "--set", "learning_rate=0.015"]
     job += ["--set", "epsilon=0.015", "--set", "log_every=1", "--steps", "100000", "--name", "live"]
@@ -86,7 +95,7 @@ def test_stop_pressed_in_the_browser_parks_the_emulated_bench(
     try:
         shown = page(PHONE)
         shown.goto(f"{view.address}/#token={view.token}")
-        shown.get_by_role("link", name="live", exact=True).click(timeout=30_000.0)
+        shown.get_by_role("link", name="live", exact=True).click()
         assert view.token not in shown.url
         shown.get_by_text("▶ running").wait_for()
         shown.get_by_role("row", name="meter0").wait_for()  # the link has told of itself
@@ -108,7 +117,7 @@ def test_stop_pressed_in_the_browser_parks_the_emulated_bench(
         assert trainer.poll() is None, "nothing happens before it is confirmed"
         shown.get_by_role("button", name="Stop and park").press("Enter")
         shown.get_by_text("It has stopped: the bench is parked, the run saved.").wait_for()
-        _, complained = trainer.communicate(timeout=20.0)
+        _, complained = trainer.communicate(timeout=100.0)
         assert trainer.returncode == 143, complained
         seen = read_witness(emulated.witness)
         assert not seen.refused

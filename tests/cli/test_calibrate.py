@@ -25,6 +25,7 @@ from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.signals import Interruption, Signals
 
 Command = Callable[..., Any]
+HELD = Path(__file__).parents[2] / "benchmarks" / "held.py"
 CHIP = ("--device", "twin:photonic", "--set", "ports=4", "--set", "layers=1", "--set", "drive=volts")
 CALIBRATE = ("calibrate", *CHIP, "--no-report")
 SERIAL = "TWIN-typical-0"
@@ -206,61 +207,55 @@ def assert_same_as_undisturbed(folder: Path, whole: Path) -> None:
 
 
 class Calibrator:
-    """A calibration in a process of its own, to be ended from outside."""
+    """A calibration in a process of its own, to be ended from outside: it takes its time from so many probes on."""
 
-    def __init__(self, folder: Path, *arguments: object) -> None:
-        self.folder = folder
-        command = [sys.executable, "-m", "ffzero_lab", *map(str, arguments)]
+    def __init__(self, folder: Path, probes: int, *arguments: object) -> None:
+        held = [HELD, "drivers.twin.photonic:PhotonicTwin.probe", probes, 0.3]
+        command = [sys.executable, *map(str, [*held, *arguments])]
         self.process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
         )
 
-    def send(self, number: int, after_parts: int, wait_s: float) -> tuple[int, str]:
-        """Send a signal *wait_s* after so many parts are kept; returns exit code and errors."""
-        until_s = time.monotonic() + 60.0
-        while self.process.poll() is None and len(self.parts()) < after_parts:
-            assert time.monotonic() < until_s
-            time.sleep(0.002)
+    def send(self, number: int, wait_s: float) -> tuple[int, str]:
+        """Send a signal *wait_s* after it is held; returns exit code and errors."""
+        assert self.process.stderr is not None
+        told = ""
+        while (line := self.process.stderr.readline()) != "held\n":
+            told += line
+            assert line, f"it ended before: {told}"
         time.sleep(wait_s)
         self.process.send_signal(number)
-        _, told = self.process.communicate(timeout=30.0)
+        _, told = self.process.communicate(timeout=100.0)
         return self.process.returncode, told
-
-    def parts(self) -> list[Path]:
-        return list(self.folder.glob("calibrations/*/*.unfinished/0*.npz"))
 
 
 @pytest.mark.slow
 def test_a_calibration_killed_again_and_again_at_random_moments_comes_to_the_same_bits(
-    tmp_path: Path, whole: Path
+    cli: Command, tmp_path: Path, whole: Path
 ) -> None:
     rng = np.random.default_rng(1)
     arguments: tuple[object, ...] = CALIBRATE
-    for parts in sorted(rng.integers(1, 27, 2).tolist()):
-        code, _ = Calibrator(tmp_path, *arguments).send(signal.SIGKILL, parts, float(rng.uniform(0.0, 0.05)))
+    for probes in rng.integers(5, 60, 2).tolist():
+        code, _ = Calibrator(tmp_path, probes, *arguments).send(signal.SIGKILL, float(rng.uniform(0.0, 0.3)))
         assert code == -signal.SIGKILL
         (unfinished,) = tmp_path.glob("calibrations/*/*.unfinished")
         arguments = ("calibrate", "--resume", unfinished)
-    last = Calibrator(tmp_path, *arguments)
-    _, told = last.process.communicate(timeout=60.0)
-    assert last.process.returncode == 0, told
+    assert cli(*arguments).code == 0
     assert_same_as_undisturbed(tmp_path / "calibrations", whole)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_from_outside_parks_and_the_last_line_goes_on(
-    tmp_path: Path, whole: Path, number: int, code: int
+    cli: Command, tmp_path: Path, whole: Path, number: int, code: int
 ) -> None:
-    ended, told = Calibrator(tmp_path, *CALIBRATE).send(number, 6, 0.01)
+    ended, told = Calibrator(tmp_path, 50, *CALIBRATE).send(number, 0.01)
     assert ended == code, told
     lines = told.strip().splitlines()
     assert "the device is parked" in lines
     command = lines[-1].split()
     assert command[0] == "ffzero-lab"
-    again = Calibrator(tmp_path, *command[1:])
-    _, told = again.process.communicate(timeout=60.0)
-    assert again.process.returncode == 0, told
+    assert cli(*command[1:]).code == 0
     assert_same_as_undisturbed(tmp_path / "calibrations", whole)
 
 

@@ -41,19 +41,19 @@ class Session:
         os.close(slave)
         self.told = ""
 
-    def until(self, pattern: str, within_s: float = 60.0) -> None:
+    def until(self, pattern: str, within_s: float = 100.0) -> None:
         deadline = time.monotonic() + within_s
         while not re.search(pattern, self.told):
             assert time.monotonic() < deadline, self.told[-2000:]
             assert self._read(), self.told[-2000:]
 
-    def end(self, within_s: float = 30.0) -> int:
+    def end(self, within_s: float = 100.0) -> int:
         while self._read():
             pass
         return self.process.wait(within_s)
 
     def _read(self) -> bool:
-        if not select.select([self.master], [], [], 30.0)[0]:
+        if not select.select([self.master], [], [], 100.0)[0]:
             return False
         try:
             read = os.read(self.master, 65536)

@@ -34,6 +34,8 @@ SHORTER = {
 """What is added to a command that would take long; the last word on an option counts."""
 INSTEAD_OF_A_RECORD = "--uncalibrated"
 """For training on a bench in volts, whose calibration was cut short."""
+HELD = (str(ROOT / "benchmarks" / "held.py"), "ffzero_lab.runs:RunWriter.append", "2", "2")
+"""Takes two seconds for each row from the second on."""
 UNTIL_INTERRUPTED = "ffzero-lab emulate"
 """Runs in a second terminal until Ctrl-C."""
 
@@ -151,6 +153,9 @@ class Reader:
         while not (self.folder / output).exists():
             assert process.poll() is None, f"{text} has ended"
             time.sleep(0.05)
+        file = self.folder / output
+        patient = re.sub(r"\bdeadline_s = [\d.]+", "deadline_s = 60.0", file.read_text())
+        file.write_text(re.sub(r"\bpark_s = [\d.]+", "park_s = 600.0", patient))  # whatever else the computer does
 
     def filled_in(self, text: str) -> str:
         """Return *text* with RUN replaced by a run: one that was interrupted where it is resumed, else the newest."""
@@ -164,19 +169,18 @@ class Reader:
         return text
 
     def interrupted_run(self) -> Path:
-        """Begin a run on a small twin in real time, and press Ctrl-C in its middle."""
-        small = "--set device.ports=8 --layers 1 --dataset iris --steps 400 --batch 32 --set device.realtime=true"
+        """Begin a run on a small twin, and press Ctrl-C in its middle."""
+        small = "--set device.ports=8 --layers 1 --dataset iris --steps 40 --batch 32 --set log_every=5"
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ffzero_lab", "train", "--name", "interrupted", *small.split()],
+            [sys.executable, "-P", *HELD, "train", "--name", "interrupted", *small.split()],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        while not any('"step"' in path.read_text() for path in self.folder.glob("runs/*-interrupted/metrics.jsonl")):
-            assert process.poll() is None, "it ended before it could be interrupted"
-            time.sleep(0.02)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "held\n", "it ended before it could be interrupted"
         process.send_signal(signal.SIGINT)
         said = process.communicate()[1]
         assert process.returncode == 130, said
@@ -187,7 +191,7 @@ class Reader:
     def leave(self) -> None:
         for process in self.second_terminal:
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130)
+            assert process.wait(100) in (0, 130)
 
 
 EXECUTED = [block for block in BLOCKS if block.text.strip() not in NOT_EXECUTED]

@@ -26,7 +26,7 @@ class Client:
     """A raw socket; every reply is asked for with a deadline that no sound test meets."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address, timeout=10.0)
+        self.socket = socket.create_connection(address, timeout=60.0)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self.socket.makefile("rb")
 

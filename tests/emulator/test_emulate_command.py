@@ -42,7 +42,7 @@ class Emulated:
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         self.process.send_signal(number)
-        said, complained = self.process.communicate(timeout=20.0)
+        said, complained = self.process.communicate(timeout=100.0)
         return self.process.returncode, said, complained
 
 

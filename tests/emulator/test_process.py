@@ -34,7 +34,7 @@ def start(spec: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def ask(address: tuple[str, int], message: str) -> str:
-    with socket.create_connection(address, timeout=10.0) as connection, connection.makefile("rwb") as stream:
+    with socket.create_connection(address, timeout=60.0) as connection, connection.makefile("rwb") as stream:
         stream.write(message.encode() + b"\n")
         stream.flush()
         return stream.readline().decode().strip()
@@ -52,7 +52,7 @@ def test_it_says_where_it_listens_and_ends_when_told(tmp_path: Path, number: sig
     assert heaters["resource"] == f"TCPIP0::127.0.0.1::{heaters['port']}::SOCKET"
     assert ask((heaters["host"], heaters["port"]), "*IDN?").startswith("FFzero,VSOURCE-16,")
     process.send_signal(number)
-    assert process.communicate(timeout=10.0) == ("", "")
+    assert process.communicate(timeout=60.0) == ("", "")
     assert process.returncode == 0
 
 
@@ -62,7 +62,7 @@ def test_it_ends_with_whoever_holds_its_standard_input(tmp_path: Path):
     process = start(spec, "--until-stdin-closes")
     assert process.stdout is not None
     assert process.stdout.readline()
-    assert process.communicate(timeout=10.0) == ("", "")
+    assert process.communicate(timeout=60.0) == ("", "")
     assert process.returncode == 0
 
 
@@ -78,7 +78,7 @@ def test_a_wrong_specification_is_explained_without_a_traceback(tmp_path: Path, 
     spec = tmp_path / "spec.toml"
     spec.write_text(text)
     process = start(spec)
-    said, complaint = process.communicate(timeout=10.0)
+    said, complaint = process.communicate(timeout=60.0)
     assert process.returncode == 2
     assert said == ""
     assert str(spec) in complaint

@@ -130,7 +130,7 @@ def test_who_waits_for_a_busy_link_waits_no_longer_than_the_deadline(over_tcp, l
     def answer(message):
         other = threading.Thread(target=ask)
         other.start()
-        other.join(0.5)
+        other.join()
         return [(0.0, b"1\n")]
 
     over_tcp.answer = answer

@@ -16,7 +16,7 @@ from drivers.links import ConnectionLost, Identity, Link, Numbers, Patience, Ser
 from ffzero_lab.device import WallClock
 
 ONE = Numbers(1)
-PROMPT = Patience(attempts=1, quiet_s=0.01)
+PATIENT = Patience(deadline_s=60.0, connect_s=60.0, attempts=1, quiet_s=0.01)
 IDENTITY = Identity(b"*IDN?\n", "Acme,M1,.*")
 VALUES = ",".join(f"{channel / 7.0:+.6E}" for channel in range(64)).encode() + b"\n"
 
@@ -95,7 +95,7 @@ def rack():
 
 
 def link_to(transport):
-    return Link(transport, WallClock(), owner="test", identify=IDENTITY, patience=PROMPT)
+    return Link(transport, WallClock(), owner="test", identify=IDENTITY, patience=PATIENT)
 
 
 def test_trap_pyvisa_py_leaves_nagle_on(server):
@@ -115,7 +115,7 @@ def test_trap_port_is_closed_but_pyvisa_py_opens_it(server):
     began_s = time.monotonic()
     with pytest.raises(ConnectionLost, match=r"no connection: .*refused; is the instrument on, and the address right"):
         link_to(VisaTransport(server.resource)).open()
-    assert time.monotonic() - began_s < 1.0
+    assert time.monotonic() - began_s < 0.5 * PATIENT.connect_s
     server.listener = socket.create_server(("127.0.0.1", 0))
 
 
@@ -124,7 +124,7 @@ def test_trap_peer_close_makes_pyvisa_py_spin_until_its_timeout(server):
         began_s = time.monotonic()
         with pytest.raises(ConnectionLost, match="closed by the other side"):
             link.exchange(b"CLOSE\n", ONE)
-        assert time.monotonic() - began_s < 1.0, "noticed by the deadline of 2 s only"
+        assert time.monotonic() - began_s < 0.5 * PATIENT.deadline_s, "noticed by the deadline only"
         assert link.query(b"GET?\n", ONE) == 1.0
         link.write(b"CLOSE\n")
         while server.connections == 2:
@@ -166,14 +166,16 @@ def test_a_full_send_buffer_is_reported_as_nothing_taken():
     listener.close()
 
 
-def test_a_serial_reply_is_read_in_chunks(rack):
+def test_a_serial_reply_is_read_in_chunks(rack, within):
     name, _, _ = rack
     with link_to(SerialTransport(name)) as link:
-        began_s = time.monotonic()
-        for _ in range(20):
-            values = link.query(b"READ?\n", Numbers(64))
-        assert time.monotonic() - began_s < 20 * 0.008, "a readline costs 10 ms each"
-        assert values[7] == 1.0
+
+        def query():
+            began_s = time.monotonic()
+            assert link.query(b"READ?\n", Numbers(64))[7] == 1.0
+            return time.monotonic() - began_s
+
+        within(0.008, lambda: min(query() for _ in range(20)))  # a readline costs 10 ms each
 
 
 def test_a_serial_port_that_was_closed_moves_nothing_any_more(rack):
@@ -225,5 +227,6 @@ def test_without_a_socket_in_reach_bytes_go_through_the_library(server, monkeypa
     assert link.query(b"GET?\n", ONE) == 1.0
     assert link.query(b"*IDN?\n", Text()) == "Acme,M1,7,1.0"
     assert len(link.query(b"READ?\n", Numbers(64))) == 64
-    assert time.monotonic() - began_s < 0.9, "a reply ends with its last byte, not with the time-out of the library"
+    taken_s = time.monotonic() - began_s
+    assert taken_s < 0.5 * PATIENT.deadline_s, "a reply ends with its last byte, not with the time-out of the library"
     link.close()

@@ -59,7 +59,7 @@ def test_nothing_is_switched_on_before_the_answer_and_everything_is_off_after_a_
     assert table.run("continue", str(run))[0] == 0
     table.witness.wait_for("exchanged", count=40)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 128 + signal.SIGTERM
     assert table.witness.on == 0
     command = err.rstrip("\n").rpartition("\n")[2]
@@ -87,7 +87,7 @@ def test_after_a_sigkill_the_bench_is_parked_first_and_a_trip_is_not_resumed_unl
     table.witness.wait_for("exchanged", count=20)
     assert table.witness.whats("parking", "write")[0] == "parking"
     table.fault(health="hot")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 4, err
     assert table.witness.on == 0
     assert err.rstrip("\n").endswith(f"{RESUME}{run} --after-trip")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -172,11 +173,11 @@ def test_what_was_typed_before_the_question_is_no_answer_to_it(monkeypatch: pyte
         monkeypatch.setattr("sys.stdin", stdin)
         voice = Voice(as_json=False)
         keyboard.write(b"y\ny\n")
-        time.sleep(0.05)
+        assert select.select([stdin], [], [], 60.0)[0]
         voice.question("is the shutter open?")
         assert voice.answer() is None
         keyboard.write(b"n\n")
-        time.sleep(0.05)
+        assert select.select([stdin], [], [], 60.0)[0]
         assert voice.answer() is False
     monkeypatch.setattr("sys.stdin", None)  # closed by whoever started it
     voice.question("is the shutter open?")

@@ -49,7 +49,7 @@ def test_a_shipped_protocol_runs_on_its_twin_in_its_short_form(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_protocol_killed_at_random_moments_goes_on_to_the_same_result() -> None:
-    command = [sys.executable, str(KILLS), "--kills", "1", "--steps", "300", "--seed", "5", "--json"]
+    command = [sys.executable, str(KILLS), "--kills", "1", "--steps", "150", "--seed", "5", "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     counted = json.loads(ended.stdout)
@@ -59,7 +59,7 @@ def test_a_protocol_killed_at_random_moments_goes_on_to_the_same_result() -> Non
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_night_is_watched_and_calibrated_again(tmp_path: Path) -> None:
-    command = [sys.executable, str(NIGHT), "--seeds", "1", "--steps", "300", "--times", "1", "--json"]
+    command = [sys.executable, str(NIGHT), "--seeds", "1", "--steps", "100", "--times", "1", "--json"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     night = json.loads(ended.stdout)["nights"][0]

@@ -33,7 +33,7 @@ def test_iris_on_a_rack_comes_to_what_the_twin_comes_to(
         assert code == 0, told + complained
         return RunReader(max(Path("runs").iterdir(), key=lambda path: path.stat().st_mtime_ns).resolve())
 
-    with wired.Emulated(tmp_path, content) as emulated:
+    with wired.Emulated(tmp_path, wired.patient(content)) as emulated:
         on_a_rack = trained(emulated.file, "--name", "rack")
     of_the_twin = [f"--set=device.{key}={value}" for key, value in {**TWIN, "drive": "volts"}.items()]
     in_process = trained("twin", *of_the_twin, "--name", "twin")

@@ -1,8 +1,8 @@
 """A mesh of four ports behind emulated instruments, and a bench file's content that leads to them."""
 
 from collections.abc import Callable, Generator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from drivers.bench import Bench, BenchConfig
 from drivers.emulator import Emulation, EmulationSpec, Fault, FaultPlan, read_witness
 from drivers.emulator.of_bench import emulation_of
 from drivers.twin.photonic import PhotonicTwin
-from ffzero_lab.device import Device, Guarded
+from ffzero_lab.device import Device, Guarded, LinkTimeout
 
 PORTS = 4
 OPTIONS: dict[str, Any] = {"ports": PORTS, "layers": 1, "preset": "ideal", "drive": "volts", "kernel": "numpy"}
-LINK = {"deadline_s": 0.2, "connect_s": 1.0, "pause_s": 0.001}
+LINK = {"deadline_s": 0.2, "connect_s": 60.0, "pause_s": 0.01, "attempts": 10}
+"""An answer that is lost is noticed soon, and asked for again for at least 5 s."""
 
 
 def content() -> dict[str, Any]:
@@ -92,8 +93,31 @@ class OverTheWire:
         assert isinstance(self.bench.driver, Bench)
         return self.bench.driver._instruments
 
+    def lose_patience(self) -> None:
+        """Give up soon from now on: what does not answer now never will."""
+        self._patience(attempts=2, connect_s=1.0, deadline_s=0.2)
+
+    def gain_patience(self) -> None:
+        """Wait for a minute for each answer: none is lost any more, and parking asks once."""
+        self._patience(deadline_s=60.0)
+
+    def _patience(self, **changed: Any) -> None:
+        for instruments in (self.instruments.actuators, self.instruments.inputs, self.instruments.detectors):
+            for instrument in instruments.values():
+                connection = instrument.driver._connection
+                connection._patience = replace(connection._patience, **changed)
+                connection.link.patience = connection._patience
+
     def seen(self) -> Any:
         return read_witness(self.witness)
+
+
+def _opened(config: BenchConfig) -> Bench:
+    """Open it; who is there is asked once, and does not answer in time where the computer stands still."""
+    for _ in range(5):
+        with suppress(LinkTimeout):
+            return Bench.open(config)
+    return Bench.open(config)
 
 
 @pytest.fixture
@@ -109,6 +133,7 @@ def over_the_wire(tmp_path: Path) -> Generator[Callable[..., OverTheWire]]:
 
         def opened(change: Callable[[dict[str, Any]], None] | None = None, faults: tuple[Fault, ...] = ()) -> Any:
             file = content()
+            file["timing"]["park_s"] = 600.0
             if change is not None:
                 change(file)
             witness = tmp_path / "witness.jsonl"
@@ -120,8 +145,12 @@ def over_the_wire(tmp_path: Path) -> Generator[Callable[..., OverTheWire]]:
             for name, (host, port) in emulation.addresses.items():
                 file["links"][name]["resource"] = f"TCPIP::{host}::{port}::SOCKET"
             config = BenchConfig.model_validate(file)
-            bench = stack.enter_context(Guarded(Bench.open(config)))
+            bench = stack.enter_context(Guarded(_opened(config)))
             twin = PhotonicTwin.open(PhotonicTwin.Config(**OPTIONS))
-            return OverTheWire(bench, twin, witness, emulation, config)
+            wire = OverTheWire(bench, twin, witness, emulation, config)
+            if not faults:
+                wire.gain_patience()
+            stack.callback(wire.gain_patience)
+            return wire
 
         yield opened

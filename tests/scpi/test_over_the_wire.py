@@ -143,7 +143,7 @@ def test_the_guard_keeps_what_is_out_of_limits_from_the_wire(over_the_wire: Any)
 
 def test_another_instrument_at_the_address_is_refused_before_anything_is_set(over_the_wire: Any) -> None:
     def swapped(file: dict[str, Any]) -> None:
-        file["links"]["heaters"]["identity"] = "Acme,.*"
+        file["links"]["heaters"] |= {"identity": "Acme,.*", "attempts": 1, "deadline_s": 60.0}
 
     with pytest.raises(WrongInstrument, match=r"FFzero,VSOURCE.*not 'Acme,\.\*'"):
         over_the_wire(swapped)
@@ -179,6 +179,10 @@ def test_parking_gets_through_a_fault(over_the_wire: Any, kind: str) -> None:
     assert not wire.seen().left_on()
 
 
+def hurried(file: dict[str, Any]) -> None:
+    file["timing"]["park_s"] = 1.0
+
+
 def until_it_fails(bench: Any) -> None:
     for volts in np.tile(VOLTS, (3, 1)):
         bench.write_parameters(0, volts)
@@ -191,8 +195,9 @@ def test_an_instrument_whose_answers_are_all_refused_is_switched_off_all_the_sam
 ) -> None:
     lasting = {"exchange": 6, "lasts": 10**6}
     faults = [Fault(instrument=name, kind=kind, **lasting) for name in ("heaters", "modulators")]  # type: ignore[arg-type]
-    wire = over_the_wire(None, tuple(faults))
+    wire = over_the_wire(hurried, tuple(faults))
     wire.bench.load_inputs(0, PATTERNS)
+    wire.lose_patience()
     with pytest.raises((LinkFault, BadReply)):
         until_it_fails(wire.bench)
     assert wire.seen().left_on()
@@ -249,9 +254,10 @@ def test_an_instrument_that_never_does_as_it_is_told_is_given_up(over_the_wire: 
 
 
 def test_an_instrument_that_is_gone_is_a_lost_link_after_a_bounded_time(over_the_wire: Any) -> None:
-    wire = over_the_wire()
+    wire = over_the_wire(hurried)
     wire.bench.write_parameters(0, VOLTS[0])
     wire.emulation.close()
+    wire.lose_patience()
     with pytest.raises(LinkFault, match="is the instrument on"):
         wire.bench.write_parameters(0, VOLTS[1])
     with pytest.raises(LinkFault):
@@ -261,7 +267,7 @@ def test_an_instrument_that_is_gone_is_a_lost_link_after_a_bounded_time(over_the
 def test_heaters_with_a_slew_limit_are_not_put_back_in_one_step_after_a_restart(over_the_wire: Any) -> None:
     def slow(file: dict[str, Any]) -> None:
         file["actuators"]["heaters"]["slew_v_per_s"] = 0.5
-        file["timing"] = {"write_s": 0.1}
+        file["timing"]["write_s"] = 0.1
 
     wire = over_the_wire(slow, (Fault(instrument="heaters", kind="reboot", exchange=7),))
     wire.bench.load_inputs(0, PATTERNS)

@@ -32,7 +32,7 @@ settings.seed = [0, 1, 2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 60.0) -> None:
+def wait_until(true: Callable[[], Any], seconds: float = 100.0) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, "it did not come about in time"
@@ -84,8 +84,8 @@ def begun(tmp_path: Path) -> Any:
 
 def test_a_sweep_whose_workers_are_killed_completes_each_point_equal_to_its_solo_run(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "800",
-         "--kill-every", "4", "--most-kills", "2", "--skip-times", "--json"],
+        [sys.executable, BENCHMARK, "--points", "2", "--ports", "8", "--dataset", "iris", "--steps", "400",
+         "--kill-every", "2", "--most-kills", "2", "--skip-times", "--json"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -96,26 +96,26 @@ def test_a_sweep_whose_workers_are_killed_completes_each_point_equal_to_its_solo
 
 def test_ctrl_c_parks_and_saves_the_points_and_says_what_goes_on(begun: Begun) -> None:
     os.killpg(begun.process.pid, signal.SIGINT)
-    _, told = begun.process.communicate(timeout=60)
+    _, told = begun.process.communicate(timeout=200)
     assert begun.process.returncode == 130
     assert told.splitlines()[-1] == f"ffzero-lab sweep --resume {begun.path.relative_to(begun.path.parents[1])}"
     assert sorted(state_of(run) for run in begun.path.glob("point-*")) == ["stopped", "stopped"]
     assert all((run / "checkpoint.npz").exists() for run in begun.path.glob("point-*"))
-    wait_until(lambda: not any(worker.is_running() for worker in begun.workers), 5.0)
+    wait_until(lambda: not any(worker.is_running() for worker in begun.workers))
     assert SweepFolder(begun.path).is_stopping
 
 
 def test_workers_park_their_points_and_end_when_the_sweep_is_killed(begun: Begun) -> None:
     begun.process.kill()
     begun.process.communicate()
-    wait_until(lambda: not any(worker.is_running() for worker in begun.workers), 20.0)
+    wait_until(lambda: not any(worker.is_running() for worker in begun.workers))
     assert sorted(state_of(run) for run in begun.path.glob("point-*")) == ["stopped", "stopped"]
 
 
 def test_a_worker_that_is_told_to_go_parks_its_point_and_another_takes_it_up(begun: Begun) -> None:
     begun.workers[0].send_signal(signal.SIGTERM)
-    wait_until(lambda: sorted(state_of(run) for run in begun.path.glob("point-*")) == ["running", "stopped"], 20.0)
-    begun.workers[0].wait(20.0)
+    wait_until(lambda: sorted(state_of(run) for run in begun.path.glob("point-*")) == ["running", "stopped"])
+    begun.workers[0].wait(100.0)
     wait_until(lambda: len(begun.running()) == 2)
     assert begun.process.poll() is None
 

@@ -16,7 +16,7 @@ def park(*_):
     sys.exit()
 signal.signal(signal.SIGTERM, park)
 (folder / "ready").touch()
-time.sleep(60)
+time.sleep(600)
 """
 
 
