@@ -87,15 +87,21 @@ def slopes(account: Account) -> Figure:
             panels[1].plot(
                 at, seen, linestyle="none", marker="s", markersize=5, color=colour, markeredgecolor=INK, zorder=5
             )
-    sizes.set_yscale("log")
+    _on_a_logarithm(sizes)
     sizes.set_ylabel("RMS slope / loss\nper typical change")
     if told:
-        panels[1].set_yscale("log")
+        _on_a_logarithm(panels[1])
         panels[1].set_ylabel("RMS slope over\nits noise")
         panels[1].axhline(1.0, color=VERMILLION, linestyle="--", linewidth=1.0, label="as large as its noise")
         panels[1].set_ylim(bottom=max(LEAST_RATIO, panels[1].get_ylim()[0]))
     _over_measurements(account, *panels)
     return figure
+
+
+def _on_a_logarithm(axes: Axes) -> None:
+    """Let the values stand on a logarithm, where any of them is above zero: on a plateau every slope may be none."""
+    if any(bool((np.asarray(line.get_ydata(), dtype=np.float64) > 0.0).any()) for line in axes.get_lines()):
+        axes.set_yscale("log")
 
 
 def noise_told(account: Account) -> Literal["both", "measured", ""]:

@@ -46,8 +46,13 @@ def _ending(account: Account) -> Iterator[Problem]:
     status: Mapping[str, Any] = account.status or {}
     state, reason = str(status.get("state", "unknown")), str(status.get("reason", "no reason is kept"))
     going = state in ("running", "paused")
-    if going and is_alive(int(status.get("pid", 0))):
+    pid = status.get("pid")
+    if going and isinstance(pid, int) and is_alive(pid):
         yield Problem("note", "the run", f"still {state}: this page shows how far it was when it was written")
+        return
+    if state == "complete":
+        told = "incomplete: it says that it is complete, but no summary can be read, so no final number is told"
+        yield Problem("fault", "the run", told)
         return
     resume = f"go on with: ffzero-lab train --resume {shlex.quote(str(account.path))}"
     if state == "tripped":

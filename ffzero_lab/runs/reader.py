@@ -1,9 +1,10 @@
 """Reads runs, complete or not."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
@@ -15,7 +16,7 @@ class RunReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not (path / MANIFEST).is_file():
+        if not os.path.isfile(path / MANIFEST):  # noqa: PTH113 - Path.is_file raises where a folder may not be entered
             raise InputError(f"{path} is no run folder: it has no {MANIFEST}")
         self.manifest: dict[str, Any] = self._json(MANIFEST)
 
@@ -56,9 +57,17 @@ class RunReader:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            told: object = json.loads((self.path / name).read_text(encoding="utf-8"), parse_constant=_refused)
+            if not isinstance(told, dict):
+                raise ValueError("it is no table")
+            return cast("dict[str, Any]", told)
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def _refused(constant: str) -> float:
+    """Refuse what is no JSON, though Python reads it as such: no run writes it, and no browser takes it."""
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def list_runs(run_dir: Path) -> list[Path]:

@@ -1,14 +1,17 @@
 """What figures show is what was measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.figures.drawing import pictured
 from ffzero_lab.kept import Evaluation
-from ffzero_lab.report import curves
+from ffzero_lab.report import answers, curves
 from ffzero_lab.report.account import account_of
 from ffzero_lab.report.amplitudes import amplitudes_of
 from ffzero_lab.report.answers import confusion_of, mean_similarity, predicted_and_true
@@ -118,3 +121,28 @@ def test_measured_amplitudes_are_those_that_were_logged(run_of: Callable[..., Pa
     logged = [row["epsilon"]["theta"] for row in account.rows.layers[0].amplitudes]
     assert len(logged) == 2
     assert list(amplitudes_of(account)[0].epsilon) == logged
+
+
+def test_a_class_may_have_any_name(recwarn: pytest.WarningsRecorder) -> None:
+    classes = ("$5 to $10", r"$\frac{x", "a_$\\", "\u65e5\u672c")
+    drawn: list[Figure] = []
+
+    def draw() -> Figure:
+        drawn.append(answers.confusion(np.eye(4, dtype=np.int64), classes))
+        return drawn[0]
+
+    picture = pictured("confusion", "Which", "Counts.", draw)
+    labels = [label.get_text().replace(r"\$", "$") for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == list(classes)
+    assert picture.caption == "Counts. Signs that the font of the figures lacks stand as boxes."
+    assert not list(recwarn)
+
+
+def test_slopes_that_are_all_zero_are_drawn(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    layer = account.rows.layers[0]
+    none = {name: np.zeros_like(column) for name, column in layer.columns.items() if name.startswith("slope")}
+    rows = replace(account.rows, layers={0: replace(layer, columns={**layer.columns, **none})})
+    sizes, *_ = curves.slopes(replace(account, rows=rows)).axes
+    assert sizes.get_yscale() == "linear"
+    assert curves.slopes(account).axes[0].get_yscale() == "log"
