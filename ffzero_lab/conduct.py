@@ -1,6 +1,5 @@
 """Conducts one run: drives the session, keeps what it tells, heeds what is asked, and parks whatever happens."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from ffzero_lab.device.recording import FOLDER
 from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.kept import evaluation_of
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
+from ffzero_lab.runs.liveness import writer
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
 from ffzero_lab.training import Event, LayerDone, Network, Session, StepDone, as_row
@@ -289,7 +289,7 @@ class Conductor:
         self._told_s = time.perf_counter()
         content: Mapping[str, Any] = {
             "state": state,
-            "pid": os.getpid(),
+            **writer(),
             "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "steps": self.session.plan.steps,
             "layers": len(self.session.network.layers),

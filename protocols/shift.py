@@ -1,6 +1,5 @@
 """A protocol under way: the one device, the run folder and the book, and whatever a person asks meanwhile."""
 
-import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.runs import ControlFolder, RunWriter, ask
 from ffzero_lab.runs.control import ControlRequest
 from ffzero_lab.runs.layout import CONTROL
+from ffzero_lab.runs.liveness import writer
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Event, Session
 from ffzero_lab.training.progress import named_under
@@ -333,7 +333,7 @@ class Shift:
         self.run.status(
             {
                 "state": state,
-                "pid": os.getpid(),
+                **writer(),
                 "updated": now(),
                 "steps": len(self.book.entries),
                 "last_event": last,
