@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -21,11 +22,13 @@ from starlette.staticfiles import StaticFiles
 from ffzero_lab._version import __version__
 from ffzero_lab.dashboard.access import REPORT_POLICY, Access
 from ffzero_lab.dashboard.chip import drawing_of, values_of
+from ffzero_lab.dashboard.facts import owner_of
 from ffzero_lab.dashboard.folders import RunsFolder
 from ffzero_lab.dashboard.gate import Gate, refusal
 from ffzero_lab.dashboard.stream import MOST_RECEIVERS, events_of
 from ffzero_lab.dashboard.view import Position, RunView
 from ffzero_lab.errors import InputError
+from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.control import REQUESTS, ControlRequest
 from ffzero_lab.runs.layout import REPORT
 from ffzero_lab.runs.standing import ask_running
@@ -33,7 +36,9 @@ from ffzero_lab.runs.standing import ask_running
 STATIC = Path(__file__).parent / "static"
 VIEWS_KEPT = 8
 MOST_ROWS = 1000
-CONTROL_BYTES = 1024
+CONTROL_BYTES = 16 << 10
+"""A request says what question it answers, which may be long."""
+NOT_TOLD = "\0"
 TICKET_S = 30.0
 MOST_TICKETS = 32
 MOST_DIGITS = 6
@@ -84,7 +89,8 @@ class Dashboard:
     async def runs(self, request: Request) -> Response:
         """List runs, the newest first."""
         query = request.query_params
-        most = min(MOST_ROWS, int(query["most"])) if query.get("most", "").isdecimal() else 200
+        asked = query.get("most", "")
+        most = min(MOST_ROWS, int(asked)) if asked.isdecimal() and len(asked) < MOST_DIGITS else 200
         listing = await run_in_threadpool(
             self._folder.listing, query.get("under", ""), words=query.get("words", ""), most=most
         )
@@ -145,15 +151,13 @@ class Dashboard:
             return refusal(400, f'a request is {{"request": NAME}}; allowed: {", ".join(REQUESTS)}')
         name = request.path_params["name"]
         path = await run_in_threadpool(self._folder.run, name)
-        view = await run_in_threadpool(self._view, name)
-        facts = (await run_in_threadpool(view.since, Position()))["facts"]
-        if facts["owner"] is not None:
-            return refusal(409, f"{name} is a part of {facts['owner']}: ask that one")
         try:
-            await run_in_threadpool(ask_running, path, wanted)
+            await run_in_threadpool(_ask, path, name, wanted)
         except InputError as error:
             return refusal(409, str(error))
-        return JSONResponse({"run": name, "request": wanted.name}, 202)
+        except OSError as error:
+            return refusal(500, f"the request could not be put into the run's control folder: {error}")
+        return JSONResponse({"run": name, "request": wanted.request.name}, 202)
 
     async def ticket(self, request: Request) -> Response:
         """Return an address of the report that a link can lead to, which cannot send a token; good once, and soon."""
@@ -211,11 +215,44 @@ class Dashboard:
         return checked
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a browser asks of a run.
+
+    Attributes
+    ----------
+    request
+        What it asks for.
+    seen
+        Why the run stood still, as the page showed it to whoever pressed the button; `NOT_TOLD`: it does not say.
+    """
+
+    request: ControlRequest
+    seen: str | None
+
+
+def _ask(path: Path, name: str, wanted: Wanted) -> None:
+    """Put a request in front of a run; raises InputError where it is refused, OSError where it cannot be written.
+
+    Only the status of the run is read, so that a run can be stopped whose other files are damaged.
+    """
+    owner = owner_of(path, name)
+    if owner is not None:
+        raise InputError(f"{name} is a part of {owner}: ask that one")
+    status = RunReader(path).status
+    if wanted.seen != NOT_TOLD and status is not None and status.get("reason") != wanted.seen:
+        raise InputError(
+            f"{name} says something else than when this was asked, {status.get('reason') or status.get('state')}: "
+            "look again"
+        )
+    ask_running(path, wanted.request)
+
+
 def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 
-async def _wanted(request: Request) -> ControlRequest | None:
+async def _wanted(request: Request) -> Wanted | None:
     """Return what is asked for; None when it is nothing that a run understands."""
     content = b""
     async for part in request.stream():
@@ -223,10 +260,11 @@ async def _wanted(request: Request) -> ControlRequest | None:
         if len(content) > CONTROL_BYTES:
             return None
     try:
-        name: Any = json.loads(content)["request"]
-    except (ValueError, TypeError, KeyError):
+        told: Any = json.loads(content)
+        name, seen = told["request"], told.get("seen", NOT_TOLD)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return ControlRequest(name) if name in REQUESTS else None
+    return Wanted(ControlRequest(name), seen) if name in REQUESTS and isinstance(seen, str | None) else None
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

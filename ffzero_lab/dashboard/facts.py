@@ -28,7 +28,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
     status, summary = reader.status, reader.summary
     state = "complete" if summary is not None else state_told(path)
     is_protocol = manifest.get("kind") == PROTOCOL
-    owner = _owner(path, name)
+    owner = owner_of(path, name)
     description = manifest["device"]["description"]
     told: Mapping[str, Any] = status or {}
     newest: Mapping[str, Any] = told.get("training") or told.get("last_event") or last
@@ -69,7 +69,7 @@ def _can(state: str, owner: str | None) -> list[str]:
     return {"running": ["pause", "stop"], "paused": ["continue", "stop"]}.get(state, [])
 
 
-def _owner(path: Path, name: str) -> str | None:
+def owner_of(path: Path, name: str) -> str | None:
     """Return the protocol that *path* is a step of, or None."""
     above = path.parent / MANIFEST
     if "/" not in name or not above.is_file():

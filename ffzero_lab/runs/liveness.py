@@ -44,7 +44,9 @@ def is_alive(pid: int) -> bool:
 def birth_of(pid: int) -> str | None:
     """Return when a process began, and after which start of the computer; None where the system does not say.
 
-    Of one that has ended, and nobody asked how, it is empty. After a crash or a power cut another process gets the same number sooner or later, in a container at once.
+    Of one that has ended, and nobody asked how, it is empty.
+
+    After a crash or a power cut another process gets the same number sooner or later, in a container at once.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
