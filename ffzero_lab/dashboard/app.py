@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -24,7 +24,7 @@ from ffzero_lab.dashboard.access import REPORT_POLICY, Access
 from ffzero_lab.dashboard.chip import drawing_of, values_of
 from ffzero_lab.dashboard.facts import owner_of
 from ffzero_lab.dashboard.folders import RunsFolder
-from ffzero_lab.dashboard.gate import Gate, refusal
+from ffzero_lab.dashboard.gate import Answer, Gate, refusal
 from ffzero_lab.dashboard.stream import MOST_RECEIVERS, events_of
 from ffzero_lab.dashboard.view import Position, RunView
 from ffzero_lab.errors import InputError
@@ -94,7 +94,7 @@ class Dashboard:
         listing = await run_in_threadpool(
             self._folder.listing, query.get("under", ""), words=query.get("words", ""), most=most
         )
-        return JSONResponse(
+        return Answer(
             {
                 "rows": listing.rows,
                 "total": listing.total,
@@ -106,7 +106,7 @@ class Dashboard:
     async def run(self, request: Request) -> Response:
         """Return all of one run at once."""
         view = await run_in_threadpool(self._view, request.path_params["name"])
-        return JSONResponse(await run_in_threadpool(view.since, Position()))
+        return Answer(await run_in_threadpool(view.since, Position()))
 
     async def events(self, request: Request) -> Response:
         """Tell of one run from now on."""
@@ -135,7 +135,7 @@ class Dashboard:
     async def token(self, request: Request) -> Response:
         """Tell whether the token is right, and what it is needed for."""
         refused = self._access.refuses_token(request)
-        return JSONResponse({"right": refused is None, "reading_is_open": self._access.reading_is_open})
+        return Answer({"right": refused is None, "reading_is_open": self._access.reading_is_open})
 
     async def control(self, request: Request) -> Response:
         """Put one request in front of a run, in its control folder, and nothing else."""
@@ -157,7 +157,7 @@ class Dashboard:
             return refusal(409, str(error))
         except OSError as error:
             return refusal(500, f"the request could not be put into the run's control folder: {error}")
-        return JSONResponse({"run": name, "request": wanted.request.name}, 202)
+        return Answer({"run": name, "request": wanted.request.name}, 202)
 
     async def ticket(self, request: Request) -> Response:
         """Return an address of the report that a link can lead to, which cannot send a token; good once, and soon."""
@@ -168,7 +168,7 @@ class Dashboard:
             return refusal(503, "too many reports were asked for at once; wait a little")
         key = secrets.token_urlsafe(16)
         self._tickets[key] = (name, now_s + TICKET_S)
-        return JSONResponse({"ticket": key})
+        return Answer({"ticket": key})
 
     async def report(self, request: Request) -> Response:
         """Show the report that stands in a run's folder."""
@@ -187,7 +187,7 @@ class Dashboard:
         if not (layer.isdecimal() and len(layer) < MOST_DIGITS):
             return refusal(400, f"layer {layer!r} is no number of a layer")
         path = await run_in_threadpool(self._folder.run, request.path_params["name"])
-        return JSONResponse(await run_in_threadpool(answer, path, int(layer)))
+        return Answer(await run_in_threadpool(answer, path, int(layer)))
 
     def _view(self, name: str) -> RunView:
         """Return the view of a run; a few are kept, so that browsers share them."""
@@ -241,10 +241,8 @@ def _ask(path: Path, name: str, wanted: Wanted) -> None:
         raise InputError(f"{name} is a part of {owner}: ask that one")
     status = RunReader(path).status
     if wanted.seen != NOT_TOLD and status is not None and status.get("reason") != wanted.seen:
-        raise InputError(
-            f"{name} says something else than when this was asked, {status.get('reason') or status.get('state')}: "
-            "look again"
-        )
+        now = status.get("reason") or f"it is {status.get('state')}"
+        raise InputError(f"{name} has gone on since, look again; now: {now}")
     ask_running(path, wanted.request)
 
 

@@ -1,5 +1,6 @@
 """What a run is, how it stands, what it spent and how its bench is: everything on its page but curves and log."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def _can(state: str, owner: str | None) -> list[str]:
 def owner_of(path: Path, name: str) -> str | None:
     """Return the protocol that *path* is a step of, or None."""
     above = path.parent / MANIFEST
-    if "/" not in name or not above.is_file():
+    if "/" not in name or not os.path.isfile(above):  # noqa: PTH113 - false, too, where nobody may look
         return None
     return name.rpartition("/")[0]
 

@@ -122,7 +122,7 @@ def write(page: Page, path: Path, folder: Path | None = None) -> Path:
         stem = slug(picture.name)
         (folder / f"{stem}.svg").write_bytes(picture.svg)
         (folder / f"{stem}.png").write_bytes(picture.png)
-    write_atomically(path, html_of(page).encode())
+    write_atomically(path, html_of(page).encode(errors="replace"))
     return folder
 
 

@@ -1,7 +1,6 @@
 """Reads runs, complete or not."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +8,7 @@ from typing import Any, cast
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
 from ffzero_lab.runs.layout import MANIFEST, METRICS, STATUS, SUMMARY
+from ffzero_lab.runs.parsing import parsed
 
 
 class RunReader:
@@ -16,7 +16,11 @@ class RunReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not os.path.isfile(path / MANIFEST):  # noqa: PTH113 - Path.is_file raises where a folder may not be entered
+        try:
+            is_run = (path / MANIFEST).is_file()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        if not is_run:
             raise InputError(f"{path} is no run folder: it has no {MANIFEST}")
         self.manifest: dict[str, Any] = self._json(MANIFEST)
 
@@ -57,17 +61,12 @@ class RunReader:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            told: object = json.loads((self.path / name).read_text(encoding="utf-8"), parse_constant=_refused)
+            told: object = parsed((self.path / name).read_bytes())
             if not isinstance(told, dict):
                 raise ValueError("it is no table")
             return cast("dict[str, Any]", told)
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(f"{self.path / name} cannot be read: {error}") from error
-
-
-def _refused(constant: str) -> float:
-    """Refuse what is no JSON, though Python reads it as such: no run writes it, and no browser takes it."""
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def list_runs(run_dir: Path) -> list[Path]:
