@@ -35,7 +35,7 @@ def indexed_runs(run_dir: Path) -> list[Row]:
     if found != known:
         content = {"format": FORMAT, "runs": found}
         with suppress(OSError):  # nothing is lost but time, and the disk is left to those who lose more
-            write_briefly(run_dir / INDEX, json.dumps(content).encode())
+            write_briefly(run_dir / INDEX, json.dumps(content).encode(), among_others=True)
     return [row for _, row in found.values()]
 
 
