@@ -36,8 +36,13 @@ def write_briefly(path: Path, content: bytes, *, among_others: bool = False) -> 
     With *among_others* several may do so at once: the last one counts.
     """
     partial = _beside(path, among_others=among_others)
-    with failures_named(path):
-        partial.write_bytes(content)
+    try:
+        with failures_named(path):
+            partial.write_bytes(content)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
     partial.replace(path)
 
 
