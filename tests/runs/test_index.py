@@ -69,7 +69,7 @@ def test_a_damaged_index_is_made_anew_from_the_folders(tmp_path: Path, content: 
 def test_where_no_index_can_be_written_the_runs_are_listed_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError("read-only")
 
     make(tmp_path / "a")
