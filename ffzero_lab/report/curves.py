@@ -63,12 +63,23 @@ def learning(account: Account) -> Figure:
         scores.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         scores.set_ylim(-0.02, 1.02)
     else:
-        low = scores.get_ylim()[0]
-        scores.set_ylim(max(low, -1.0), 1.02)
+        scores.set_ylim(max(scores.get_ylim()[0], _lowest_shown(account)), 1.02)
     losses.set_ylabel("loss")
     losses.set_ylim(bottom=0.0)
     _over_measurements(account, scores, losses)
     return figure
+
+
+def _lowest_shown(account: Account) -> float:
+    """Return the R² down to which there is room: a layer that begins at minus a hundred may not flatten all the rest.
+
+    Whatever is a result is within it.
+    """
+    ends = [float(rows.done["sum_train_score"]) for rows in account.rows.layers.values() if rows.done is not None]
+    results = [
+        score for score in (account.test_score, account.untrained_score, account.linear_score) if score is not None
+    ]
+    return min(-1.0, *(1.05 * score for score in (*ends, *results) if score < 0.0), 0.0)
 
 
 def slopes(account: Account) -> Figure:
