@@ -49,8 +49,8 @@ def _print(run: Path, status: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json({"run": str(run), **status, "alive": is_written(status)})
         return
-    last = status["last_event"]
+    last = status.get("last_event")
     where = "" if last is None or "layer" not in last else f", layer {last['layer']}"
-    step = "" if last is None or "step" not in last else f", step {last['step']} of {status['steps']}"
+    step = "" if last is None or "step" not in last else f", step {last['step']} of {status.get('steps', '?')}"
     reason = f": {status['reason']}" if "reason" in status else ""
     typer.echo(f"{run}: {describe_state(status)}{where}{step}{reason}")

@@ -31,8 +31,14 @@ class RunReader:
 
     @property
     def status(self) -> dict[str, Any] | None:
-        """The last status that the run told, else None."""
-        return self._json(STATUS) if (self.path / STATUS).is_file() else None
+        """The last status that the run told, else None; it says at least how it stands, and which process that was."""
+        if not (self.path / STATUS).is_file():
+            return None
+        told = self._json(STATUS)
+        for name, kind in (("state", str), ("pid", int)):
+            if not isinstance(told.get(name), kind):
+                raise InputError(f"{self.path / STATUS} is damaged: its {name} is {told.get(name)!r}")
+        return told
 
     def newest_checkpoint(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
         """Return the newest intact checkpoint, or None, and why newer ones were refused."""

@@ -59,7 +59,7 @@ def test_a_complete_run_has_no_fault(changed: Callable[..., tuple[Problem, ...]]
         ({"state": "running", "pid": os.getpid()}, "note", "still running"),
         ({"state": "running", "pid": 0}, "warning", "its process is gone"),
         ({"state": "running", "pid": 10**30}, "warning", "its process is gone"),
-        ({"state": "paused", "pid": None}, "warning", "its process is gone"),
+        ({"state": "paused", "pid": None}, "warning", "incomplete"),
         ({"state": "complete"}, "fault", "no summary can be read"),
     ],
 )
