@@ -41,6 +41,25 @@ def ask_running(run: Path, request: ControlRequest) -> dict[str, Any]:
     return before
 
 
+def refuse_after_trip(reader: RunReader, *, after_trip: bool) -> None:
+    """Raise InputError where an interlock ended the run, or nobody can tell, unless the operator says *after_trip*.
+
+    The status is not waited for when it is written, so that a power cut may leave none that can be read.
+    """
+    if after_trip:
+        return
+    try:
+        status = reader.status or {}
+    except InputError as error:
+        raise InputError(
+            f"{error}: nobody can tell whether an interlock ended the run. Look at the bench, then say --after-trip"
+        ) from None
+    if status.get("state") == "tripped":
+        raise InputError(
+            f"{reader.path} was ended by an interlock: {status.get('reason')}. Remove the cause, then say --after-trip"
+        )
+
+
 def describe_state(status: Mapping[str, Any] | None) -> str:
     """Return the state in words."""
     if status is None:
