@@ -240,18 +240,20 @@ class Conductor:
         finally:
             if self._heard:
                 self._mark()
-        paused = False
+        paused: ControlRequest | None = None
         while self._heard or paused:
             for request in self._heard:
-                if request.name == "pause" and not paused:
-                    paused = True
+                if request.name == "pause" and paused is None:
+                    paused = request
                     self._pause(park=request.park)
-                elif request.name == "continue" and paused:
-                    paused = False
+                elif request.name == "continue" and paused is not None:
+                    paused = None
                     self._go_on()
             self._heard.clear()
-            if paused:
+            if paused is not None:
                 self._heed_between_exchanges()
+                if time.perf_counter() - self._told_s >= STATUS_EVERY_S:  # the interlocks go on looking at the bench
+                    self._tell("paused", parked=paused.park)
                 time.sleep(PAUSE_POLL_S)
 
     def _pause(self, *, park: bool) -> None:

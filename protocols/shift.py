@@ -280,8 +280,7 @@ class Shift:
         if park:
             self.guard.park()
         self._question(f"paused: {reason}; go on with: ffzero-lab continue {self.run.path}")
-        self.status("paused", reason=reason, parked=park)
-        self._wait_for_an_answer(terminal=False)
+        self._wait_for_an_answer(terminal=False, reason=reason, parked=park)
         self.status("running")
 
     def confirmed(self, message: str) -> str:
@@ -292,8 +291,7 @@ class Shift:
             f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
             f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
-        self.status("paused", reason=f"waits for an answer: {message}")
-        where = self._wait_for_an_answer(terminal=True)
+        where = self._wait_for_an_answer(terminal=True, reason=f"waits for an answer: {message}")
         self.asks = False
         self.status("running")
         return where
@@ -307,9 +305,13 @@ class Shift:
         self.heed_watch(at_once=True)
         self._continued = False
 
-    def _wait_for_an_answer(self, *, terminal: bool) -> str:
+    def _wait_for_an_answer(self, *, terminal: bool, **told: Any) -> str:
+        """Wait, and go on telling the status: the interlocks go on looking at the bench meanwhile."""
+        self.status("paused", **told)
         while True:
             self.between_exchanges()
+            if time.perf_counter() - self._told_s >= STATUS_EVERY_S:
+                self.status("paused", **told)
             if self._continued:
                 self._paused = None
                 return "control"
