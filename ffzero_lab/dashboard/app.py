@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ffzero_lab._version import __version__
-from ffzero_lab.dashboard.access import REPORT_POLICY, Access
+from ffzero_lab.dashboard.access import REPORT_HEADERS, Access
 from ffzero_lab.dashboard.chip import drawing_of, values_of
 from ffzero_lab.dashboard.facts import owner_of
 from ffzero_lab.dashboard.folders import RunsFolder
@@ -180,7 +180,7 @@ class Dashboard:
         page = (await run_in_threadpool(self._folder.run, name)) / REPORT
         if page.is_symlink() or not page.is_file():
             return refusal(404, f"{name} has no {REPORT}; ffzero-lab report makes it")
-        return FileResponse(page, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+        return FileResponse(page, media_type="text/html", headers=REPORT_HEADERS)
 
     async def _of_layer(self, request: Request, answer: Callable[[Path, int], Any]) -> Response:
         layer = request.query_params.get("layer", "0")
@@ -209,6 +209,9 @@ class Dashboard:
         """Return *answer* behind the token, where reading needs it."""
 
         async def checked(request: Request) -> Response:
+            foreign = self._access.refuses_origin(request)
+            if foreign is not None:  # it could not read the answer, but take the places of those who can
+                return refusal(403, foreign)
             refused = None if self._access.reading_is_open else self._access.refuses_token(request)
             return await answer(request) if refused is None else refusal(401, refused)
 

@@ -37,6 +37,9 @@ class Gate:
 class Answer(JSONResponse):
     """An answer in JSON, all ASCII: a name in a damaged file may hold half a sign, which goes into no encoding."""
 
+    def __init__(self, content: object, status_code: int = 200) -> None:
+        super().__init__(content, status_code, {"Cache-Control": "no-store"})
+
     def render(self, content: object) -> bytes:
         """Return the bytes that are sent; raises ValueError for numbers that are not finite."""
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()

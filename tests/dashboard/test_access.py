@@ -181,6 +181,20 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: TestClient, run
     assert "'unsafe-inline'" not in CONTENT_POLICY
 
 
+def test_a_page_of_another_origin_takes_no_place_of_those_who_look(server: TestClient, running: Path) -> None:
+    for path in ("/api/runs", "/api/run/run", "/api/events/run", "/api/drawing/run", "/api/ticket/run"):
+        for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            assert server.get(path, headers=foreign).status_code == 403, (path, foreign)
+    assert server.get("/api/runs", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert server.get("/api/runs", headers={"Sec-Fetch-Site": "none"}).status_code == 200, "typed into the address bar"
+    assert server.get("/run/run", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200, "a link leads there"
+
+
+def test_what_is_told_of_runs_is_kept_by_no_browser(server: TestClient, running: Path) -> None:
+    for path in ("/api/runs", "/api/run/run", "/api/run/none", "/report/run"):
+        assert server.get(path).headers["cache-control"] == "no-store", path
+
+
 def test_the_preflight_of_another_origin_is_not_granted(server: TestClient, running: Path) -> None:
     headers = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     answer = server.options("/api/control/run", headers=headers)
