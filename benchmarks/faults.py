@@ -24,7 +24,6 @@ The exit code is 0 when nothing came out that must not.
 """
 
 import argparse
-import contextlib
 import faulthandler
 import gc
 import json
@@ -32,278 +31,25 @@ import os
 import sys
 import tempfile
 import time
-import traceback
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from board_bench import board_file, board_hello, board_spec
+from disturbed_run import Ended, Judge, run
+from exchange_watch import SLACK
+from fault_subjects import KINDS, SUBJECTS, Subject
 from numpy.random import Generator, Philox, SeedSequence
-from qontrol_bench import VOLTS_PER_UNIT, rack_bench_of
-from typer.testing import CliRunner
-from wired_bench import MEMORY, WATTS_PER_UNIT, as_toml, bench_of
 
-from drivers.bench import BenchConfig
-from drivers.emulator import Emulation, EmulationSpec, Fault, FaultPlan, Witnessed, read_witness
+from drivers.emulator import EmulationSpec, Fault, FaultPlan, Witnessed
 from drivers.emulator.faults import FaultKind
-from drivers.emulator.of_bench import connected, emulation_of
-from drivers.links.wire import Wire
-from drivers.twin.photonic import PhotonicTwin
-from ffzero_lab import opening
-from ffzero_lab.cli import app
-from ffzero_lab.cli.measure import network_of
-from ffzero_lab.device import Guarded
-from ffzero_lab.runs import RunReader
 
-TWIN = {"ports": 4, "layers": 1, "preset": "ideal", "seed": 1, "kernel": "numpy"}
-DEADLINE_S = 0.1
-LINK = {"deadline_s": DEADLINE_S, "connect_s": 1.0, "pause_s": 0.005}
 DELAYS_S = (0.03, 0.07, 0.13, 0.3)
 """Two that a deadline outlasts, and two that outlast it."""
-KINDS: tuple[FaultKind, ...] = (
-    "drop",
-    "delay",
-    "garbage",
-    "half-line",
-    "dribble",
-    "close",
-    "reboot",
-    "wrong-count",
-    "partial-list",
-    "over-range",
-)
-BAUD = 2_000_000
-RACK_LINK = {"deadline_s": DEADLINE_S, "connect_s": 1.0, "pause_s": 0.005, "quiet_s": 0.05}
-RACK_KINDS: tuple[FaultKind, ...] = ("serial-error", "complaint", "module-restart", "stuck", "dead-channel")
-WITHIN = 2e-5
-"""How far a measured output may be off: little more than a step of the converter, which is 1.5e-5 of full scale."""
-FULL_SCALE_V, FULL_WORD = 12.0, 0xFFFF
-SETTINGS = ("--steps", "4", "--batch", "6", "--set", "learning_rate=0.02", "--set", "epsilon=0.02")
-QUIET = ("--set", "baselines=false", "--set", "log_every=1", "--set", "run.checkpoint_every=1000")
-SLACK = 1.1
-"""An exchange may take so many times its deadline."""
 WATCHDOG_S = 60.0
 """A run that takes longer hangs: the campaign ends and shows where."""
 ALLOWED_EXITS = (0, 3)
-
-
-@dataclass
-class Given:
-    """What the engine asked for and was given, by a device that stands between it and the driver."""
-
-    staged: list[np.ndarray] = field(default_factory=list)
-    readings: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)
-    """Index of the staged patterns, setpoints (P,), rows, outputs."""
-    saturated: int = 0
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended."""
-
-    code: int
-    told: str
-    given: Given
-    witnessed: Witnessed
-    parameters: np.ndarray | None
-    exchanges: Counter[str]
-    late: list[tuple[str, float]]
-    reported_saturation: bool
-    resources: Mapping[str, str]
-
-
-def recording(given: Given) -> type[Guarded]:
-    """Return the guard that every command opens devices behind, noting what passes."""
-
-    class Recording(Guarded):
-        standing: np.ndarray
-
-        def load_inputs(self, layer: int, patterns: Any) -> None:
-            super().load_inputs(layer, patterns)
-            given.staged.append(np.array(patterns))
-
-        def write_parameters(self, layer: int, values: Any) -> None:
-            super().write_parameters(layer, values)
-            self.standing = np.array(values)
-
-        def read_outputs(self, layer: int, rows: Any) -> Any:
-            outputs = super().read_outputs(layer, rows)
-            self._note([self.standing], rows, outputs[np.newaxis])
-            return outputs
-
-        def probe(self, layer: int, settings: Any, rows: Any) -> Any:
-            outputs = super().probe(layer, settings, rows)
-            self._note(settings, rows, outputs)
-            self.standing = np.array(settings[-1])
-            return outputs
-
-        def _note(self, settings: Any, rows: Any, outputs: np.ndarray) -> None:
-            place = len(given.staged) - 1
-            given.readings += [
-                (place, np.array(one), np.array(rows), each.copy()) for one, each in zip(settings, outputs, strict=True)
-            ]
-            given.saturated = self.saturated
-
-    return Recording
-
-
-class Judge:
-    """The twin in this process: what a reading must be."""
-
-    def __init__(self, subject: "Subject") -> None:
-        self._subject = subject
-        self._twin = PhotonicTwin.open(PhotonicTwin.Config.model_validate({**TWIN, "drive": "volts"}))
-        self.full_scale_w = subject.reported(np.array([self._twin.description.layers[0].output_upper]))[0]
-
-    def wrong(self, given: Given, saturated_channels: set[int]) -> int:
-        """Return how many values were believed that are not the twin's, told saturation at those channels aside."""
-        found = 0
-        for place, setpoints, rows, outputs in given.readings:
-            self._twin.write_parameters(0, self._subject.driven(setpoints))
-            for row, output in zip(rows, outputs, strict=True):
-                self._twin.load_inputs(0, self._subject.presented(given.staged[place][row])[np.newaxis])
-                expected = self._subject.reported(self._twin.read_outputs(0, np.zeros(1, dtype=np.intp))[0])
-                differing = np.flatnonzero(output != expected)
-                found += sum(
-                    output[index] != self.full_scale_w or int(index) not in saturated_channels for index in differing
-                )
-        return found
-
-
-class Subject:
-    """The bench that is disturbed: a source and modulators that speak SCPI over TCP.
-
-    Attributes
-    ----------
-    ways
-        In how many ways it is spoken to.
-    kinds
-        What goes wrong.
-    """
-
-    ways: tuple[str, ...] = ("stepping", "recalled", "one by one")
-    kinds: tuple[FaultKind, ...] = KINDS
-
-    def content_of(self, way: str) -> dict[str, Any]:
-        """Return the bench file; the emulated source would go on to 10 V, so that the witness could see too much."""
-        content = bench_of(TWIN, link=LINK, memory=way != "one by one", name="campaign")
-        if way != "one by one":
-            content["inputs"]["modulator0"]["memory"] = 10  # less than the data set
-        if way == "recalled":
-            for key in ("step_through", "position"):
-                assert key in MEMORY
-                del content["inputs"]["modulator0"][key]
-        content["emulation"]["instruments"]["source"] = {"lower": -10.0, "upper": 10.0}
-        content["emulation"]["instruments"]["modulator0"] = {"lower": -10.0, "upper": 10.0}
-        return content
-
-    def spec_of(self, way: str) -> EmulationSpec:
-        """Return what is emulated."""
-        return emulation_of(BenchConfig.model_validate(self.content_of(way)))
-
-    def file_of(self, way: str, resources: Mapping[str, str]) -> str:
-        """Return the bench file that leads to *resources*."""
-        content = self.content_of(way)
-        return connected(as_toml(content), resources, BenchConfig.model_validate(content))
-
-    def driven(self, setpoints: np.ndarray) -> np.ndarray:
-        """Return what stands at the heaters (P,) when *setpoints* were written."""
-        return setpoints
-
-    def reported(self, intensities: np.ndarray) -> np.ndarray:
-        """Return the readings (n,) of *intensities* (n,)."""
-        return (intensities * WATTS_PER_UNIT).astype(np.float32)
-
-    def presented(self, pattern: np.ndarray) -> np.ndarray:
-        """Return what stands at the inputs (n,) when *pattern* was presented."""
-        return pattern
-
-    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
-        """Return the largest setpoint that a channel may see."""
-        del channel
-        return {"source": heater_upper_v, "modulator0": 1.0}[instrument]
-
-    def called(self, instrument: str) -> tuple[str, ...]:
-        """Return the names by which an error may call an instrument."""
-        return (instrument,)
-
-
-class RackSubject(Subject):
-    """A Qontrol rack for both; its converters have steps, and VMAX is lost when a module restarts."""
-
-    ways = ("ascii", "binary")
-    kinds = KINDS + RACK_KINDS
-
-    def content_of(self, way: str) -> dict[str, Any]:
-        """Return the bench file."""
-        measured = {"measured_within": WITHIN, "settle_s": 0.001}
-        return rack_bench_of(TWIN, baud=BAUD, form=way, link=LINK, rack=RACK_LINK, channels=measured, name="campaign")
-
-    def driven(self, setpoints: np.ndarray) -> np.ndarray:
-        """Return the voltages on the steps of the converter."""
-        return np.rint(setpoints / FULL_SCALE_V * FULL_WORD) * (FULL_SCALE_V / FULL_WORD)
-
-    def presented(self, pattern: np.ndarray) -> np.ndarray:
-        """Return the amplitudes on the steps of the converter."""
-        return self.driven(pattern * VOLTS_PER_UNIT) / VOLTS_PER_UNIT
-
-    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
-        """Return the largest voltage of a heater or of a modulator, to a step."""
-        del instrument
-        return (heater_upper_v if channel < 16 else VOLTS_PER_UNIT) + FULL_SCALE_V / FULL_WORD / 2.0
-
-    def called(self, instrument: str) -> tuple[str, ...]:
-        """Return the names by which an error may call an instrument."""
-        return (instrument, "heaters", "modulator0") if instrument == "rack" else (instrument,)
-
-
-class BoardSubject(Subject):
-    """An all-in-one board: everything has steps, and one memory holds more than the other."""
-
-    ways = ("list mode", "little memory")
-    kinds = tuple(kind for kind in KINDS if kind != "partial-list")
-
-    def __init__(self) -> None:
-        self._hello = board_hello({**TWIN, "drive": "volts"})
-
-    def spec_of(self, way: str) -> EmulationSpec:
-        """Return what is emulated."""
-        little = {"payload_max": 200, "readings_max": 16, "pattern_words": 200} if way == "little memory" else {}
-        return board_spec({**TWIN, "drive": "volts"}, gap_ms=20, baud=BAUD, **little)
-
-    def file_of(self, way: str, resources: Mapping[str, str]) -> str:
-        """Return the bench file that leads to *resources*."""
-        del way
-        link = {"deadline_s": DEADLINE_S, "quiet_s": 0.04, "pause_s": 0.005, "baud": BAUD}
-        content = board_file({**TWIN, "drive": "volts"}, resources["board"], **link)
-        content["health"] = [{key: channel[key] for key in ("name", "unit")} for channel in content["health"]]
-        return as_toml({"driver": "board", **content})
-
-    def driven(self, setpoints: np.ndarray) -> np.ndarray:
-        """Return the voltages on the steps of the converter."""
-        span = self._hello.layers[0].parameter_span
-        return span.values(span.codes(setpoints))
-
-    def presented(self, pattern: np.ndarray) -> np.ndarray:
-        """Return the amplitudes on the steps of the converter."""
-        span = self._hello.layers[0].input_span
-        return span.values(span.codes(pattern))
-
-    def reported(self, intensities: np.ndarray) -> np.ndarray:
-        """Return the readings on the steps of the converter."""
-        span = self._hello.layers[0].output_span
-        return span.values(span.codes(intensities))
-
-    def upper(self, instrument: str, channel: int, heater_upper_v: float) -> float:
-        """Return the largest setpoint, to a step."""
-        del channel
-        return 1.0 if instrument == "board-inputs" else heater_upper_v * (1.0 + 1e-12)
-
-
-SUBJECTS: Mapping[str, type[Subject]] = {"scpi": Subject, "qontrol": RackSubject, "board": BoardSubject}
 
 
 def plan_of(
@@ -327,95 +73,6 @@ def plan_of(
             fault = Fault.model_validate({**fault.model_dump(), **often})
         faults.append(fault)
     return FaultPlan(seed=seed, faults=tuple(faults))
-
-
-def run(subject: Subject, folder: Path, way: str, plan: FaultPlan) -> Ended:
-    """Train once under *plan*."""
-    folder.mkdir()
-    spec = EmulationSpec.model_validate(
-        {**subject.spec_of(way).model_dump(), "faults": plan, "witness": folder / "witness.jsonl"}
-    )
-    given = Given()
-    with Emulation(spec) as emulation:
-        resources = emulation.resources
-        (folder / "bench.toml").write_text(subject.file_of(way, resources), encoding="utf-8")
-        opening.Guarded = recording(given)  # type: ignore[misc]
-        arguments = ["train", "--device", str(folder / "bench.toml"), "--dataset", f"csv:{folder.parent / 'two.csv'}"]
-        arguments += ["--uncalibrated", "--run-dir", str(folder / "runs"), *SETTINGS, *QUIET]
-        with Watch() as watch:
-            ended = CliRunner().invoke(app, arguments)
-    told = ended.stdout + ended.stderr
-    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
-        told += "".join(traceback.format_exception(ended.exception))
-    runs = sorted((folder / "runs").glob("*"))
-    rows = (runs[0] / "metrics.jsonl").read_text().splitlines() if ended.exit_code == 0 else []
-    return Ended(
-        ended.exit_code,
-        told,
-        given,
-        read_witness(folder / "witness.jsonl"),
-        network_of(RunReader(runs[0])).layers[0].parameters if ended.exit_code == 0 else None,
-        Counter({name: watch.counted[resource] for name, resource in resources.items()}),
-        watch.late,
-        any("at or above the detectors' full scale" in row for row in rows),
-        resources,
-    )
-
-
-class Watch:
-    """Looks at every exchange of every link while it stands: how many there were, and which took too long."""
-
-    def __init__(self) -> None:
-        self.counted: Counter[str] = Counter()
-        self.late: list[tuple[str, float]] = []
-        """What was late, and by how many times its deadline without the time that its thread waited for a processor."""
-
-    def __enter__(self) -> "Watch":
-        self._exchange = exchange = Wire.exchange
-
-        def watched(wire: Wire, message: bytes, reply: Any, deadline_s: float) -> Any:
-            stolen_before_s, before, began_s = taken_away_s(), waited_for_a_processor_s(), time.monotonic()
-            try:
-                return exchange(wire, message, reply, deadline_s)
-            finally:
-                taken_s = time.monotonic() - began_s
-                self.counted[wire._resource] += len(getattr(reply, "questions", "1"))  # a rack counts messages
-                if taken_s > SLACK * deadline_s:
-                    waited_s = max(
-                        (now - before.get(thread, 0.0) for thread, now in waited_for_a_processor_s().items()),
-                        default=0.0,
-                    )
-                    stolen_s = taken_away_s() - stolen_before_s
-                    what = (
-                        f"{wire._resource} {message[:40]!r}: {taken_s:.4f} s, {waited_s:.4f} s without a processor, "
-                        f"{stolen_s:.2f} s without the machine"
-                    )
-                    self.late.append((what, (taken_s - waited_s - stolen_s) / deadline_s))
-
-        Wire.exchange = watched  # type: ignore[method-assign]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        Wire.exchange = self._exchange  # type: ignore[method-assign]
-
-
-def waited_for_a_processor_s() -> dict[str, float]:
-    """Return how long each thread could have run so far, and did not; empty where the system does not tell.
-
-    Emulator and driver share an interpreter: one that has it and gets no processor keeps all others waiting.
-    """
-    waited: dict[str, float] = {}
-    for thread in Path("/proc/self/task").glob("*"):
-        with contextlib.suppress(OSError):  # it may have ended meanwhile
-            waited[thread.name] = 1e-9 * int((thread / "schedstat").read_text(encoding="ascii").split()[1])
-    return waited
-
-
-def taken_away_s() -> float:
-    """Return for how long a processor of this virtual machine was given to another one, the longest of them."""
-    rows = [row.split() for row in Path("/proc/stat").read_text(encoding="ascii").splitlines()]
-    ticks = max((int(row[8]) for row in rows if row[0].startswith("cpu") and row[0] != "cpu"), default=0)
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass

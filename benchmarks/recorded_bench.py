@@ -31,7 +31,7 @@ SHORT_DEADLINES = """
 import functools
 import ffzero_lab.cli.train as train
 import ffzero_lab.opening as opening
-opening.Guarded = functools.partial(opening.Guarded, park_deadline_s=0.4)
+opening.Walking = functools.partial(opening.Walking, park_deadline_s=0.4)
 train.interlocks_on = functools.partial(train.interlocks_on, interval_s=0.02, stale_s=0.3)
 from ffzero_lab.__main__ import main
 main()

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.random import Generator
 
 from calibration.journal import Arrays, Journal
-from calibration.photonic.contexts import write_slowly
 from calibration.plausibility import Darkness, check_darkness, check_resistances, darkness
 from calibration.procedure import Sweep, standing_at
 from ffzero_lab.device import Guarded, LayerDescription
@@ -81,7 +80,7 @@ class LayerBench:
     def _park(self) -> None:
         """Park as slowly as the slew limits ask for: the driver's own way may be a jump, as an emergency needs it."""
         if np.isfinite(self.described.per_parameter("slew_per_s")).any():
-            write_slowly(self, standing_at(self.described))
+            self.device.write_parameters(self.layer, standing_at(self.described))
         self.device.park()
 
     def _darkness_before(self) -> Darkness | None:

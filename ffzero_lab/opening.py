@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ffzero_lab.bench_file import REPLAY, ChosenDevice, choose_device
 from ffzero_lab.bench_lock import BenchLock
-from ffzero_lab.device import Clock, Driver, Guarded
+from ffzero_lab.device import Clock, Driver, Guarded, Walking
 from ffzero_lab.device.recorder import Recorder
 from ffzero_lab.device.replay import Replay
 from ffzero_lab.errors import InputError, not_one_of
@@ -82,7 +82,7 @@ def open_chosen(
         let_go = None if lock is None else lock.release
         device = driver.open(config, clock)
         device = Recorder(device) if recorded else device
-        opened = Guarded(device, when_closed=let_go, **_parking_time_of(driver, config))
+        opened = Walking(device, when_closed=let_go, **_parking_time_of(driver, config))
     except BaseException as error:
         if lock is not None:
             lock.release(parked=not crashed)

@@ -74,7 +74,7 @@ class Reference:
         """Write the setpoints of all layers; the device may stand in any state."""
         for layer in self._layers:
             bench = self._bench(layer)
-            contexts.write_slowly(bench, self._setpoints(bench))
+            self.device.write_parameters(layer, self._setpoints(bench))
 
     def look(self) -> Looked:
         """Stage the patterns and read every layer, which stand at their setpoints; raises what the guard raises."""
@@ -87,7 +87,7 @@ class Reference:
             if not cascaded or layer == 0:
                 contexts.load(bench, contexts.coherent_patterns(bench, PATTERNS))
             if self.device.description.shared_hardware:
-                contexts.write_slowly(bench, self._setpoints(bench))
+                self.device.write_parameters(layer, self._setpoints(bench))
             read = self.device.read_outputs(layer, rows).reshape(REPEATS, PATTERNS, -1)
             means.append(read.mean(axis=0))
             variances.append(read.var(axis=0, ddof=1) / REPEATS)

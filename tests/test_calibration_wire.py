@@ -50,8 +50,10 @@ def test_a_chip_behind_instruments_is_calibrated_as_in_process(
         if not name.startswith("offsets"):  # the drift meanwhile, which was not measured, is in none of their errors
             assert (abs(difference) < 5.0 * spread).all(), name
     if not faults:
-        for name, (error, _) in wired.beside_truth(wire, options).items():
-            assert abs(error).max() < wired.LIMITS[name], name
+        for name, (error, spread) in wired.beside_truth(wire, options).items():
+            # The twin behind the wire lives in real time: its noise is another in each run.
+            assert (spread < wired.LIMITS[name]).all(), name
+            assert (abs(error) < wired.LIMITS[name] + 5.0 * spread).all(), name
 
 
 @pytest.mark.slow

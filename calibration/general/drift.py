@@ -147,7 +147,7 @@ def _watched(bench: Bench) -> Sweep:
     """Read the reference (L, B, n), then with the phases changed (K, B, n); nothing where π is not known."""
     contexts.load(bench, contexts.coherent_patterns(bench, PATTERNS))
     reference = contexts.background(bench, 0)
-    contexts.write_slowly(bench, reference)
+    bench.device.write_parameters(bench.layer, reference)
     clock, rows = bench.device.clock, np.tile(np.arange(PATTERNS), AVERAGED)
     began_s = clock.now_s()
     looks = [_read(bench, rows)]
@@ -156,7 +156,7 @@ def _watched(bench: Bench) -> Sweep:
         looks.append(_read(bench, rows))
     seconds = clock.now_s() - began_s
     turned = [_read_at(bench, setting, rows) for setting in _turned(bench, reference)]
-    contexts.write_slowly(bench, reference)
+    bench.device.write_parameters(bench.layer, reference)
     return {
         "readings": np.array(looks),
         "seconds": np.array(seconds),
@@ -184,7 +184,7 @@ def _turned(bench: Bench, reference: FloatArray) -> list[FloatArray]:
 
 
 def _read_at(bench: Bench, setting: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    contexts.write_slowly(bench, setting)
+    bench.device.write_parameters(bench.layer, setting)
     return _read(bench, rows)
 
 

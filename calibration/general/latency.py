@@ -80,7 +80,7 @@ def _timed(bench: Bench) -> Sweep:
     clock, device = bench.device.clock, bench.device
     contexts.load(bench, contexts.coherent_patterns(bench, 1))
     setting = contexts.background(bench, 0)
-    contexts.write_slowly(bench, setting)
+    bench.device.write_parameters(bench.layer, setting)
     writes, readings = np.empty(REPEATS), np.empty((REPEATS, len(BATCHES)))
     for repeat in range(REPEATS):
         began_s = clock.now_s()

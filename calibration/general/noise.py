@@ -98,7 +98,7 @@ def allan(series: FloatArray, step_s: float) -> tuple[FloatArray, FloatArray, Fl
 def _repeated(bench: Bench) -> Sweep:
     """Read FAST times in a row, then SLOW averages; seconds are those of the device's own clock."""
     contexts.load(bench, contexts.coherent_patterns(bench, 1))
-    contexts.write_slowly(bench, contexts.background(bench, 0))
+    bench.device.write_parameters(bench.layer, contexts.background(bench, 0))
     clock, device = bench.device.clock, bench.device
     one = np.zeros(1, dtype=np.intp)
     began_s = clock.now_s()

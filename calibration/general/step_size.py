@@ -156,7 +156,7 @@ def _measured(bench: Bench, point: int) -> Sweep:
         at = scale.multiple(multiple) / scale.multiple(1.0)
         settings = scale.values((centre + (at * moves)[:, np.newaxis] * signs[:, np.newaxis]).reshape(-1, len(centre)))
         for repeat in range(REPEATS):
-            readings = contexts.probe(bench, settings, rows).reshape(DIRECTIONS, 2, -1)
+            readings = bench.device.probe(bench.layer, settings, rows).reshape(DIRECTIONS, 2, -1)
             slopes[place, repeat] = (readings[:, 0] - readings[:, 1]) / (2.0 * multiple)
     return {"multiples": multiples, "slopes": slopes}
 

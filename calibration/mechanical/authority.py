@@ -8,7 +8,6 @@ import numpy as np
 
 from calibration.mechanical.loads import FloatArray, balanced
 from calibration.mechanical.settings import drawn
-from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, Sweep
 
 BACKGROUNDS = 3
@@ -45,7 +44,7 @@ def measured(bench: Bench, number: int) -> Sweep:
     for parameter in driven(bench):
         settings = np.repeat(background[np.newaxis], len(ORDER), axis=0)
         settings[:, parameter] = [ends[end][parameter] for end in ORDER]
-        readings = probe(bench, settings, np.arange(len(patterns)))
+        readings = bench.device.probe(bench.layer, settings, np.arange(len(patterns)))
         stiff = np.array(ORDER, dtype=np.bool_)
         changes.append(readings[stiff].mean(axis=0) - readings[~stiff].mean(axis=0))
     return {"changes": np.array(changes)}

@@ -18,7 +18,6 @@ from calibration.mechanical.gauging import LEAST_SHARE, SIGMAS, dead_sensors, de
 from calibration.mechanical.loads import balanced, response, size_of, why_not_mechanical
 from calibration.mechanical.nonlinearity import Nonlinearity, nonlinearity
 from calibration.mechanical.settings import common, drawn, scaled, share_that_fits
-from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, Outcome, Sweep
 from calibration.saturation import saturated
 from ffzero_lab.device import Counts, DarkBatch
@@ -115,7 +114,7 @@ def _repeats(size: int) -> int:
 def _repeated(bench: Bench) -> Sweep:
     """Read (K, n_out) one pattern again and again in the middle of the range; another one keeps the batch alive."""
     bench.device.load_inputs(bench.layer, balanced(bench)[:2])
-    readings = probe(bench, common(bench, 0.5)[np.newaxis], np.tile(np.arange(2), REPEATS))[0]
+    readings = bench.device.probe(bench.layer, common(bench, 0.5)[np.newaxis], np.tile(np.arange(2), REPEATS))[0]
     return {"readings": readings[::2]}
 
 
@@ -134,7 +133,7 @@ def _levels(bench: Bench) -> Sweep:
     usable = np.zeros((len(LEVELS), described.n_outputs), dtype=np.bool_)
     for place, level in enumerate(LEVELS):
         try:
-            readings = probe(bench, scaled(bench, level)[np.newaxis], rows)[0]
+            readings = bench.device.probe(bench.layer, scaled(bench, level)[np.newaxis], rows)[0]
         except DarkBatch:
             continue
         means[place] = readings.reshape(repeats, len(patterns), -1).mean(axis=0)
@@ -147,7 +146,7 @@ def _random(bench: Bench) -> Sweep:
     patterns = balanced(bench)
     bench.device.load_inputs(bench.layer, patterns)
     settings = np.stack([drawn(bench, number) for number in range(SETTINGS)])
-    return {"readings": probe(bench, settings, np.arange(len(patterns)))}
+    return {"readings": bench.device.probe(bench.layer, settings, np.arange(len(patterns)))}
 
 
 def _loaded(bench: Bench) -> Sweep:
@@ -165,7 +164,7 @@ def _loaded(bench: Bench) -> Sweep:
     bench.device.load_inputs(bench.layer, np.concatenate([both, 0.5 * both]))
     repeats = _repeats(2 * len(both))
     rows = np.tile(np.concatenate([full, halved, halved, full]), repeats)
-    readings = probe(bench, setting, rows)[0]
+    readings = bench.device.probe(bench.layer, setting, rows)[0]
     by_block = readings.reshape(repeats, 4, len(both), -1)
     return {
         "readings": np.stack([by_block[:, [0, 3]].mean(axis=(0, 1)), by_block[:, [1, 2]].mean(axis=(0, 1))]),

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.mechanical.loads import balanced
-from calibration.photonic.contexts import probe
 from calibration.procedure import Bench, standing_at
 from calibration.saturation import saturated
 
@@ -57,7 +56,7 @@ def share_that_fits(bench: Bench, settings: FloatArray, fills: float) -> float:
     described = bench.described
     patterns = balanced(bench, TRIED)
     bench.device.load_inputs(bench.layer, patterns)
-    readings = probe(bench, settings, np.arange(len(patterns)))
+    readings = bench.device.probe(bench.layer, settings, np.arange(len(patterns)))
     readings = readings[..., ~saturated(described, readings).any(axis=(0, 1))]
     if readings.size == 0:
         return TRIED

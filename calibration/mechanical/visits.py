@@ -46,7 +46,7 @@ def measured(bench: Bench, share: float, part: int, still: Collection[int]) -> S
 
     def write(setpoints: FloatArray) -> None:
         written.append((setpoints, clock.now_s()))
-        contexts.write_slowly(bench, setpoints)
+        bench.device.write_parameters(bench.layer, setpoints)
 
     def read() -> None:
         began_s = clock.now_s()

@@ -1,4 +1,4 @@
-"""In what company a heater is looked at: coherent patterns, random backgrounds within the budget, slewed writes."""
+"""In what company a heater is looked at: coherent patterns, random backgrounds within the budget."""
 
 from typing import Literal
 
@@ -14,7 +14,6 @@ BUDGET_SHARE, LEAST_SHARE = 0.85, 0.2
 """Share of the power budget that a background may take, most and least; the rest is for the heater that is swept."""
 UNKNOWN_HEAT = 0.05
 """Relative spread of the heats of heaters, where they were not measured."""
-_SLEW_SHARE = 0.9
 HEED_EVERY_S = 0.25
 """Longest wait without a look at signals and interlocks."""
 
@@ -192,37 +191,6 @@ def drawn_w(described: LayerDescription, setpoints: FloatArray) -> float:
         for group, start, stop in zip(described.groups, ends, ends[1:], strict=False)
         if group.power is not None
     )
-
-
-def probe(bench: Bench, settings: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
-    """Measure *settings* (K, P) in order; on the way between them no actuator is moved faster than it may be."""
-    device = bench.device
-    if not _is_slewed(bench):
-        return device.probe(bench.layer, settings, rows)
-    readings: list[FloatArray] = []
-    for wanted in settings:
-        write_slowly(bench, wanted)
-        readings.append(device.read_outputs(bench.layer, rows))
-    return np.stack(readings)
-
-
-def write_slowly(bench: Bench, setpoints: FloatArray) -> None:
-    """Write *setpoints* (P,), in as many steps as the slew limits ask for."""
-    device, described = bench.device, bench.described
-    if _is_slewed(bench):
-        most = _SLEW_SHARE * described.per_parameter("slew_per_s") * device.description.timing.write_s
-        standing = device.read_parameters(bench.layer)
-        if standing is None:
-            device.park()
-            standing = standing_at(described)
-        steps = max(1, int(np.ceil((np.abs(setpoints - standing) / most).max())))
-        for step in range(1, steps):
-            device.write_parameters(bench.layer, standing + (setpoints - standing) * (step / steps))
-    device.write_parameters(bench.layer, setpoints)
-
-
-def _is_slewed(bench: Bench) -> bool:
-    return bool(np.isfinite(bench.described.per_parameter("slew_per_s")).any())
 
 
 def _squares(described: LayerDescription) -> NDArray[np.bool_]:

@@ -293,4 +293,4 @@ def _with_a_turn(bench: Bench, base: FloatArray, heater: int) -> FloatArray:
 def _read(bench: Bench, s: FloatArray) -> FloatArray:
     rows = contexts.rows_for(bench)
     contexts.load(bench, contexts.coherent_patterns(bench, rows))
-    return contexts.probe(bench, contexts.from_s(bench.described, s), np.arange(rows))
+    return bench.device.probe(bench.layer, contexts.from_s(bench.described, s), np.arange(rows))

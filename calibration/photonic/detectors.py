@@ -133,7 +133,7 @@ def _ramped(bench: Bench) -> Sweep:
     contexts.load(bench, patterns)
     rows = np.repeat(np.arange(len(patterns)), _ramp_repeats())
     settings = np.stack([contexts.background(bench, number) for number in range(RAMPS)])
-    readings = contexts.probe(bench, settings, rows)
+    readings = bench.device.probe(bench.layer, settings, rows)
     by_drive = readings.reshape(RAMPS, len(patterns), _ramp_repeats(), -1)[:, : len(DRIVES)]
     clipped = np.count_nonzero(saturated(bench.described, by_drive), axis=(0, 2))
     return {"readings": by_drive.mean(axis=(0, 2)), "saturated": clipped}
@@ -143,7 +143,7 @@ def _repeated(bench: Bench) -> Sweep:
     """Read (2, K, n) without drive and with a bright pattern, in turn: dark rows alone would pass for a dead laser."""
     contexts.load(bench, np.concatenate([_ramp(bench)[:1], contexts.coherent_patterns(bench, 1)]))
     setting = contexts.background(bench, 0)[np.newaxis]
-    readings = contexts.probe(bench, setting, np.tile(np.arange(2), REPEATS))[0]
+    readings = bench.device.probe(bench.layer, setting, np.tile(np.arange(2), REPEATS))[0]
     return {"readings": readings.reshape(REPEATS, 2, -1).swapaxes(0, 1)}
 
 
@@ -151,7 +151,7 @@ def _random(bench: Bench) -> Sweep:
     """Read (M, R, n) at random settings."""
     contexts.load(bench, contexts.coherent_patterns(bench, PATTERNS))
     settings = np.stack([contexts.background(bench, RAMPS + number) for number in range(_settings(bench))])
-    return {"readings": contexts.probe(bench, settings, np.arange(PATTERNS)).astype(np.float32)}
+    return {"readings": bench.device.probe(bench.layer, settings, np.arange(PATTERNS)).astype(np.float32)}
 
 
 def _settings(bench: Bench) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget, write_slowly
+from calibration.photonic.contexts import to_s, unit_of_s, why_not_heaters, within_budget
 from calibration.plausibility import metered
 from calibration.procedure import Bench, Outcome, Sweep, standing_at
 from ffzero_lab.device import BadReply, Counts, ImplausibleReading, LayerDescription, Metered
@@ -97,12 +97,12 @@ def _ramp(bench: Bench) -> Sweep:
     setpoints: list[FloatArray] = []
     for level in LEVELS:
         setpoints.append(within_budget(bench, parked + level * (highest - parked), share=1.0))
-        write_slowly(bench, setpoints[-1])
+        bench.device.write_parameters(bench.layer, setpoints[-1])
         looks.append(np.array([metered(bench.device, bench.layer) for _ in range(LOOKS)]))
         drawn = looks[-1].mean(axis=0)
         _check_band(bench, *drawn)
         highest = np.where(_shorted(*drawn), parked, highest)
-    write_slowly(bench, standing_at(described))
+    bench.device.write_parameters(bench.layer, standing_at(described))
     measured = np.stack(looks)
     return {"setpoints": np.array(setpoints), "volts": measured[:, :, 0], "amperes": measured[:, :, 1]}
 

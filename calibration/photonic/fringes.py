@@ -142,9 +142,9 @@ def _swept_before(
     spread_out[:, heater] = s
     settings[:, heater] = contexts.from_s(bench.described, spread_out)[:, heater]
     to_top = int(np.argmax(s)) + 1
-    up = contexts.probe(bench, settings[:to_top], np.arange(rows))
+    up = bench.device.probe(bench.layer, settings[:to_top], np.arange(rows))
     check_resistances(bench.device, bench.layer, bench.known)
-    readings = np.concatenate([up, contexts.probe(bench, settings[to_top:], np.arange(rows))])
+    readings = np.concatenate([up, bench.device.probe(bench.layer, settings[to_top:], np.arange(rows))])
     _check_light(bench, heater, readings[0], readings[-1])
     return s, readings
 

@@ -53,7 +53,7 @@ def measured(bench: Bench, layout: Layout, design: Design, attempt: int) -> tupl
     def read(setpoints: FloatArray) -> Sweep:
         began_s = bench.device.clock.now_s()
         contexts.load(bench, contexts.coherent_patterns(bench, design.patterns))
-        readings = contexts.probe(bench, setpoints, np.arange(design.patterns))
+        readings = bench.device.probe(bench.layer, setpoints, np.arange(design.patterns))
         seconds = bench.device.clock.now_s() - began_s
         return {"setpoints": setpoints, "readings": readings.astype(np.float32), "seconds": np.array([seconds])}
 

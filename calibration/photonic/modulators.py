@@ -143,7 +143,7 @@ def _ramped(bench: Bench) -> Sweep:
         patterns[1 + port * (len(drives) - 1) : 1 + (port + 1) * (len(drives) - 1), port] = drives[1:]
     contexts.load(bench, patterns)
     rows = np.tile(np.arange(len(patterns)), REPEATS)
-    read = contexts.probe(bench, contexts.background(bench, 0)[np.newaxis], rows)[0]
+    read = bench.device.probe(bench.layer, contexts.background(bench, 0)[np.newaxis], rows)[0]
     readings = read.reshape(REPEATS, len(patterns), -1)
     clipped = np.asarray(saturated(described, readings).any(axis=0))
     return {

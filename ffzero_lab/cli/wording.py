@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from ffzero_lab.device import Counts
+from ffzero_lab.device import Counts, DeviceDescription
 from ffzero_lab.training import AmplitudeChosen, Checked, Event, LayerDone, Problem, Session, StepDone, TapPower
 from ffzero_lab.training.aim import Measure
 
@@ -35,8 +35,14 @@ def plan_lines(session: Session) -> list[str]:
         f"{dataset.name}: {dataset.n_train} training and {dataset.n_test} test patterns, "
         f"{f'{dataset.n_classes} classes' if dataset.n_classes else 'regression'}",
         f"{plan.steps} steps{each}, batch {plan.batch}: {spent.writes:,} writes, {spent.shots:,} shots, "
-        f"predicted device time {spell_duration(plan.seconds)}",
+        f"predicted device time {spell_duration(plan.seconds)}{_beside_walks(description)}",
     ]
+
+
+def _beside_walks(description: DeviceDescription) -> str:
+    """Return what a prediction leaves out: how far settings lie apart shows only on the way."""
+    slewed = any(group.slew_per_s is not None for layer in description.layers for group in layer.groups)
+    return " and the walks to far settings, as slow as the slew limit" if slewed else ""
 
 
 def describe(event: Event, spent: Counts, measure: Measure) -> str:

@@ -51,8 +51,10 @@ from ffzero_lab.device.port import (
     RowIndex,
 )
 from ffzero_lab.device.reach import Reach
+from ffzero_lab.device.synchronous import SynchronousInterlocks
+from ffzero_lab.device.walking import Walking
 from ffzero_lab.device.watched import WatchedReading
-from ffzero_lab.device.watcher import SynchronousInterlocks, Watcher, interlocks_on
+from ffzero_lab.device.watcher import Watcher, interlocks_on
 from ffzero_lab.errors import near_match
 
 __all__ = [
@@ -105,6 +107,7 @@ __all__ = [
     "Timing",
     "Topology",
     "VirtualClock",
+    "Walking",
     "WallClock",
     "WatchedReading",
     "Watcher",

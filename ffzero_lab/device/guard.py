@@ -263,8 +263,7 @@ class Guarded(Device):
         """
         restarts = 0
         while True:
-            if self._must_park:
-                raise StagingLost(self._must_park) from self._lost
+            self._refuse_before_parking()
             try:
                 return self._once_staged(act)
             except StagingLost as lost:
@@ -274,6 +273,10 @@ class Guarded(Device):
                     self._look_for_jumps(moves)
                 if restarts > MOST_RESTARTS:
                     raise
+
+    def _refuse_before_parking(self) -> None:
+        if self._must_park:
+            raise StagingLost(self._must_park) from self._lost
 
     def _once_staged(self, act: Callable[[], T]) -> T:
         if self._lost is not None:

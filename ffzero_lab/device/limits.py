@@ -19,6 +19,7 @@ class SetpointLimits:
         self._upper = [layer.per_parameter("upper") for layer in description.layers]
         self._slew = [layer.per_parameter("slew_per_s") for layer in description.layers]
         self._standing: dict[int, FloatArray] = {}
+        self._parked_layers: set[int] = set()
         self._parked_w = np.array([self._drawn_w(*parked)[0] for parked in self._parked()])
         self._power_w = self._parked_w.copy()
 
@@ -51,6 +52,11 @@ class SetpointLimits:
 
     def check_settings(self, layer: int, settings: FloatArray) -> None:
         """Raise LimitViolation unless every one of *settings* (K, P) may be written, in this order, from now on."""
+        self.check_values(layer, settings)
+        self._check_slew(layer, settings)
+
+    def check_values(self, layer: int, settings: FloatArray) -> None:
+        """Raise LimitViolation unless every one of *settings* (K, P) may stand, however it is reached."""
         where = self._where(layer)
         n_parameters = self._description.layers[layer].n_parameters
         if settings.ndim != 2 or settings.shape[1] != n_parameters or settings.dtype != np.float64:
@@ -66,7 +72,6 @@ class SetpointLimits:
         if below.any() or above.any():
             self._refuse(layer, settings, below | above, "is out of bounds")
         self._check_power(layer, settings)
-        self._check_slew(layer, settings)
 
     def needs_standing(self, layer: int) -> bool:
         """Tell whether *layer* has a slew limit and nobody knows yet from where it moves."""
@@ -75,6 +80,20 @@ class SetpointLimits:
     def limits_slew(self, layer: int) -> bool:
         """Tell whether any parameter of *layer* has a slew limit."""
         return bool(np.isfinite(self._slew[layer]).any())
+
+    def most_in_one_write(self, layer: int) -> FloatArray:
+        """Return how far every parameter (P,) of *layer* may move in one write; infinite without a slew limit."""
+        slew, limited = self._slew[layer], np.isfinite(self._slew[layer])
+        return np.where(limited, np.where(limited, slew, 0.0) * self._description.timing.write_s, np.inf)
+
+    def where(self, layer: int) -> FloatArray | None:
+        """Return where *layer* (P,) stands, as it was written, by whichever layer on shared hardware, or parked."""
+        standing = self._standing.get(layer)
+        if standing is None and self._description.shared_hardware:
+            standing = next(iter(self._standing.values()), None)
+        if standing is None and layer in self._parked_layers:
+            return self._description.layers[layer].per_parameter("parked")
+        return standing
 
     @contextmanager
     def moving(self, layer: int, settings: FloatArray) -> Generator[None]:
@@ -109,11 +128,14 @@ class SetpointLimits:
         """Forget where *layer* stands; on shared hardware it has taken every other layer's place."""
         if self._description.shared_hardware:
             self._standing.clear()
+            self._parked_layers.clear()
         self._standing.pop(layer, None)
+        self._parked_layers.discard(layer)
 
     def parked(self) -> None:
-        """Forget the setpoints: after parking nothing is known to stand anywhere but at the safe state."""
+        """Forget the setpoints: after parking everything stands at its safe state."""
         self._standing.clear()
+        self._parked_layers = set(range(len(self._description.layers)))
         self._power_w[:] = self._parked_w
 
     def _check_power(self, layer: int, settings: FloatArray) -> None:
@@ -137,12 +159,12 @@ class SetpointLimits:
 
     def _check_slew(self, layer: int, settings: FloatArray) -> None:
         """Refuse a step larger than the slew allows during one write; waiting before it does not make a jump slower."""
-        slew = self._slew[layer]
         if not self.limits_slew(layer):
             return
-        previous = self._standing.get(layer, settings[0])
+        most, standing = self.most_in_one_write(layer), self.where(layer)
+        previous = settings[0] if standing is None else standing
         for number, values in enumerate(settings):
-            too_fast = np.abs(values - previous) > slew * self._description.timing.write_s
+            too_fast = np.abs(values - previous) > most
             if too_fast.any():
                 self._refuse(layer, settings[number : number + 1], too_fast[np.newaxis], "moves too fast")
             previous = values

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from math import isfinite, nan
 
 from ffzero_lab.device.clock import VirtualClock
-from ffzero_lab.device.errors import InterlockTripped
-from ffzero_lab.device.interlocks import Interlock, InterlockGuard, InterlockJudge, NoInterlocks, SameReading
+from ffzero_lab.device.interlocks import Interlock, InterlockGuard, InterlockJudge, NoInterlocks
 from ffzero_lab.device.port import Device
+from ffzero_lab.device.synchronous import SynchronousInterlocks
+from ffzero_lab.device.trip import Trip, unreadable
 from ffzero_lab.device.watched import WatchedReading
 
 POLL_INTERVAL_S = 1.0
@@ -17,73 +18,14 @@ STALE_AFTER_S = 5.0
 JOIN_DEADLINE_S = 1.0
 
 
-@dataclass(frozen=True)
-class _Trip:
-    """Why going on is refused, and the error behind it."""
-
-    reason: str
-    cause: BaseException | None = None
-
-    def error(self) -> InterlockTripped:
-        tripped = InterlockTripped(self.reason)
-        tripped.__cause__ = self.cause
-        return tripped
-
-
-class SynchronousInterlocks(InterlockGuard):
-    """Reads the health at every check: for twins, where it takes neither time nor noise and must be repeatable.
-
-    Parameters
-    ----------
-    judge
-        What the readings are held against.
-    device
-        The device whose health is read.
-    """
-
-    def __init__(self, judge: InterlockJudge, device: Device) -> None:
-        self._judge = judge
-        self._device = device
-        self._trip: _Trip | None = None
-
-    def start(self) -> None:
-        """Check once; raises InterlockTripped when an interlock is tripped already."""
-        self.check()
-
-    def check(self) -> None:
-        """Read and judge the health; raises InterlockTripped when it is out of bounds or cannot be read."""
-        if self._trip is None:
-            self._trip = self._look()
-        if self._trip is not None:
-            raise self._trip.error()
-
-    def stop(self) -> None:
-        """Do nothing: a check reads the health by itself and cannot be left unwatched."""
-
-    @property
-    def watched(self) -> tuple[WatchedReading, ...]:
-        """The channels that have bounds, as they were at the last check."""
-        return self._judge.watched
-
-    @property
-    def readings(self) -> Mapping[str, float]:
-        """All readings, as they were at the last check."""
-        return self._judge.readings
-
-    def _look(self) -> _Trip | None:
-        try:
-            readings = self._device.read_health()
-            reason = self._judge.reason if isinstance(readings, SameReading) else self._judge.judge(readings)
-        except Exception as error:  # noqa: BLE001 - kept as the cause of the trip
-            return _Trip(_unreadable(self._device, error), error)
-        return None if reason is None else _Trip(reason)
-
-
 class Watcher(InterlockGuard):
     """Reads the health in a thread of its own, for hardware, and trips as well when that thread dies or hangs.
 
     It serves one run: once stopped or tripped it is never started again. The health is read while the caller's
     thread exchanges with the same device, so that the driver must allow both at once.
+
+    Whoever checks parks the device when a check raises. If nobody checks for ``stale_s`` after a trip (the caller's
+    thread stands at a disk that hangs, or in a long computation), the watcher's thread parks it.
 
     Parameters
     ----------
@@ -94,7 +36,7 @@ class Watcher(InterlockGuard):
     interval_s
         Pause between two readings.
     stale_s
-        Oldest reading to rely on, counted from the moment it was asked for.
+        Oldest reading to rely on, counted from the moment it was asked for; and how long a trip may go unheeded.
     clock
         Monotonic seconds.
     wait
@@ -126,8 +68,12 @@ class Watcher(InterlockGuard):
         )
         self._stopping = threading.Event()
         self._looked = threading.Event()
+        self._heeded = threading.Event()
+        """Whether somebody knows that the watch has ended, and parks by himself."""
+        self._meanwhile = ""
+        """What was done because nobody did."""
         self._lock = threading.Lock()
-        self._trip: _Trip | None = None
+        self._trip: Trip | None = None
         self._good_s = nan
         """When the last good reading was asked for."""
 
@@ -148,6 +94,7 @@ class Watcher(InterlockGuard):
                 self._latch(self._says(f"the first reading did not arrive within {self._stale_s} s; check the link"))
             self.check()
         except BaseException:
+            self._heeded.set()
             self._stopping.set()
             raise
 
@@ -163,7 +110,11 @@ class Watcher(InterlockGuard):
         age_s = self._clock() - self._good_s
         if self._trip is None and age_s <= self._stale_s and self._thread.is_alive():
             return
-        raise self._first_trip(age_s).error()
+        self._heeded.set()
+        error = self._first_trip(age_s).error()
+        if self._meanwhile:
+            error.add_note(self._meanwhile)
+        raise error
 
     def stop(self, deadline_s: float = JOIN_DEADLINE_S) -> None:
         """End the thread, waiting at most *deadline_s* for a reading in flight; from then on every check raises.
@@ -171,6 +122,7 @@ class Watcher(InterlockGuard):
         A thread that hangs is left behind: should its reading ever return, it ends without another.
         """
         self._latch(self._says("the watcher was stopped and nothing watches the device; start a new one"))
+        self._heeded.set()
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(deadline_s)
@@ -191,9 +143,23 @@ class Watcher(InterlockGuard):
                 self._looked.set()
                 self._wait(self._stopping, self._interval_s)
         except BaseException as error:  # noqa: BLE001 - whatever ends the watch is raised by the next check
-            self._latch(_unreadable(self._device, error), error)
+            self._latch(unreadable(self._device, error), error)
         finally:
             self._looked.set()
+        self._park_if_unheeded()
+
+    def _park_if_unheeded(self) -> None:
+        with suppress(Exception):  # what disturbs the pause was latched before; without a pause it is parked sooner
+            self._wait(self._heeded, self._stale_s)
+        if self._heeded.is_set():
+            return
+        nobody = self._says(f"nobody took notice of the trip for {self._stale_s} s, so that the watcher parked")
+        try:
+            self._device.park()
+        except Exception as error:  # noqa: BLE001 - told by the next check, which parks again
+            self._meanwhile = f"{nobody}, which failed ({type(error).__name__}: {error}); outputs may still be on"
+        else:
+            self._meanwhile = f"{nobody} the device"
 
     def _look(self) -> bool:
         asked_s = self._clock()
@@ -208,17 +174,17 @@ class Watcher(InterlockGuard):
             return True
         return False
 
-    def _first_trip(self, age_s: float) -> _Trip:
+    def _first_trip(self, age_s: float) -> Trip:
         if self._trip is None and self._thread.ident is None:
-            return _Trip(self._says("the watcher was never started and nothing watches the device; start it first"))
+            return Trip(self._says("the watcher was never started and nothing watches the device; start it first"))
         if not self._thread.is_alive():
             return self._latch(self._says("the watching thread is gone (was the process forked?); start a new one"))
         return self._latch(self._stale(age_s))
 
-    def _latch(self, reason: str, cause: BaseException | None = None) -> _Trip:
+    def _latch(self, reason: str, cause: BaseException | None = None) -> Trip:
         with self._lock:
             if self._trip is None:
-                self._trip = _Trip(reason, cause)
+                self._trip = Trip(reason, cause)
             return self._trip
 
     def _stale(self, age_s: float) -> str:
@@ -245,10 +211,3 @@ def interlocks_on(
     if isinstance(device.clock, VirtualClock):
         return SynchronousInterlocks(judge, device)
     return Watcher(judge, device, interval_s, stale_s)
-
-
-def _unreadable(device: Device, error: BaseException) -> str:
-    return (
-        f"{device.description.name}, interlocks: the health could not be read ({type(error).__name__}: {error}); "
-        "nothing watches the device until it can"
-    )

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from calibration.journal import Journal
-from calibration.photonic import contexts
 from calibration.registry import chosen
 from calibration.runner import Runner
 from drivers.twin.photonic import PhotonicConfig, PhotonicTwin
-from ffzero_lab.device import Device, FloatArray, Guarded
+from ffzero_lab.device import Device, FloatArray, Guarded, Walking
 from ffzero_lab.device.record import Finding, LayerRecord
 
 Setpoints = list[tuple[float, FloatArray]]
@@ -39,7 +38,7 @@ def watched(seed: int, device: dict[str, Any], heaters: dict[str, Any]) -> Watch
 
 
 def calibrated(bench: Device, seed: int, *skip: str) -> tuple[LayerRecord, tuple[Finding, ...]]:
-    with Guarded(bench) as device:
+    with Walking(bench) as device:
         records, findings = Runner(device, chosen((), skip), Journal(), seed, lambda _: None).run()
     return records[0], findings
 
@@ -96,7 +95,6 @@ def test_every_setpoint_of_a_whole_calibration_is_within_bounds_slew_and_budget(
 
 def test_the_judge_sees_what_it_is_there_for(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = watched(0, {}, {"slew_per_s": 100.0})
-    monkeypatch.setattr(contexts, "_is_slewed", lambda _: False)
     monkeypatch.setattr("ffzero_lab.device.limits.SetpointLimits.check_settings", lambda *_: None)
     with Guarded(bench) as device:
         Runner(device, chosen(("electrical",), ()), Journal(), 0, lambda _: None).run()

@@ -11,7 +11,7 @@ from calibration.procedure import Sweep
 from calibration.registry import chosen
 from calibration.runner import Runner
 from drivers.twin.photonic import PhotonicConfig, PhotonicTwin
-from ffzero_lab.device import Counts, FloatArray, Guarded, PowerLaw
+from ffzero_lab.device import Counts, FloatArray, Guarded, PowerLaw, Walking
 from ffzero_lab.opening import open_device
 from ffzero_lab.signals import Interruption
 
@@ -110,7 +110,7 @@ def test_a_slewed_bench_is_parked_no_faster_than_it_may_move() -> None:
         park()
 
     bench.park = parked  # type: ignore[method-assign]
-    with Guarded(bench) as device:
+    with Walking(bench) as device:
         run(device, Journal(), "electrical", "latency")
     assert len(before) > 3
     assert not np.any(before)

@@ -142,9 +142,9 @@ def describe_layer() -> Callable[..., LayerDescription]:
 
 @pytest.fixture(scope="session")
 def bench() -> Callable[..., Bench]:
-    def build(*, max_call_s: float = 1.0, **changes: Any) -> Bench:
+    def build(*, max_call_s: float = 1.0, guard: type[Guarded] = Guarded, **changes: Any) -> Bench:
         fake = FakeDevice(description(**changes))
         log = CallLog(fake)
-        return Bench(Guarded(log, max_call_s=max_call_s), log, fake)
+        return Bench(guard(log, max_call_s=max_call_s), log, fake)
 
     return build

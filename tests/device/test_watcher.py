@@ -36,6 +36,13 @@ class Health:
         self.clock = clock or VirtualClock()
         self.answer = answer
         self.asked = 0
+        self.parked = 0
+        self.at_park: BaseException | None = None
+
+    def park(self) -> None:
+        self.parked += 1
+        if self.at_park is not None:
+            raise self.at_park
 
     def read_health(self):
         self.asked += 1
@@ -53,11 +60,15 @@ class Rig:
         self.now_s = 100.0
         self._go: SimpleQueue[None] = SimpleQueue()
         self._pausing: SimpleQueue[float] = SimpleQueue()
+        self.unheeded: Callable[[float], None] = lambda seconds: None
         interlocks = interlocks_for(device.description, {})
         judge = InterlockJudge(interlocks, device.description.name)
         self.watcher = Watcher(judge, device, 1.0, 5.0, clock=lambda: self.now_s, wait=self._wait)
 
-    def _wait(self, stopping: threading.Event, seconds: float) -> None:
+    def _wait(self, event: threading.Event, seconds: float) -> None:
+        if event is self.watcher._heeded:
+            self.unheeded(seconds)
+            return
         self._pausing.put(seconds)
         self._go.get()
 
@@ -352,6 +363,70 @@ def test_a_check_costs_less_than_five_microseconds(described):
 def test_times_under_which_staleness_means_nothing_are_refused(described, interval_s, stale_s):
     with pytest.raises(ValueError, match="interval_s"):
         Watcher(InterlockJudge((), "bench 3"), Health(described), interval_s, stale_s)
+
+
+# A trip that nobody heeds
+
+
+def notes_of(guard) -> list[str]:
+    with pytest.raises(InterlockTripped) as tripped:
+        guard.check()
+    return getattr(tripped.value, "__notes__", [])
+
+
+@pytest.mark.parametrize("answer", [12.0, nan, {}, LinkLost("unplugged")])
+def test_a_trip_that_nobody_takes_notice_of_parks_the_device_and_says_so(rig, answer):
+    one = rig().start()
+    waited_s: list[float] = []
+    one.unheeded = waited_s.append
+    one.device.answer = answer
+    one.last_tick()
+    assert waited_s == [5.0]
+    assert one.device.parked == 1
+    assert notes_of(one.watcher) == [
+        "bench 3, interlocks: nobody took notice of the trip for 5.0 s, so that the watcher parked the device"
+    ]
+
+
+def test_a_trip_that_somebody_takes_notice_of_is_left_to_him(rig):
+    one = rig().start()
+    one.unheeded = lambda seconds: notes_of(one.watcher).clear()
+    one.device.answer = 12.0
+    one.last_tick()
+    assert one.device.parked == 0
+    assert notes_of(one.watcher) == []
+
+
+def test_a_watcher_that_is_stopped_or_refused_its_start_parks_nothing(rig):
+    one = rig().start()
+    one.watcher.stop(deadline_s=0.0)
+    one.release()
+    other = rig(12.0)
+    other.unheeded = lambda seconds: other.watcher._heeded.wait(PATIENCE_S)
+    with pytest.raises(InterlockTripped):
+        other.watcher.start()
+    for watcher in (one.watcher, other.watcher):
+        watcher._thread.join(PATIENCE_S)
+        assert not watcher._thread.is_alive()
+    assert one.device.parked == other.device.parked == 0
+
+
+def test_parking_that_fails_there_is_told_by_the_next_check(rig):
+    one = rig().start()
+    one.device.answer, one.device.at_park = 12.0, LinkLost("unplugged")
+    one.last_tick()
+    (note,) = notes_of(one.watcher)
+    assert note.endswith("parked, which failed (LinkLost: unplugged); outputs may still be on")
+
+
+def test_a_thread_that_stands_still_has_its_bench_parked(described):
+    device = Health(described, clock=WallClock())
+    parked = threading.Event()
+    device.park = parked.set
+    with interlocks_on(device, interlocks_for(described, {}), interval_s=0.001, stale_s=0.05) as guard:
+        device.answer = 12.0
+        assert parked.wait(PATIENCE_S)  # as long as this thread stands here, nothing else parks
+        assert "watcher parked the device" in notes_of(guard)[0]
 
 
 # Which of them

@@ -71,3 +71,13 @@ def test_links_between_pages_lead_somewhere() -> None:
         for target in [*pictures, *(part.split(")")[0] for part in text.split("](")[1:])]:
             if not target.startswith("http"):
                 assert (page.parent / target.partition("#")[0]).exists(), f"{page.name} links to {target}"
+
+
+def test_figures_of_the_readme_stand_word_for_word_on_the_page_of_all_and_their_commands_exist() -> None:
+    page = (DOCS / "reference" / "measured-figures.md").read_text()
+    rows = [row for row in (ROOT / "README.md").read_text().splitlines() if re.match(r"\| .*`python|`OPENBLAS", row)]
+    assert len(rows) > 5
+    for row in rows:
+        assert row.replace("](docs/", "](../") in page, row
+    for script in re.findall(r"python (\S+\.py)", page):
+        assert (ROOT / script).is_file(), script
