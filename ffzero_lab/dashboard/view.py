@@ -72,11 +72,14 @@ class RunView:
         if HEALTH in changed:
             self._health.refresh()
         if changed or now_s - self._facts_s >= FACTS_S:
-            self._facts_s = now_s
+            self._looked_s = self._facts_s = float(
+                "-inf"
+            )  # until it has come to its end: what fails fails for everybody
             with damage_told(self.path):
                 if MANIFEST in changed:
                     self._manifest = RunReader(self.path).manifest
                 self._facts = facts_of(self.path, self.name, self._manifest, self._tail.last)
+            self._looked_s = self._facts_s = now_s
 
     def _changed(self, name: str) -> bool:
         """Tell whether a file has changed since it was asked for last."""

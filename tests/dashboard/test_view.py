@@ -129,6 +129,21 @@ def test_a_damaged_run_is_one_message(server: TestClient, runs: Path, made: Any)
         assert server.get("/api/drawing/run").status_code == 404
 
 
+def test_a_run_that_cannot_be_shown_fails_for_everybody_who_asks_at_once(
+    runs: Path, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "REFRESH_S", 60.0)
+    path = made.finished(runs / "run")
+    summary = (path / "summary.json").read_bytes()
+    (path / "summary.json").write_text("[]")
+    view = RunView(path, "run")
+    for _ in range(3):
+        with pytest.raises(InputError, match="no table"):
+            view.since(Position())
+    (path / "summary.json").write_bytes(summary)
+    assert view.since(Position())["facts"]["state"] == "complete"
+
+
 def test_the_steps_of_a_protocol_lead_to_their_training_runs(server: TestClient, runs: Path, made: Any) -> None:
     step = {"kind": "train", "state": "done", "failures": [], "results": {"score": 0.5}, "device_seconds": 1.0}
     steps = [{"name": "warm", **step, "results": None}, {"name": "learn", **step, "round": 2}]
