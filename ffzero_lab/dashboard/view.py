@@ -74,7 +74,7 @@ class RunView:
         if changed or now_s - self._facts_s >= FACTS_S:
             self._looked_s = self._facts_s = float(
                 "-inf"
-            )  # until it has come to its end: what fails fails for everybody
+            )  # until it is done: what fails, fails for everybody
             with damage_told(self.path):
                 if MANIFEST in changed:
                     self._manifest = RunReader(self.path).manifest
