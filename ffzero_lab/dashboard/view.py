@@ -72,9 +72,7 @@ class RunView:
         if HEALTH in changed:
             self._health.refresh()
         if changed or now_s - self._facts_s >= FACTS_S:
-            self._looked_s = self._facts_s = float(
-                "-inf"
-            )  # until it is done: what fails, fails for everybody
+            self._looked_s = self._facts_s = float("-inf")  # until it is done: what fails, fails for everybody
             with damage_told(self.path):
                 if MANIFEST in changed:
                     self._manifest = RunReader(self.path).manifest
