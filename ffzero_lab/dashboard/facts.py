@@ -119,6 +119,9 @@ def _spent(
 def _result(manifest: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if summary is None or "settings" not in manifest:
         return None
+    readout, scores = summary["readout"], summary.get("test_accuracy", summary.get("test_r2", {}))
+    if readout not in scores:
+        raise ValueError(f"its summary has no score of the readout {readout!r}")
     names = ("test_accuracy", "test_r2", "baselines", "readout")
     return {name: summary[name] for name in names if name in summary}
 

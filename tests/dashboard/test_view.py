@@ -144,6 +144,14 @@ def test_a_run_that_cannot_be_shown_fails_for_everybody_who_asks_at_once(
     assert view.since(Position())["facts"]["state"] == "complete"
 
 
+@pytest.mark.parametrize("summary", ["{}", '{"readout": "sum"}', '{"readout": "sum", "test_accuracy": {"last": 0.5}}'])
+def test_a_summary_without_a_result_is_damage(server: TestClient, runs: Path, made: Any, summary: str) -> None:
+    (made.finished(runs / "run") / "summary.json").write_text(summary)
+    answer = server.get("/api/run/run")
+    assert answer.status_code == 404
+    assert "damaged" in answer.json()["error"]
+
+
 def test_the_steps_of_a_protocol_lead_to_their_training_runs(server: TestClient, runs: Path, made: Any) -> None:
     step = {"kind": "train", "state": "done", "failures": [], "results": {"score": 0.5}, "device_seconds": 1.0}
     steps = [{"name": "warm", **step, "results": None}, {"name": "learn", **step, "round": 2}]

@@ -91,6 +91,7 @@ function answerOf(request) {
   if (request === "stop" && facts.state === "stopped") return "It has stopped: the bench is parked, the run saved.";
   if (request === "pause" && facts.state === "paused") return facts.parked ? "It pauses, parked." : "It pauses; its outputs are held.";
   if (request === "continue" && facts.state === "running") return "It goes on.";
+  if (request === "continue" && facts.state === "complete") return "It went on, and is complete.";
   return `It did not come to that: it is ${facts.state}.`;
 }
 
@@ -192,6 +193,7 @@ async function follow() {
         continue;
       }
       if (error.status === 404) {
+        setText(byId("connection"), "");
         setText(byId("title"), "No such run");
         setText(byId("subtitle"), error.message);
         return;
