@@ -177,6 +177,7 @@ async function follow() {
   let failures = 0;
   for (;;) {
     if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+    let lost = "The server does not answer; trying again.";
     const ending = new AbortController();
     const hide = () => document.hidden && ending.abort();
     document.addEventListener("visibilitychange", hide);
@@ -185,7 +186,7 @@ async function follow() {
         failures = 0;
         setText(byId("connection"), "");
         if (kind === "news") take(content);
-        if (kind === "gone") setText(byId("connection"), content.message);
+        if (kind === "gone") lost = content.message;
       }
     } catch (error) {
       if (error.status === 401) {
@@ -198,12 +199,13 @@ async function follow() {
         setText(byId("subtitle"), error.message);
         return;
       }
+      if (error.status) lost = error.message;
       if (error.name !== "AbortError") console.warn(error.message);
     } finally {
       document.removeEventListener("visibilitychange", hide);
     }
     if (document.hidden) continue;
-    setText(byId("connection"), "The server does not answer; trying again.");
+    setText(byId("connection"), lost);
     await new Promise((again) => setTimeout(again, AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)]));
   }
 }
