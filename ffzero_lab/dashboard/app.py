@@ -106,7 +106,7 @@ class Dashboard:
     async def run(self, request: Request) -> Response:
         """Return all of one run at once."""
         view = await run_in_threadpool(self._view, request.path_params["name"])
-        return Answer(await run_in_threadpool(view.since, Position()))
+        return Answer((await run_in_threadpool(view.since, Position()))[0])
 
     async def events(self, request: Request) -> Response:
         """Tell of one run from now on."""
@@ -117,7 +117,7 @@ class Dashboard:
         async def counted() -> AsyncIterator[bytes]:
             self._receivers += 1
             try:
-                async for part in events_of(view, self._ending):
+                async for part in events_of(view, self._ending, self._receivers - 1):
                     yield part
             finally:
                 self._receivers -= 1

@@ -2,13 +2,13 @@
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from ffzero_lab.dashboard.bench_health import HealthHistory
-from ffzero_lab.dashboard.envelope import Envelope, Piece
+from ffzero_lab.dashboard.envelope import Envelope
 from ffzero_lab.dashboard.facts import facts_of, measure_of
 from ffzero_lab.dashboard.tail import MetricsTail
 from ffzero_lab.runs import RunReader
@@ -23,19 +23,27 @@ FACTS_S = 2.0
 FACT_FILES = (MANIFEST, STATUS, SUMMARY, CHECKPOINT)
 
 
+@dataclass(frozen=True)
 class Position:
     """How far one receiver has come: a few numbers, however much it missed. Nothing waits for it."""
 
-    def __init__(self) -> None:
-        self.begin(-1)
+    epoch: int = -1
+    """Of the metrics; in another one the receiver begins from nothing."""
+    facts: int = 0
+    """The number of the facts that it has."""
+    log: int = 0
+    """The number of the last line of the log that it has."""
+    curves: tuple[tuple[str, "Reached"], ...] = ()
+    """How far it has come in each curve."""
 
-    def begin(self, epoch: int) -> None:
-        """Begin from nothing, in that epoch of the metrics."""
-        self.epoch = epoch
-        self.facts = ""
-        self.log = 0
-        self.curves: dict[str, tuple[int, int, int]] = {}
-        """Of each curve the generation, the buckets and the points that it has."""
+
+@dataclass(frozen=True)
+class Reached:
+    """What a receiver has of one curve."""
+
+    generation: int = -1
+    buckets: int = 0
+    points: int = 0
 
 
 class RunView:
@@ -47,13 +55,17 @@ class RunView:
         self._looked_s = self._facts_s = float("-inf")
         self._stamps: dict[str, tuple[int, int]] = {}
         self._facts: dict[str, Any] = {}
+        self._facts_number = 0
+        """Counts how often the facts have changed."""
+        self._told: dict[Position, tuple[str, Position]] = {}
+        """By where a receiver stands: what it was told at this look, and where it stands then."""
         with damage_told(path):
             self._manifest: dict[str, Any] = RunReader(path).manifest
             self._tail = MetricsTail(path / METRICS, measure_of(self._manifest))
         self._health = HealthHistory(path / HEALTH)
 
-    def since(self, position: Position) -> dict[str, Any]:
-        """Return what a receiver at *position* lacks, and bring *position* up to it; empty: nothing is new.
+    def since(self, position: Position) -> tuple[dict[str, Any], Position]:
+        """Return what a receiver at *position* lacks, and where it stands when it has that; empty: nothing is new.
 
         Raises InputError when the folder cannot be read any more.
         """
@@ -61,11 +73,21 @@ class RunView:
             self._refresh()
             return self._news(position)
 
+    def told_since(self, position: Position) -> tuple[str, Position]:
+        """Return the same as JSON, or an empty text; it is made once for all receivers that stand at one place."""
+        with self._lock:
+            self._refresh()
+            if position not in self._told:
+                news, reached = self._news(position)
+                self._told[position] = (json.dumps(news, separators=(",", ":")) if news else "", reached)
+            return self._told[position]
+
     def _refresh(self) -> None:
         now_s = time.monotonic()
         if now_s - self._looked_s < REFRESH_S:
             return
         self._looked_s = now_s
+        self._told.clear()
         changed = {name for name in (*FACT_FILES, METRICS, HEALTH) if self._changed(name)}
         if METRICS in changed:
             self._tail.refresh()
@@ -76,7 +98,9 @@ class RunView:
             with damage_told(self.path):
                 if MANIFEST in changed:
                     self._manifest = RunReader(self.path).manifest
-                self._facts = facts_of(self.path, self.name, self._manifest, self._tail.last)
+                facts = facts_of(self.path, self.name, self._manifest, self._tail.last)
+            if facts != self._facts:
+                self._facts, self._facts_number = facts, self._facts_number + 1
             self._looked_s = self._facts_s = now_s
 
     def _changed(self, name: str) -> bool:
@@ -89,43 +113,39 @@ class RunView:
         before, self._stamps[name] = self._stamps.get(name), stamp
         return before != stamp
 
-    def _news(self, position: Position) -> dict[str, Any]:
+    def _news(self, position: Position) -> tuple[dict[str, Any], Position]:
         news: dict[str, Any] = {}
         if position.epoch != self._tail.epoch:
-            position.begin(self._tail.epoch)
+            position = Position(self._tail.epoch)
             news["epoch"] = self._tail.epoch
-        facts = json.dumps(self._facts)
-        if facts != position.facts:
-            position.facts = facts
+        if position.facts != self._facts_number:
             news["facts"] = self._facts
         lines = self._tail.log_since(position.log)
-        if lines:
-            position.log = lines[-1].number
+        known = dict(position.curves)
         parts = {
             "curves": [
-                {"layer": layer, "name": name, **_sent(piece)}
+                {"layer": layer, "name": name, **piece}
                 for (layer, name), curve in self._tail.curves.items()
-                if (piece := _lacking(curve, position, f"{layer} {name}"))
+                if (piece := _lacking(curve, known, f"{layer} {name}"))
             ],
             "health": [
-                {"name": name, **_sent(piece)}
+                {"name": name, **piece}
                 for name, curve in self._health.curves.items()
-                if (piece := _lacking(curve, position, f"health {name}"))
+                if (piece := _lacking(curve, known, f"health {name}"))
             ],
             "log": [asdict(line) for line in lines],
         }
-        return news | {name: part for name, part in parts.items() if part}
+        reached = Position(
+            self._tail.epoch, self._facts_number, lines[-1].number if lines else position.log, tuple(known.items())
+        )
+        return news | {name: part for name, part in parts.items() if part}, reached
 
 
-def _lacking(curve: Envelope, position: Position, key: str) -> Piece | None:
-    """Return the piece of *curve* that the receiver lacks, or None; it has it then."""
-    generation, buckets, points = position.curves.get(key, (-1, 0, 0))
-    if points == curve.points:
+def _lacking(curve: Envelope, known: dict[str, Reached], key: str) -> dict[str, Any] | None:
+    """Return the piece of *curve* that the receiver lacks, or None; *known* then says that it has it."""
+    reached = known.get(key, Reached())
+    if reached.points == curve.points:
         return None
-    piece = curve.since(generation, buckets)
-    position.curves[key] = (piece.generation, len(curve), curve.points)
-    return piece
-
-
-def _sent(piece: Piece) -> dict[str, Any]:
+    piece = curve.since(reached.generation, reached.buckets)
+    known[key] = Reached(piece.generation, len(curve), curve.points)
     return {"start": piece.start, "buckets": piece.buckets}

@@ -32,16 +32,33 @@ def test_a_new_row_of_metrics_is_seen_within_two_seconds(view: Any, page: Page, 
         shown.get_by_role("img", name="Loss over measurements").wait_for()
         shown.get_by_label("Layer 0 as a mesh").wait_for()
         assert "Asked" not in shown.content()
+        links = shown.get_by_role("region", name="Links")
+        links.focus()
         run.append(made.step_row(50, loss=0.123456))
         run.append({"event": "problem", "message": "a fan stands still", "device_seconds": 1.0})
         written_s = time.monotonic()
         shown.get_by_label("Loss over measurements: newest layer 0 0.1235").wait_for(timeout=2000.0)
         shown.get_by_text("a fan stands still").wait_for(timeout=2000.0)
         assert time.monotonic() - written_s < 2.0
+        linked = {"meter": {"exchanges": 41, "retries": 1, "recoveries": 0, "latency_s": 2e-4, "slowest_s": 0.01}}
+        run.status(made.status("running", 50, links=linked))
+        shown.get_by_role("row", name="meter").wait_for(timeout=2000.0)
+        assert links.evaluate("region => region === document.activeElement"), "news moved a reader's place"
         run.complete(made.summary())
         run.status(made.status("complete", 50))
         shown.get_by_text("✓ complete").wait_for(timeout=2500.0)
         assert shown.get_by_text("Test accuracy").is_visible()
+
+
+def test_a_chart_is_drawn_when_it_comes_into_sight(view: Any, page: Page, runs: Path, made: Any) -> None:
+    made.finished(runs / "run")
+    shown = page({"width": 390, "height": 300})
+    shown.goto(f"{view.address}/run/run")
+    shown.get_by_role("img", name="Loss over measurements: newest layer 0 1").wait_for()
+    chart = shown.locator("#loss-plot canvas")
+    assert chart.count() == 0
+    shown.locator("#loss-title").scroll_into_view_if_needed()
+    chart.wait_for()
 
 
 def test_stop_pressed_in_the_browser_parks_the_emulated_bench(

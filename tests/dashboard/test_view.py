@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from ffzero_lab.dashboard import stream as stream_module
 from ffzero_lab.dashboard import view as view_module
-from ffzero_lab.dashboard.stream import events_of
-from ffzero_lab.dashboard.view import Position, RunView
+from ffzero_lab.dashboard.stream import ABREAST, APART_S, EVERY_S, events_of, until_next_s
+from ffzero_lab.dashboard.view import REFRESH_S, Position, RunView
 from ffzero_lab.errors import InputError
 
 
@@ -37,14 +37,15 @@ def test_news_are_only_what_is_new_and_nothing_where_nothing_is(runs: Path, made
         run.status(made.status("running", 1))
         run.append(made.step_row(1))
         view, position = RunView(runs / "run", "run"), Position()
-        assert set(view.since(position)) == {"epoch", "facts", "curves", "log", "health"}
-        assert view.since(position) == {}
+        news, position = view.since(position)
+        assert set(news) == {"epoch", "facts", "curves", "log", "health"}
+        assert view.since(position) == ({}, position)
         run.append(made.step_row(2, loss=0.5))
-        news = view.since(position)
+        news, _ = view.since(position)
         (loss,) = (curve for curve in news["curves"] if curve["name"] == "loss")
         assert (loss["start"], loss["buckets"][-1][4]) == (0, 0.5)
         assert "health" not in news
-        assert view.since(Position())["facts"]["progress"]["step"] == 2
+        assert view.since(Position())[0]["facts"]["progress"]["step"] == 2
 
 
 def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(runs: Path, made: Any) -> None:
@@ -54,14 +55,14 @@ def test_the_newest_loss_is_told_before_its_row_is_written_and_after_a_check(run
         checked = {"event": "check", "layer": 0, "step": 50, "validation_score": 0.5}
         for last, loss in ((made.step_row(57, loss=0.25), 0.25), (checked, 0.75)):
             run.status(made.status("running", 57, last_event=last))
-            assert view.since(Position())["facts"]["newest"]["loss"] == loss
+            assert view.since(Position())[0]["facts"]["newest"]["loss"] == loss
 
 
 def test_the_time_left_goes_by_the_pace_of_the_rows_and_the_newest_step(runs: Path, made: Any) -> None:
     with made.begun(runs / "run") as run:
         run.append(made.step_row(50))  # a fortieth of two layers of 1000 steps, in 1.5 s
         run.status(made.status("running", 100))
-        progress = RunView(runs / "run", "run").since(Position())["facts"]["progress"]
+        progress = RunView(runs / "run", "run").since(Position())[0]["facts"]["progress"]
     assert (progress["layer"], progress["step"], progress["share"]) == (0, 100, 0.05)
     assert progress["seconds_left"] == pytest.approx(1.5 * 40 * 0.95)
 
@@ -70,10 +71,10 @@ def test_a_receiver_that_slept_through_everything_gets_bounded_news(runs: Path, 
     with made.begun(runs / "run") as run:
         run.append(made.step_row(1))
         view, position = RunView(runs / "run", "run"), Position()
-        view.since(position)
+        _, position = view.since(position)
         for number in range(2, 2500):
             run.append(made.step_row(number, loss=9.0 if number == 1501 else 1.0))
-        news = view.since(position)
+        news, _ = view.since(position)
     assert all(len(curve["buckets"]) <= 800 for curve in news["curves"])
     assert max(b[3] for c in news["curves"] if c["name"] == "loss" for b in c["buckets"]) == 9.0
     assert len(json.dumps(news)) < 600_000
@@ -83,7 +84,7 @@ def test_health_is_told_against_the_tightest_bounds(runs: Path, made: Any) -> No
     with made.begun(runs / "run") as run:
         hot = {"at_s": 1.0, "readings": {"heat_0": 5.5, "heat_1": None, "laser": 1.0}}
         run.status(made.status("running", 1, health=hot))
-        news = RunView(runs / "run", "run").since(Position())
+        news = RunView(runs / "run", "run").since(Position())[0]
     standing = {channel["name"]: channel["standing"] for channel in news["facts"]["channels"]}
     assert standing == {"heat_0": "beyond", "heat_1": "no reading", "laser": "not bounded"}
     assert {channel["name"]: channel["upper"] for channel in news["facts"]["channels"]}["heat_0"] == 5.0
@@ -141,7 +142,7 @@ def test_a_run_that_cannot_be_shown_fails_for_everybody_who_asks_at_once(
         with pytest.raises(InputError, match="no table"):
             view.since(Position())
     (path / "summary.json").write_bytes(summary)
-    assert view.since(Position())["facts"]["state"] == "complete"
+    assert view.since(Position())[0]["facts"]["state"] == "complete"
 
 
 @pytest.mark.parametrize("summary", ["{}", '{"readout": "sum"}', '{"readout": "sum", "test_accuracy": {"last": 0.5}}'])
@@ -174,6 +175,35 @@ def test_the_stream_tells_of_the_run_until_the_server_ends(runs: Path, made: Any
     assert event.startswith(b"event: news\ndata: {")
     assert event.endswith(b"}\n\n")
     assert event.count(b"\n") == 3
+
+
+def test_all_browsers_of_a_run_are_told_from_one_look_by_one_text(
+    runs: Path, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with made.begun(runs / "run") as run:
+        run.append(made.step_row(1))
+        monkeypatch.setattr(view_module, "REFRESH_S", float("inf"))
+        view = RunView(runs / "run", "run")
+        first, reached = view.told_since(Position())
+        assert view.told_since(reached) == ("", reached)
+        run.append(made.step_row(2, loss=0.5))
+        assert view.told_since(Position())[0] is first, "it looked or wrote again for another browser"
+        monkeypatch.setattr(view_module, "REFRESH_S", 0.0)
+        news, further = view.told_since(reached)
+        assert json.loads(news)["curves"][0]["buckets"][-1][4] == 0.5
+        assert further != reached
+        assert json.loads(view.told_since(Position())[0]) == view.since(Position())[0]
+
+
+def test_pages_are_told_in_turns_soon_enough_for_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "EVERY_S", EVERY_S)
+    now_s = 7 * EVERY_S + 0.01
+    for place in range(2 * ABREAST):
+        told_s = now_s + until_next_s(now_s, place)
+        assert told_s == pytest.approx(7 * EVERY_S + (place % ABREAST * APART_S or EVERY_S))
+        assert until_next_s(told_s + 0.01, place) == pytest.approx(EVERY_S - 0.01)
+    assert (ABREAST - 1) * APART_S < REFRESH_S, "all of them share one look"
+    assert EVERY_S + (ABREAST - 1) * APART_S < 1.6, "2 s less what the way and the drawing take"
 
 
 def test_a_folder_that_goes_away_is_told(runs: Path, made: Any) -> None:

@@ -1,6 +1,6 @@
 // Bench health, links and interlocks.
 
-import { byId, element, fill } from "./dom.js";
+import { byId, element, fill, put, setText } from "./dom.js";
 import { spark } from "./plot.js";
 import { count, duration, number } from "./words.js";
 
@@ -25,7 +25,7 @@ export function showHealth(facts, history) {
   const { channels, watched } = facts;
   const holder = byId("health");
   if (!channels.length) {
-    fill(holder, element("p", { className: "quiet" }, "This device reports nothing of its own health."));
+    fill(holder, "none", () => element("p", { className: "quiet" }, "This device reports nothing of its own health."));
     return;
   }
   const isLive = ["running", "paused"].includes(facts.state);
@@ -35,18 +35,16 @@ export function showHealth(facts, history) {
     : isLive && age > 10
       ? `The newest reading is ${duration(age)} old.`
       : "Newest readings, as the interlocks saw them.";
-  const tiles = channels.map(({ name, reading, unit, standing }) =>
-    cell(name, reading === null ? "–" : `${number(reading)} ${unit}`, standing === "beyond" ? "fault" : ""),
-  );
   const charts = channels.filter(({ name }) => history.get(name)?.length > 1);
   let list = holder.querySelector(".tiles");
   if (!list) {
-    holder.replaceChildren(element("p", { className: "quiet small" }), element("dl", { className: "tiles" }),
+    put(holder, element("p", { className: "quiet small" }), element("dl", { className: "tiles" }),
       element("div", { className: "sparks" }));
     list = holder.querySelector(".tiles");
   }
-  fill(holder.querySelector("p"), told);
-  fill(list, ...tiles);
+  setText(holder.querySelector("p"), told);
+  fill(list, channels, () => channels.map(({ name, reading, unit, standing }) =>
+    cell(name, reading === null ? "–" : `${number(reading)} ${unit}`, standing === "beyond" ? "fault" : "")));
   for (const channel of charts) {
     if (!plots.has(channel.name)) {
       const title = element("h4", {}, `${channel.name}, ${channel.unit}`);
@@ -61,11 +59,11 @@ export function showHealth(facts, history) {
 export function showLinks(facts) {
   const links = Object.entries(facts.links);
   if (!links.length) {
-    fill(byId("links"), element("p", { className: "quiet" },
+    fill(byId("links"), "none", () => element("p", { className: "quiet" },
       "No link has told of itself: a twin has none, and a run tells of its links while it goes on."));
     return;
   }
-  fill(byId("links"), element("div", { className: "scroll", tabindex: "0", role: "region", ariaLabel: "Links" },
+  fill(byId("links"), links, () => element("div", { className: "scroll", tabindex: "0", role: "region", ariaLabel: "Links" },
     element("table", {},
       element("thead", {}, element("tr", {},
         ...["Link", "Latency", "Exchanges", "Retries", "Recoveries"].map((word, place) =>
@@ -81,12 +79,16 @@ export function showLinks(facts) {
 
 export function showInterlocks(facts) {
   const bounded = facts.channels.filter(({ lower, upper }) => lower !== null || upper !== null);
-  const tripped = facts.state === "tripped" ? element("p", { className: "said fault" }, "⚠ Tripped: why stands at the top of this page.") : null;
-  if (!bounded.length) {
-    fill(byId("interlocks"), tripped, element("p", { className: "quiet" }, "No interlock is set, and the device has none of its own."));
-    return;
-  }
-  fill(byId("interlocks"), tripped, element("div", { className: "scroll", tabindex: "0", role: "region", ariaLabel: "Interlocks" },
+  const isTripped = facts.state === "tripped";
+  fill(byId("interlocks"), [isTripped, bounded], () => [
+    isTripped ? element("p", { className: "said fault" }, "⚠ Tripped: why stands at the top of this page.") : null,
+    bounded.length ? tableOf(bounded)
+      : element("p", { className: "quiet" }, "No interlock is set, and the device has none of its own."),
+  ]);
+}
+
+function tableOf(bounded) {
+  return element("div", { className: "scroll", tabindex: "0", role: "region", ariaLabel: "Interlocks" },
     element("table", {},
       element("thead", {}, element("tr", {},
         element("th", { scope: "col" }, "Channel"), element("th", { scope: "col", className: "number" }, "Reading"),
@@ -99,7 +101,7 @@ export function showInterlocks(facts) {
           element("td", { className: "number" }, allowed(channel)),
           element("td", {}, element("span", { className: `state-word ${tone}` },
             element("span", { ariaHidden: "true" }, `${sign} `), words)));
-      })))));
+      }))));
 }
 
 function allowed({ lower, upper, unit }) {

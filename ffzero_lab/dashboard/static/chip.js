@@ -1,7 +1,7 @@
 // The chip map: the drawing of a layer, its cells coloured by the newest parameters.
 
 import { KINDS, mapOf, mixed, scalesOf, shareOf } from "./colours.js";
-import { byId, element, fill, setText } from "./dom.js";
+import { byId, element, fill, put, setText } from "./dom.js";
 import { get, runPath } from "./link.js";
 import { colour, onScheme } from "./plot.js";
 import { number } from "./words.js";
@@ -22,7 +22,7 @@ export async function showChip(facts, name) {
   if (asked === wanted) return;
   asked = wanted;
   if (!facts.parameters) {
-    fill(byId("chip"), element("p", { className: "quiet" }, "Parameters come with the first checkpoint."));
+    put(byId("chip"), element("p", { className: "quiet" }, "Parameters come with the first checkpoint."));
     return;
   }
   const query = `?layer=${layer}`;
@@ -38,7 +38,7 @@ export async function showChip(facts, name) {
     if (!error.status) asked = "";
     failed = error.status ? error.message : "the server does not answer";
     shown = null;
-    fill(byId("chip"), element("p", { className: "quiet" }, `No map: ${failed}.`));
+    put(byId("chip"), element("p", { className: "quiet" }, `No map: ${failed}.`));
     setText(byId("chip-text"), "");
   }
 }
@@ -80,8 +80,7 @@ function makeRoom() {
   const canvas = element("canvas", { role: "img" });
   canvas.addEventListener("pointermove", (moved) => pointAt(moved, canvas));
   canvas.addEventListener("pointerdown", (moved) => pointAt(moved, canvas));
-  delete holder.dataset.shown;
-  holder.replaceChildren(
+  put(holder,
     canvas,
     element("div", { id: "chip-scales", className: "scales" }),
     element("div", { className: "chip-choice" },
@@ -204,7 +203,8 @@ function ring(ctx, [x, y, cw, ch], scale) {
 
 function showScales(scales) {
   const each = [...new Set(scales)];
-  fill(byId("chip-scales"), ...each.map((scale, place) =>
+  const told = each.map(({ names, unit, kind, low, high }) => [names, unit, kind, low, high]);
+  fill(byId("chip-scales"), told, () => each.map((scale, place) =>
     element("div", {},
       element("span", {}, `${scale.names.join(", ")}${scale.unit ? ` in ${scale.unit}` : ""}${KINDS[scale.kind]}`),
       element("canvas", { className: "bar", width: 160, height: 12, role: "img", ariaLabel: "colour scale", "data-scale": String(place) }),

@@ -60,11 +60,12 @@ async function ask(request, name, say, reason) {
 }
 
 export function showControls(facts, name, say) {
-  const buttons = facts.can.map((request) =>
-    element("button", { type: "button", className: request, id: `ask-${request}` }, ASKED[request].label),
-  );
-  const holder = byId("controls");
-  fill(holder, ...buttons, facts.owner && ["running", "paused"].includes(facts.state)
-    ? element("a", { href: `/run/${runPath(facts.owner)}` }, "Control it at its protocol") : null);
+  const owner = ["running", "paused"].includes(facts.state) ? facts.owner : null;
+  fill(byId("controls"), [facts.can, owner], () => [
+    ...facts.can.map((request) =>
+      element("button", { type: "button", className: request, id: `ask-${request}` }, ASKED[request].label),
+    ),
+    owner ? element("a", { href: `/run/${runPath(owner)}` }, "Control it at its protocol") : null,
+  ]);
   for (const request of facts.can) byId(`ask-${request}`).onclick = () => ask(request, name, say, facts.reason);
 }

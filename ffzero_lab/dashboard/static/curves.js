@@ -8,6 +8,7 @@ const [READINGS, SECONDS, LOW, HIGH, MEAN] = [0, 1, 2, 3, 4];
 const SMOOTHED = 12;
 const LOG_FROM = 50;
 const FEW = 2;
+const LEAST = 100; // so many buckets a layer has in the narrowest chart
 
 const curves = new Map();
 let measure = "accuracy";
@@ -50,16 +51,32 @@ function aligned(tracks) {
 
 const abscissa = (bucket) => bucket[over === "readings" ? READINGS : SECONDS];
 
+// No more buckets than there is room for side by side: neighbours are merged, and no extreme value is lost.
+function thinned(buckets, room) {
+  const each = Math.ceil(buckets.length / Math.max(room, LEAST));
+  if (each < 2) return buckets;
+  const found = [];
+  for (let from = 0; from < buckets.length; from += each) {
+    const own = buckets.slice(from, from + each);
+    const { [READINGS]: readings, [SECONDS]: seconds } = own.at(-1);
+    const sum = own.reduce((total, bucket) => total + bucket[MEAN], 0);
+    found.push([readings, seconds, Math.min(...own.map((b) => b[LOW])), Math.max(...own.map((b) => b[HIGH])), sum / own.length]);
+  }
+  return found;
+}
+
 // Lowest and highest of each bucket, in turn, so that no extreme value is left out of the drawing.
 const extremes = (buckets) =>
   buckets.flatMap((b) => (b[LOW] === b[HIGH] ? [[abscissa(b), b[LOW]]] : [[abscissa(b), b[LOW]], [abscissa(b), b[HIGH]]]));
 
+// The mean of a bucket and of as many before it as behind it, so that it lags behind no fall; at the ends of what there is.
 function smoothed(buckets) {
-  const width = Math.max(1, Math.min(SMOOTHED, Math.floor(buckets.length / 8)));
-  let sum = 0;
+  const reach = Math.floor(Math.min(SMOOTHED, buckets.length / 8) / 2);
+  const sums = [0];
+  for (const bucket of buckets) sums.push(sums.at(-1) + bucket[MEAN]);
   return buckets.map((bucket, place) => {
-    sum += bucket[MEAN] - (place >= width ? buckets[place - width][MEAN] : 0);
-    return [abscissa(bucket), sum / Math.min(width, place + 1)];
+    const [from, to] = [Math.max(0, place - reach), Math.min(buckets.length, place + reach + 1)];
+    return [abscissa(bucket), (sums[to] - sums[from]) / (to - from)];
   });
 }
 
@@ -75,16 +92,16 @@ const marks = (layer, size, filled) => ({
   points: { show: true, size, width: 2, stroke: () => colourOf(layer), fill: () => (filled ? colourOf(layer) : "transparent") },
 });
 
-function draw(id, tracks, series, axisOfValues, scale) {
-  const key = `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`;
-  const data = aligned(tracks);
-  charts[id] ??= chart(byId(id), () => charts[id].options);
-  charts[id].options = {
-    scales: { x: { time: false }, y: scale },
-    axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
-    series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
+function drawn(tracks, series, axisOfValues, scale) {
+  return {
+    key: `${over} ${measure} ${scale.distr ?? 1} ${series.map((one) => one.key).join()}`,
+    data: aligned(tracks),
+    options: {
+      scales: { x: { time: false }, y: scale },
+      axes: [over === "readings" ? countAxis("measurements") : timeAxis("device time"), axisOfValues],
+      series: [{}, ...series.map((one) => ({ ...one.look, spanGaps: true }))],
+    },
   };
-  charts[id](data, key);
 }
 
 // Values over more than a decade or two are drawn on a logarithmic scale, where all of them are above zero.
@@ -98,6 +115,12 @@ function scaleOf(name) {
 }
 
 function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(name)) {
+  charts[id] ??= chart(byId(id));
+  charts[id]((width) => linesOf(name, more, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale, width));
+  return scale.distr === 3;
+}
+
+function linesOf(name, more, axisOfValues, scale, width) {
   const tracks = [];
   const series = [];
   const add = (key, track, look) => {
@@ -105,16 +128,16 @@ function drawLines(id, name, more = [], axisOfValues = null, scale = scaleOf(nam
     tracks.push(track);
     series.push({ key, look });
   };
-  for (const layer of layersOf(name)) {
-    add(`e${layer}`, extremes(bucketsOf(layer, name)), thin(layer));
-    const buckets = bucketsOf(layer, name);
+  const layers = layersOf(name);
+  for (const layer of layers) {
+    const buckets = thinned(bucketsOf(layer, name), width / layers.length);
+    add(`e${layer}`, extremes(buckets), thin(layer));
     add(`m${layer} ${buckets.length <= FEW}`, smoothed(buckets), thick(layer, buckets.length));
   }
   for (const [other, size, filled] of more) {
     for (const layer of layersOf(other)) add(`${other}${layer}`, dots(bucketsOf(layer, other)), marks(layer, size, filled));
   }
-  draw(id, tracks, series, axisOfValues ?? (scale.distr === 3 ? logAxis() : valueAxis()), scale);
-  return scale.distr === 3;
+  return drawn(tracks, series, axisOfValues, scale);
 }
 
 export function showCurves(facts) {
@@ -129,9 +152,10 @@ export function showCurves(facts) {
   setText(byId("loss-title"), drawLines("loss-plot", "loss") ? "Loss, logarithmic" : "Loss");
   setText(byId("slope-title"), drawLines("slope-plot", "slope") ? "RMS slope, logarithmic" : "RMS slope");
   const layers = layersOf("score", "loss", "trained");
-  fill(byId("curves-key"), ...layers.map((layer) =>
+  fill(byId("curves-key"), layers, () => layers.map((layer) =>
     element("li", {}, element("span", { className: `swatch layer-${layer % 6}`, ariaHidden: "true" }), `layer ${layer}`)));
-  fill(byId("newest"), ...layers.map(newestRow));
+  const newest = layers.map(newestOf);
+  fill(byId("newest"), newest, () => newest.map(rowOf));
   for (const [id, name] of [["score-plot", isR2 ? "R squared" : "Accuracy"], ["loss-plot", "Loss"], ["slope-plot", "RMS slope"]]) {
     const curve = { "score-plot": "score", "loss-plot": "loss", "slope-plot": "slope" }[id];
     const told = layers.map((layer) => `layer ${layer} ${tell(curve, bucketsOf(layer, curve).at(-1))}`).join(", ");
@@ -144,13 +168,16 @@ function tell(name, bucket) {
   return name === "score" || name === "validation" ? score(bucket[MEAN], measure) : number(bucket[MEAN]);
 }
 
-function newestRow(layer) {
+function newestOf(layer) {
   const last = (name) => bucketsOf(layer, name).at(-1);
-  const cells = [
-    count(last("loss")?.[READINGS]), tell("loss", last("loss")), tell("score", last("score")),
+  return [
+    `layer ${layer}`, count(last("loss")?.[READINGS]), tell("loss", last("loss")), tell("score", last("score")),
     tell("validation", last("validation")), tell("slope", last("slope")),
   ];
-  return element("tr", {}, element("th", { scope: "row" }, `layer ${layer}`),
+}
+
+function rowOf([layer, ...cells]) {
+  return element("tr", {}, element("th", { scope: "row" }, layer),
     ...cells.map((text) => element("td", { className: "number" }, text)));
 }
 

@@ -59,7 +59,7 @@ function show({ rows, total, folder }) {
   const some = total === 1 ? "1 run" : `${count(total)} runs`;
   const told = filtered ? `${some} found in ${where}` : total ? `${some} in ${where}` : `no runs in ${where} yet`;
   setText(byId("summary"), told);
-  fill(byId("runs").tBodies[0], ...rows.map(lineOf));
+  fill(byId("runs").tBodies[0], rows, () => rows.map(lineOf));
   byId("more").hidden = rows.length >= total || most >= 1000;
 }
 

@@ -1,12 +1,17 @@
-// Charts, drawn by uPlot: colours from the style sheet, redrawn when the scheme or the width changes.
+// Charts, drawn by uPlot: colours from the style sheet, redrawn when the scheme or the width changes. What nobody sees
+// is not drawn: a chart that is scrolled out of the window waits until it comes into it.
 
 import { duration, number, shortCount } from "./words.js";
 
 const uPlot = window.uPlot;
 const all = new Set();
+const colours = new Map();
+const MARGIN = "100px"; // so near to the window a chart is drawn already
 
+// Asked of the style sheet once a scheme: each asking makes the browser bring all styles up to date.
 export function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return colours.get(name);
 }
 
 export const LAYERS = 6;
@@ -28,7 +33,7 @@ export function axis(more = {}) {
 }
 
 export const countAxis = (label) =>
-  axis({ label, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 70, size: 34 });
+  axis({ label, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 56, size: 34 });
 export const timeAxis = (label) =>
   axis({ label, values: (_, ticks) => ticks.map((tick) => (tick ? duration(tick) : "0")), space: 90, size: 34 });
 // On a logarithmic scale the decades are told, and 2 and 5 of them where there are few.
@@ -47,24 +52,44 @@ export const logAxis = () =>
 export const valueAxis = (show = (value) => number(value, 3)) =>
   axis({ values: (_, ticks) => ticks.map(show), size: 54, space: 32 });
 
-// Keeps a chart as wide as its place; *options* is asked again when it is made anew.
-export function chart(place, options) {
+// Keeps a chart as wide as its place. What it shows is told by a function, which is asked when the chart is drawn: it gets
+// the width, and returns data, options and a key; when that differs from the last one the chart is made anew.
+export function chart(place) {
   let plot = null;
-  let shown = null;
+  let told = null;
   let key = null;
-  const make = () => {
+  let isSeen = false;
+  let isDue = false;
+  const sizeOf = () => ({ width: Math.max(160, place.clientWidth), height: place.clientHeight });
+  const draw = () => {
+    if (!isDue) return;
+    isDue = false;
+    const { data, options, key: newKey = "" } = told(plot?.width ?? sizeOf().width);
+    if (plot !== null && key === newKey) {
+      plot.setData(data);
+      return;
+    }
+    key = newKey;
     plot?.destroy();
-    plot = new uPlot({ width: Math.max(160, place.clientWidth), height: place.clientHeight, legend: { show: false },
-      cursor: { show: false }, padding: [8, 26, 0, 0], ...options() }, shown, place);
+    plot = new uPlot({ ...sizeOf(), legend: { show: false }, cursor: { show: false }, padding: [8, 26, 0, 0], ...options }, data, place);
   };
-  new ResizeObserver(() => plot?.setSize({ width: Math.max(160, place.clientWidth), height: place.clientHeight })).observe(place);
-  all.add(() => plot && make());
-  return (data, newKey = "") => {
-    shown = data;
-    if (plot === null || key !== newKey) {
-      key = newKey;
-      make();
-    } else plot.setData(data);
+  const changed = () => {
+    isDue = told !== null;
+    if (isSeen) draw();
+  };
+  new IntersectionObserver((seen) => {
+    isSeen = seen.at(-1).isIntersecting;
+    if (isSeen) draw();
+  }, { rootMargin: MARGIN }).observe(place);
+  new ResizeObserver(() => plot?.setSize(sizeOf())).observe(place);
+  addEventListener("beforeprint", draw);
+  all.add(() => {
+    key = null;
+    changed();
+  });
+  return (tell) => {
+    told = tell;
+    changed();
   };
 }
 
@@ -73,7 +98,8 @@ const clock = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB");
 // The history of one channel, with its bounds as dashed lines.
 export function spark(place, channel) {
   let bounds = [channel.lower, channel.upper];
-  const draw = chart(place, () => ({
+  const draw = chart(place);
+  const options = {
     scales: {
       x: { time: true },
       y: { range: (_, low, high) => rangeOf(low, high) },
@@ -84,10 +110,10 @@ export function spark(place, channel) {
     hooks: {
       draw: [(plot) => bounds.forEach((bound) => boundLine(plot, bound))],
     },
-  }));
+  };
   return (buckets, { lower, upper }) => {
     bounds = [lower, upper];
-    draw([buckets.map((b) => b[0]), buckets.map((b) => b[2]), buckets.map((b) => b[3])]);
+    draw(() => ({ data: [buckets.map((b) => b[0]), buckets.map((b) => b[2]), buckets.map((b) => b[3])], options }));
   };
 }
 
@@ -116,4 +142,7 @@ export function rangeOf(low, high) {
 
 export const onScheme = (redraw) => all.add(redraw);
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => all.forEach((redraw) => redraw()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colours.clear();
+  all.forEach((redraw) => redraw());
+});

@@ -15,7 +15,9 @@ const AGAIN_MS = [500, 1000, 2000, 5000];
 takeToken();
 const name = decodeURIComponent(location.pathname.replace(/^\/run\//, ""));
 let facts = null;
-let log = [];
+let untold = { curves: false, epoch: false, log: [] };
+let frame = 0;
+let isAtEnd = true;
 let waitingFor = null;
 const history_ = new Map();
 
@@ -28,7 +30,7 @@ function take(news) {
   if ("epoch" in news) {
     forgetCurves();
     history_.clear();
-    log = [];
+    untold = { ...untold, epoch: true, log: [] };
   }
   if (news.facts) facts = news.facts;
   takeCurves(news.curves ?? []);
@@ -37,39 +39,43 @@ function take(news) {
     known.splice(start, Infinity, ...buckets);
     history_.set(channel, known);
   }
-  log = [...log, ...(news.log ?? [])].slice(-LOG_KEPT);
-  show(news);
+  untold.curves ||= "curves" in news || "epoch" in news;
+  untold.log = [...untold.log, ...(news.log ?? [])].slice(-LOG_KEPT);
+  frame ||= requestAnimationFrame(show); // however much news came, it is shown once a frame, and not where nobody looks
 }
 
-function show(news) {
+function show() {
+  const { curves, epoch, log } = untold;
+  untold = { curves: false, epoch: false, log: [] };
+  frame = 0;
   showHead();
   showProgress();
   showControls(facts, name, say);
   const trains = facts.kind === "training";
   byId("parts").classList.toggle("plain", !trains);
   byId("curves-panel").hidden = byId("chip-panel").hidden = !trains;
-  if (trains && (news.curves || "epoch" in news)) showCurves(facts); // the dearest part: not for every status
+  if (trains && curves) showCurves(facts);
   if (trains) showChip(facts, name);
   byId("steps-panel").hidden = trains;
   if (!trains) showSteps();
   showHealth(facts, history_);
   showLinks(facts);
   showInterlocks(facts);
-  if (news.log) showLog();
   showSettings();
+  if (log.length || epoch) showLog(log, epoch); // last: where it stands is asked for, and then all is laid out
 }
 
 function showHead() {
   const [when, short] = whenAndName(name.split("/").at(-1));
   setText(byId("title"), short);
-  document.title = `${short} · ffzero-lab`;
+  setTitle(`${short} · ffzero-lab`);
   const { device, dataset } = facts;
   const what = facts.title ?? dataset?.name ?? "";
   setText(byId("subtitle"), [what, `${device.name} (${device.serial_number})`, when && `begun ${when}`].filter(Boolean).join(" · "));
   const [words, sign, tone] = STATES[facts.state] ?? [facts.state, "•", "waiting"];
   const parked = facts.state === "paused" ? (facts.parked ? ", parked" : ", outputs held") : "";
   byId("state").className = `state ${tone}`;
-  fill(byId("state"), element("span", { ariaHidden: "true" }, `${sign} `), words + parked);
+  fill(byId("state"), [sign, words, parked], () => [element("span", { ariaHidden: "true" }, `${sign} `), words + parked]);
   if (waitingFor && hasAnswered(waitingFor)) say(answerOf(waitingFor));
   const above = name.includes("/") ? name.slice(0, name.lastIndexOf("/")) : "";
   const back = byId("back");
@@ -80,7 +86,11 @@ function showHead() {
     ...facts.problems.map((problem) => (typeof problem === "string" ? problem : JSON.stringify(problem))),
   ];
   byId("problems").hidden = wrong.length === 0;
-  fill(byId("problems"), ...wrong.map((text) => element("li", {}, text)));
+  fill(byId("problems"), wrong, () => wrong.map((text) => element("li", {}, text)));
+}
+
+function setTitle(text) {
+  if (document.title !== text) document.title = text;
 }
 
 const hasAnswered = (request) =>
@@ -95,7 +105,7 @@ function answerOf(request) {
   return `It did not come to that: it is ${facts.state}.`;
 }
 
-function tile(label, value, hint = "") {
+function tileOf([label, value, hint = ""]) {
   return element("div", {}, element("dt", {}, label), element("dd", {}, value, hint ? element("small", {}, ` ${hint}`) : null));
 }
 
@@ -112,20 +122,21 @@ function showProgress() {
   const tiles = [];
   if (result) {
     const scores = result.test_accuracy ?? result.test_r2;
-    tiles.push(tile(measure === "r2" ? "Test R²" : "Test accuracy", score(scores[result.readout], measure), `readout ${result.readout}`));
+    tiles.push([measure === "r2" ? "Test R²" : "Test accuracy", score(scores[result.readout], measure), `readout ${result.readout}`]);
   } else if (newest.loss !== undefined) {
-    tiles.push(tile("Loss now", number(newest.loss)), tile("Batch now", score(newest.score, measure)));
+    tiles.push(["Loss now", number(newest.loss)], ["Batch now", score(newest.score, measure)]);
   }
   tiles.push(
-    tile("Measurements", count(spent.readings)), tile("Writes", count(spent.writes)), tile("Shots", count(spent.shots)),
-    tile("Device time", duration(spent.device_seconds), spent.predicted_seconds ? `of ${duration(spent.predicted_seconds)} predicted` : ""),
+    ["Measurements", count(spent.readings)], ["Writes", count(spent.writes)], ["Shots", count(spent.shots)],
+    ["Device time", duration(spent.device_seconds), spent.predicted_seconds ? `of ${duration(spent.predicted_seconds)} predicted` : ""],
   );
-  if (spent.wall_seconds) tiles.push(tile("Wall time", duration(spent.wall_seconds)));
-  fill(byId("tiles"), ...(facts.kind === "protocol" ? tiles.filter((one) => !one.textContent.endsWith("–")) : tiles));
+  if (spent.wall_seconds) tiles.push(["Wall time", duration(spent.wall_seconds)]);
+  const told = facts.kind === "protocol" ? tiles.filter(([, value]) => value !== "–") : tiles;
+  fill(byId("tiles"), told, () => told.map(tileOf));
 }
 
 function showSteps() {
-  fill(byId("steps"), ...facts.steps.map((step) => {
+  fill(byId("steps"), facts.steps, () => facts.steps.map((step) => {
     const tone = { done: "well", running: "running", failed: "fault", stopped: "waiting" }[step.state] ?? "waiting";
     return element("tr", {},
       element("th", { scope: "row" }, step.run ? element("a", { href: `/run/${runPath(step.run)}` }, step.name) : step.name,
@@ -137,24 +148,29 @@ function showSteps() {
   }));
 }
 
-function showLog() {
-  const holder = byId("log").parentElement;
-  const isAtEnd = holder.scrollTop + holder.clientHeight >= holder.scrollHeight - 8;
-  fill(byId("log"), ...log.map((line) =>
+function showLog(lines, anew) {
+  const list = byId("log");
+  if (anew) list.replaceChildren();
+  list.append(...lines.map((line) =>
     element("li", { className: line.level },
       element("span", { className: "at" }, line.device_seconds === null ? "" : duration(line.device_seconds)),
       line.level === "warning" ? element("b", {}, "problem ") : null, line.text)));
-  if (isAtEnd) holder.scrollTop = holder.scrollHeight;
+  while (list.children.length > LOG_KEPT) list.firstChild.remove();
+  if (isAtEnd) list.parentElement.scrollTop = list.parentElement.scrollHeight;
 }
+
+byId("log").parentElement.addEventListener("scroll", ({ target }) => {
+  isAtEnd = target.scrollTop + target.clientHeight >= target.scrollHeight - 8;
+});
 
 function showSettings() {
   const rows = Object.entries(facts.settings).filter(([, value]) => value !== null && value !== undefined);
   if (facts.dataset) rows.push(["patterns", `${count(facts.dataset.train)} for training, ${count(facts.dataset.test)} for the test`]);
   rows.push(["device kind", [facts.device.kind, facts.device.topology].filter(Boolean).join(", ")], ["folder", name]);
-  fill(byId("settings"),
+  fill(byId("settings"), [rows, facts.report], () => [
     ...rows.map(([key, value]) => element("div", {}, element("dt", {}, key.replaceAll("_", " ")), element("dd", {}, String(value)))),
     facts.report ? element("div", {}, element("dt", {}, "report"), element("dd", {},
-      element("a", { id: "report", href: `/report/${runPath(name)}`, target: "_blank", rel: "noopener" }, "open the report of this run"))) : null);
+      element("a", { id: "report", href: `/report/${runPath(name)}`, target: "_blank", rel: "noopener" }, "open the report of this run"))) : null]);
   const link = byId("report");
   if (link) link.onclick = openReport;
 }

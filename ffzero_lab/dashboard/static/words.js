@@ -12,8 +12,10 @@ export const STATES = {
   unreadable: ["unreadable", "✕", "fault"],
 };
 
+const grouped = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+
 export function count(value) {
-  return value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en-GB");
+  return value === null || value === undefined ? "–" : grouped.format(Math.round(value));
 }
 
 export function number(value, digits = 4) {
