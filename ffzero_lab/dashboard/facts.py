@@ -10,6 +10,7 @@ from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.checkpoint import CHECKPOINT
 from ffzero_lab.runs.index import PROTOCOL
 from ffzero_lab.runs.layout import MANIFEST, REPORT, START
+from ffzero_lab.runs.liveness import is_elsewhere
 from ffzero_lab.runs.standing import ENDED, state_told
 
 SETTINGS_SHOWN = ("rule", "seed", "loss", "directions", "slopes", "optimizer", "learning_rate", "batch", "readout")
@@ -39,6 +40,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
         "measure": measure_of(manifest),
         "state": state,
         "reason": told.get("reason"),
+        "elsewhere": told["host"] if is_elsewhere(told) and state not in ENDED else None,
         "parked": told.get("parked", state in ENDED),
         "updated": told.get("updated"),
         "started": manifest["started"],

@@ -71,7 +71,8 @@ function showHead() {
   setTitle(`${short} · ffzero-lab`);
   const { device, dataset } = facts;
   const what = facts.title ?? dataset?.name ?? "";
-  setText(byId("subtitle"), [what, `${device.name} (${device.serial_number})`, when && `begun ${when}`].filter(Boolean).join(" · "));
+  setText(byId("subtitle"), [what, `${device.name} (${device.serial_number})`, when && `begun ${when}`,
+    facts.elsewhere && `runs on ${facts.elsewhere}, last heard of ${facts.updated}`].filter(Boolean).join(" · "));
   const [words, sign, tone] = STATES[facts.state] ?? [facts.state, "•", "waiting"];
   const parked = facts.state === "paused" ? (facts.parked ? ", parked" : ", outputs held") : "";
   byId("state").className = `state ${tone}`;
