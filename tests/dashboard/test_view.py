@@ -133,8 +133,8 @@ def test_a_damaged_run_is_one_message(server: TestClient, runs: Path, made: Any)
 def test_a_run_of_another_computer_is_told_as_one_and_can_be_asked(server: TestClient, runs: Path, made: Any) -> None:
     with made.begun(runs / "run") as run:
         run.status(made.status("running", 1, host="bench-7.example", pid=2**22 + 1))
-    facts = server.get("/api/run/run").json()["facts"]
-    assert (facts["state"], facts["elsewhere"], facts["can"]) == ("running", "bench-7.example", ["pause", "stop"])
+        facts = server.get("/api/run/run").json()["facts"]
+        assert (facts["state"], facts["elsewhere"], facts["can"]) == ("running", "bench-7.example", ["pause", "stop"])
         run.status(made.status("stopped", 1, host="bench-7.example"))
     assert server.get("/api/run/run").json()["facts"]["elsewhere"] is None
 
