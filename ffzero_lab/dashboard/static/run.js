@@ -117,7 +117,7 @@ function showProgress() {
   const where = facts.kind === "protocol"
     ? `${progress.done} of ${progress.of} steps done`
     : facts.state === "complete" ? `all ${progress.layers} layer${progress.layers === 1 ? "" : "s"} trained`
-      : `layer ${progress.layer} (of ${progress.layers}), step ${count(progress.step)} of ${count(progress.steps)}`;
+      : `layer ${progress.layer} (${progress.layer + 1} of ${progress.layers}), step ${count(progress.step)} of ${count(progress.steps)}`;
   setText(byId("progress-text"), `${where}${left}`);
   const newest = facts.newest ?? {};
   const tiles = [];
