@@ -9,6 +9,7 @@ from ffzero_lab.signals import Interruption, Signals
 
 def main() -> None:
     """Run the command line; a signal ends any command with 128 + its number, and parks what the command opened."""
+    _open_what_is_closed()
     with Signals(last=True):
         try:
             from ffzero_lab.cli import main as command_line
@@ -20,6 +21,13 @@ def main() -> None:
             sys.exit(error.exit_code)
         finally:
             _give_up_what_cannot_be_shown()
+
+
+def _open_what_is_closed() -> None:
+    """Let what is said go nowhere where a stream was closed for us (``>&-``): a file of a run would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in their order: each takes its own number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - to the very end
 
 
 def _give_up_what_cannot_be_shown() -> None:

@@ -1,6 +1,5 @@
 """Conducts one run: drives the session, keeps what it tells, heeds what is asked, and parks whatever happens."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from ffzero_lab.device.recording import FOLDER
 from ffzero_lab.device.replay import check_replayed
 from ffzero_lab.kept import evaluation_of
 from ffzero_lab.runs import ControlFolder, ControlRequest, RunWriter
+from ffzero_lab.runs.liveness import writer
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.summary import summarise
 from ffzero_lab.training import Event, LayerDone, Network, Session, StepDone, as_row
@@ -240,18 +240,20 @@ class Conductor:
         finally:
             if self._heard:
                 self._mark()
-        paused = False
+        paused: ControlRequest | None = None
         while self._heard or paused:
             for request in self._heard:
-                if request.name == "pause" and not paused:
-                    paused = True
+                if request.name == "pause" and paused is None:
+                    paused = request
                     self._pause(park=request.park)
-                elif request.name == "continue" and paused:
-                    paused = False
+                elif request.name == "continue" and paused is not None:
+                    paused = None
                     self._go_on()
             self._heard.clear()
-            if paused:
+            if paused is not None:
                 self._heed_between_exchanges()
+                if time.perf_counter() - self._told_s >= STATUS_EVERY_S:  # the interlocks go on looking at the bench
+                    self._tell("paused", parked=paused.park)
                 time.sleep(PAUSE_POLL_S)
 
     def _pause(self, *, park: bool) -> None:
@@ -289,7 +291,7 @@ class Conductor:
         self._told_s = time.perf_counter()
         content: Mapping[str, Any] = {
             "state": state,
-            "pid": os.getpid(),
+            **writer(),
             "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "steps": self.session.plan.steps,
             "layers": len(self.session.network.layers),

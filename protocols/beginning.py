@@ -17,6 +17,7 @@ from ffzero_lab.device.record import CalibrationRecord
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import CALIBRATION, SUMMARY
+from ffzero_lab.runs.standing import refuse_after_trip
 from ffzero_lab.training.progress import under
 from protocols.book import Book, Entry, now
 from protocols.checked import Protocol
@@ -172,11 +173,7 @@ def refuse_to_go_on(
         raise InputError(f"{path} is no run of a protocol; a training run goes on with `ffzero-lab train --resume`")
     if reader.summary is not None and not again:
         raise InputError(f"{path} is complete; say --from STEP to carry steps out again")
-    status = reader.status or {}
-    if status.get("state") == "tripped" and not after_trip:
-        raise InputError(
-            f"{path} was ended by an interlock: {status.get('reason')}. Remove the cause, then say --after-trip"
-        )
+    refuse_after_trip(reader, after_trip=after_trip)
     if now_versions is not None:
         was = manifest["versions"]
         changed = [

@@ -1,6 +1,5 @@
 """A protocol under way: the one device, the run folder and the book, and whatever a person asks meanwhile."""
 
-import os
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from ffzero_lab.device.recorder import Recorder, recorder_of
 from ffzero_lab.runs import ControlFolder, RunWriter, ask
 from ffzero_lab.runs.control import ControlRequest
 from ffzero_lab.runs.layout import CONTROL
+from ffzero_lab.runs.liveness import writer
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Event, Session
 from ffzero_lab.training.progress import named_under
@@ -280,8 +280,7 @@ class Shift:
         if park:
             self.guard.park()
         self._question(f"paused: {reason}; go on with: ffzero-lab continue {self.run.path}")
-        self.status("paused", reason=reason, parked=park)
-        self._wait_for_an_answer(terminal=False)
+        self._wait_for_an_answer(terminal=False, reason=reason, parked=park)
         self.status("running")
 
     def confirmed(self, message: str) -> str:
@@ -292,8 +291,7 @@ class Shift:
             f"{message}\n   to agree: ffzero-lab continue {self.run.path}\n"
             f"   to end here: ffzero-lab stop {self.run.path}\n   at this terminal: y or n"
         )
-        self.status("paused", reason=f"waits for an answer: {message}")
-        where = self._wait_for_an_answer(terminal=True)
+        where = self._wait_for_an_answer(terminal=True, reason=f"waits for an answer: {message}")
         self.asks = False
         self.status("running")
         return where
@@ -307,9 +305,13 @@ class Shift:
         self.heed_watch(at_once=True)
         self._continued = False
 
-    def _wait_for_an_answer(self, *, terminal: bool) -> str:
+    def _wait_for_an_answer(self, *, terminal: bool, **told: Any) -> str:
+        """Wait, and go on telling the status: the interlocks go on looking at the bench meanwhile."""
+        self.status("paused", **told)
         while True:
             self.between_exchanges()
+            if time.perf_counter() - self._told_s >= STATUS_EVERY_S:
+                self.status("paused", **told)
             if self._continued:
                 self._paused = None
                 return "control"
@@ -333,7 +335,7 @@ class Shift:
         self.run.status(
             {
                 "state": state,
-                "pid": os.getpid(),
+                **writer(),
                 "updated": now(),
                 "steps": len(self.book.entries),
                 "last_event": last,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Ask = Callable[..., tuple[int, str, str]]
 WAIT_S = 100.0
 SLOW: dict[str, float] = {"exchange_s": 1.0}
@@ -116,6 +118,25 @@ def test_a_run_that_does_not_answer_or_dies_meanwhile_is_not_waited_for(table: A
     began_s = time.monotonic()
     assert ask("stop", run, "--wait", WAIT_S)[0] == 2
     assert time.monotonic() - began_s < 0.5 * WAIT_S
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ('{"state": "running"}', "its pid is None"),
+        ('{"state": 3, "pid": 1}', "its state is 3"),
+        ("[]", "it is no table"),
+        ('{"state": "run', "cannot be read"),
+    ],
+)
+def test_a_status_that_no_run_writes_is_one_message(ask: Ask, runs: Path, made: Any, status: str, told: str) -> None:
+    made.finished(runs / "run")
+    (runs / "run" / "status.json").write_text(status)
+    for command in ("status", "stop"):
+        code, out, err = ask(command, runs / "run")
+        assert (code, out) == (2, "")
+        assert "status.json" in err
+        assert told in err
 
 
 def test_what_is_no_run_or_has_told_nothing_is_bad_input(ask: Ask, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from ffzero_lab.cli.outcome import outcome, print_json
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs import ControlRequest, RunReader
-from ffzero_lab.runs.liveness import is_alive
+from ffzero_lab.runs.liveness import is_written
 from ffzero_lab.runs.standing import ENDED, ask_running, describe_state
 
 ANSWER_POLL_S = 0.05
@@ -25,7 +25,7 @@ def control_command(run: Path, request: ControlRequest, *, wait_s: float, as_jso
         status = before
         while time.monotonic() < deadline:
             status = reader.status or before
-            if status["state"] in EXPECTED[request.name] | ENDED or not is_alive(status["pid"]):
+            if status["state"] in EXPECTED[request.name] | ENDED or not is_written(status):
                 break
             time.sleep(ANSWER_POLL_S)
         else:
@@ -47,10 +47,10 @@ def status_command(run: Path, *, as_json: bool) -> None:
 
 def _print(run: Path, status: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json({"run": str(run), **status, "alive": is_alive(status["pid"])})
+        print_json({"run": str(run), **status, "alive": is_written(status)})
         return
-    last = status["last_event"]
+    last = status.get("last_event")
     where = "" if last is None or "layer" not in last else f", layer {last['layer']}"
-    step = "" if last is None or "step" not in last else f", step {last['step']} of {status['steps']}"
+    step = "" if last is None or "step" not in last else f", step {last['step']} of {status.get('steps', '?')}"
     reason = f": {status['reason']}" if "reason" in status else ""
     typer.echo(f"{run}: {describe_state(status)}{where}{step}{reason}")

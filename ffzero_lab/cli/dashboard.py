@@ -44,6 +44,7 @@ def dashboard_command(run_dir: Path, *, host: str, port: int, names: Sequence[st
                 if not access.reading_is_open:
                     elsewhere = f"http://{socket.gethostname()}:{listener.getsockname()[1]}/#token={access.token}"
                     typer.echo(f"from other machines, where reading needs the token as well: {elsewhere}")
+                    typer.echo("it goes over the network unencrypted; a tunnel does not: ssh -L")
                 typer.echo("Ctrl-C ends the view; the runs go on")
 
             serve(run_dir, listener, access, tell)

@@ -53,6 +53,15 @@ def print_json(content: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=not unicode))
 
 
+def _is_printed(content: Mapping[str, Any]) -> bool:
+    """Print a document; returns whether it was taken, which a full disk does not do."""
+    try:
+        print_json(content)
+    except OSError:
+        return False
+    return True
+
+
 def _laid_out(told: list[str]) -> list[str]:
     """Wrap what is told between words on a terminal; commands stay whole, to be copied."""
     if not sys.stderr.isatty():
@@ -66,11 +75,8 @@ def _end(code: int, error: BaseException, as_json: bool) -> None:
     message = str(error) or "interrupted"
     notes = [str(note) for note in getattr(error, "__notes__", [])]
     # Output may be gone with the terminal, which is what SIGHUP tells: the exit code still says how it ended.
-    with contextlib.suppress(OSError):
-        if as_json:
-            print_json(
-                {"error": {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}}
-            )
-        else:
+    told = {"kind": type(error).__name__, "message": message, "notes": notes, "exit_code": int(code)}
+    if not (as_json and _is_printed({"error": told})):
+        with contextlib.suppress(OSError):
             typer.echo("\n".join(_laid_out([f"ffzero-lab: {message}", *notes])), err=True)
     raise typer.Exit(code) from None

@@ -28,6 +28,7 @@ from ffzero_lab.manifest import describe_run, refuse_other_units, versions_of
 from ffzero_lab.opening import open_chosen, open_configured
 from ffzero_lab.runs import RunReader, RunWriter
 from ffzero_lab.runs.layout import MANIFEST, SUMMARY
+from ffzero_lab.runs.standing import refuse_after_trip
 from ffzero_lab.signals import Interruption, Signals
 from ffzero_lab.training import Network, Session, TrainSettings
 from ffzero_lab.training.progress import under
@@ -217,11 +218,7 @@ def _refuse_what_has_ended(reader: RunReader, *, after_trip: bool) -> None:
         raise InputError(f"{reader.path} is no training run; a protocol goes on with `ffzero-lab run --resume`")
     if reader.summary is not None:
         raise InputError(f"{reader.path} is complete; start a new run from it with --from")
-    status: dict[str, Any] = reader.status or {}
-    if status.get("state") == "tripped" and not after_trip:
-        raise InputError(
-            f"{reader.path} was ended by an interlock: {status.get('reason')}. Remove the cause, then say --after-trip"
-        )
+    refuse_after_trip(reader, after_trip=after_trip)
 
 
 def _check_bench(serial_number: str, manifest: Mapping[str, Any], path: Path) -> None:

@@ -31,6 +31,10 @@ HEADERS = {
 }
 
 
+REPORT_HEADERS = {"Content-Security-Policy": REPORT_POLICY, "Cache-Control": "no-store"}
+FOREIGN = "a page of another origin neither reads nor controls a run"
+
+
 def new_token() -> str:
     """Return a token that nobody guesses: 256 random bits."""
     return secrets.token_urlsafe(32)
@@ -91,12 +95,12 @@ class Access:
         )
 
     def refuses_origin(self, request: Request) -> str | None:
-        """Return why a request that changes something is refused for where it comes from, or None."""
+        """Return why a request is refused for where it comes from, or None."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-        if site not in (None, "same-origin"):
-            return "a page of another origin cannot control a run"
+        if site not in (None, "same-origin", "none"):
+            return FOREIGN
         if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
-            return "a page of another origin cannot control a run"
+            return FOREIGN
         return None
 
     def refuses_token(self, request: Request) -> str | None:

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,18 +15,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from ffzero_lab._version import __version__
-from ffzero_lab.dashboard.access import REPORT_POLICY, Access
+from ffzero_lab.dashboard.access import REPORT_HEADERS, Access
 from ffzero_lab.dashboard.chip import drawing_of, values_of
+from ffzero_lab.dashboard.facts import owner_of
 from ffzero_lab.dashboard.folders import RunsFolder
-from ffzero_lab.dashboard.gate import Gate, refusal
+from ffzero_lab.dashboard.gate import Answer, Gate, refusal
 from ffzero_lab.dashboard.stream import MOST_RECEIVERS, events_of
 from ffzero_lab.dashboard.view import Position, RunView
 from ffzero_lab.errors import InputError
+from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.control import REQUESTS, ControlRequest
 from ffzero_lab.runs.layout import REPORT
 from ffzero_lab.runs.standing import ask_running
@@ -33,7 +36,9 @@ from ffzero_lab.runs.standing import ask_running
 STATIC = Path(__file__).parent / "static"
 VIEWS_KEPT = 8
 MOST_ROWS = 1000
-CONTROL_BYTES = 1024
+CONTROL_BYTES = 16 << 10
+"""A request says what question it answers, which may be long."""
+NOT_TOLD = "\0"
 TICKET_S = 30.0
 MOST_TICKETS = 32
 MOST_DIGITS = 6
@@ -84,11 +89,12 @@ class Dashboard:
     async def runs(self, request: Request) -> Response:
         """List runs, the newest first."""
         query = request.query_params
-        most = min(MOST_ROWS, int(query["most"])) if query.get("most", "").isdecimal() else 200
+        asked = query.get("most", "")
+        most = min(MOST_ROWS, int(asked)) if asked.isdecimal() and len(asked) < MOST_DIGITS else 200
         listing = await run_in_threadpool(
             self._folder.listing, query.get("under", ""), words=query.get("words", ""), most=most
         )
-        return JSONResponse(
+        return Answer(
             {
                 "rows": listing.rows,
                 "total": listing.total,
@@ -100,7 +106,7 @@ class Dashboard:
     async def run(self, request: Request) -> Response:
         """Return all of one run at once."""
         view = await run_in_threadpool(self._view, request.path_params["name"])
-        return JSONResponse((await run_in_threadpool(view.since, Position()))[0])
+        return Answer((await run_in_threadpool(view.since, Position()))[0])
 
     async def events(self, request: Request) -> Response:
         """Tell of one run from now on."""
@@ -129,7 +135,7 @@ class Dashboard:
     async def token(self, request: Request) -> Response:
         """Tell whether the token is right, and what it is needed for."""
         refused = self._access.refuses_token(request)
-        return JSONResponse({"right": refused is None, "reading_is_open": self._access.reading_is_open})
+        return Answer({"right": refused is None, "reading_is_open": self._access.reading_is_open})
 
     async def control(self, request: Request) -> Response:
         """Put one request in front of a run, in its control folder, and nothing else."""
@@ -145,15 +151,13 @@ class Dashboard:
             return refusal(400, f'a request is {{"request": NAME}}; allowed: {", ".join(REQUESTS)}')
         name = request.path_params["name"]
         path = await run_in_threadpool(self._folder.run, name)
-        view = await run_in_threadpool(self._view, name)
-        facts = (await run_in_threadpool(view.since, Position()))[0]["facts"]
-        if facts["owner"] is not None:
-            return refusal(409, f"{name} is a part of {facts['owner']}: ask that one")
         try:
-            await run_in_threadpool(ask_running, path, wanted)
+            await run_in_threadpool(_ask, path, name, wanted)
         except InputError as error:
             return refusal(409, str(error))
-        return JSONResponse({"run": name, "request": wanted.name}, 202)
+        except OSError as error:
+            return refusal(500, f"the request could not be put into the run's control folder: {error}")
+        return Answer({"run": name, "request": wanted.request.name}, 202)
 
     async def ticket(self, request: Request) -> Response:
         """Return an address of the report that a link can lead to, which cannot send a token; good once, and soon."""
@@ -164,7 +168,7 @@ class Dashboard:
             return refusal(503, "too many reports were asked for at once; wait a little")
         key = secrets.token_urlsafe(16)
         self._tickets[key] = (name, now_s + TICKET_S)
-        return JSONResponse({"ticket": key})
+        return Answer({"ticket": key})
 
     async def report(self, request: Request) -> Response:
         """Show the report that stands in a run's folder."""
@@ -176,14 +180,14 @@ class Dashboard:
         page = (await run_in_threadpool(self._folder.run, name)) / REPORT
         if page.is_symlink() or not page.is_file():
             return refusal(404, f"{name} has no {REPORT}; ffzero-lab report makes it")
-        return FileResponse(page, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+        return FileResponse(page, media_type="text/html", headers=REPORT_HEADERS)
 
     async def _of_layer(self, request: Request, answer: Callable[[Path, int], Any]) -> Response:
         layer = request.query_params.get("layer", "0")
         if not (layer.isdecimal() and len(layer) < MOST_DIGITS):
             return refusal(400, f"layer {layer!r} is no number of a layer")
         path = await run_in_threadpool(self._folder.run, request.path_params["name"])
-        return JSONResponse(await run_in_threadpool(answer, path, int(layer)))
+        return Answer(await run_in_threadpool(answer, path, int(layer)))
 
     def _view(self, name: str) -> RunView:
         """Return the view of a run; a few are kept, so that browsers share them."""
@@ -205,17 +209,51 @@ class Dashboard:
         """Return *answer* behind the token, where reading needs it."""
 
         async def checked(request: Request) -> Response:
+            foreign = self._access.refuses_origin(request)
+            if foreign is not None:  # it could not read the answer, but take the places of those who can
+                return refusal(403, foreign)
             refused = None if self._access.reading_is_open else self._access.refuses_token(request)
             return await answer(request) if refused is None else refusal(401, refused)
 
         return checked
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a browser asks of a run.
+
+    Attributes
+    ----------
+    request
+        What it asks for.
+    seen
+        Why the run stood still, as the page showed it to whoever pressed the button; `NOT_TOLD`: it does not say.
+    """
+
+    request: ControlRequest
+    seen: str | None
+
+
+def _ask(path: Path, name: str, wanted: Wanted) -> None:
+    """Put a request in front of a run; raises InputError where it is refused, OSError where it cannot be written.
+
+    Only the status of the run is read, so that a run can be stopped whose other files are damaged.
+    """
+    owner = owner_of(path, name)
+    if owner is not None:
+        raise InputError(f"{name} is a part of {owner}: ask that one")
+    status = RunReader(path).status
+    if wanted.seen != NOT_TOLD and status is not None and status.get("reason") != wanted.seen:
+        now = status.get("reason") or f"it is {status.get('state')}"
+        raise InputError(f"{name} has gone on since, look again; now: {now}")
+    ask_running(path, wanted.request)
+
+
 def _is_json(request: Request) -> bool:
     return request.headers.get("content-type", "").partition(";")[0].strip() == "application/json"
 
 
-async def _wanted(request: Request) -> ControlRequest | None:
+async def _wanted(request: Request) -> Wanted | None:
     """Return what is asked for; None when it is nothing that a run understands."""
     content = b""
     async for part in request.stream():
@@ -223,10 +261,11 @@ async def _wanted(request: Request) -> ControlRequest | None:
         if len(content) > CONTROL_BYTES:
             return None
     try:
-        name: Any = json.loads(content)["request"]
-    except (ValueError, TypeError, KeyError):
+        told: Any = json.loads(content)
+        name, seen = told["request"], told.get("seen", NOT_TOLD)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return ControlRequest(name) if name in REQUESTS else None
+    return Wanted(ControlRequest(name), seen) if name in REQUESTS and isinstance(seen, str | None) else None
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

@@ -1,11 +1,12 @@
 """What a run told of its bench: readings against their bounds, links, and the history of the readings."""
 
-import json
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from ffzero_lab.dashboard.envelope import Envelope
+from ffzero_lab.runs.parsing import parsed
 
 Standing = Literal["within", "beyond", "not bounded", "no reading"]
 
@@ -54,7 +55,7 @@ class HealthHistory:
         """By channel, over wall seconds since the Epoch."""
 
     def refresh(self) -> None:
-        """Read what was appended; a file that is not there holds nothing."""
+        """Read what was appended; a file that is not there, or cannot be read, holds nothing."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._position)
@@ -64,16 +65,16 @@ class HealthHistory:
                     self._position += len(line)
                     for name, at_s, reading in _readings(line):
                         self.curves.setdefault(name, Envelope()).extend([at_s], [at_s], [reading])
-        except FileNotFoundError:
+        except OSError:
             return
 
 
 def _readings(line: bytes) -> Iterator[tuple[str, float, float]]:
     """Yield channel, time and reading of one line; nothing of a line that is damaged."""
     try:
-        row: Any = json.loads(line)
+        row: Any = parsed(line)
         at_s = float(row["at_s"])
         told = [(str(name), at_s, float(reading)) for name, reading in row["readings"].items() if reading is not None]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return
-    yield from told
+    yield from (each for each in told if isfinite(each[1]) and isfinite(each[2]))

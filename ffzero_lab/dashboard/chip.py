@@ -16,6 +16,7 @@ from ffzero_lab.errors import InputError
 from ffzero_lab.figures.chip_plan import plan_of
 from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.checkpoint import CHECKPOINT, PREVIOUS
+from ffzero_lab.runs.index import damage_told
 from ffzero_lab.runs.layout import MANIFEST, START
 
 FloatArray = NDArray[np.float64]
@@ -89,7 +90,8 @@ def _layer(description: DeviceDescription, layer: int) -> LayerDescription:
 
 def _description(path: Path) -> DeviceDescription:
     """Return the description of the run's device, with how its springs are joined where the run keeps that."""
-    plain = RunReader(path).manifest["device"]["description"]
+    with damage_told(path):
+        plain = RunReader(path).manifest["device"]["description"]
     start = path / START
     arrays: dict[str, NDArray[Any]] = unpack_archive(start.read_bytes(), start)[0] if start.is_file() else {}
     rest = {name.removeprefix(_DESCRIBED): held for name, held in arrays.items() if name.startswith(_DESCRIBED)}

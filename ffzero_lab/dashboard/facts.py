@@ -1,5 +1,6 @@
 """What a run is, how it stands, what it spent and how its bench is: everything on its page but curves and log."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from ffzero_lab.runs import RunReader
 from ffzero_lab.runs.checkpoint import CHECKPOINT
 from ffzero_lab.runs.index import PROTOCOL
 from ffzero_lab.runs.layout import MANIFEST, REPORT, START
+from ffzero_lab.runs.liveness import is_elsewhere
 from ffzero_lab.runs.standing import ENDED, state_told
 
 SETTINGS_SHOWN = ("rule", "seed", "loss", "directions", "slopes", "optimizer", "learning_rate", "batch", "readout")
@@ -28,7 +30,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
     status, summary = reader.status, reader.summary
     state = "complete" if summary is not None else state_told(path)
     is_protocol = manifest.get("kind") == PROTOCOL
-    owner = _owner(path, name)
+    owner = owner_of(path, name)
     description = manifest["device"]["description"]
     told: Mapping[str, Any] = status or {}
     newest: Mapping[str, Any] = told.get("training") or told.get("last_event") or last
@@ -38,6 +40,7 @@ def facts_of(path: Path, name: str, manifest: Mapping[str, Any], last: Mapping[s
         "measure": measure_of(manifest),
         "state": state,
         "reason": told.get("reason"),
+        "elsewhere": told["host"] if is_elsewhere(told) and state not in ENDED else None,
         "parked": told.get("parked", state in ENDED),
         "updated": told.get("updated"),
         "started": manifest["started"],
@@ -69,10 +72,10 @@ def _can(state: str, owner: str | None) -> list[str]:
     return {"running": ["pause", "stop"], "paused": ["continue", "stop"]}.get(state, [])
 
 
-def _owner(path: Path, name: str) -> str | None:
+def owner_of(path: Path, name: str) -> str | None:
     """Return the protocol that *path* is a step of, or None."""
     above = path.parent / MANIFEST
-    if "/" not in name or not above.is_file():
+    if "/" not in name or not os.path.isfile(above):  # noqa: PTH113 - false, too, where nobody may look
         return None
     return name.rpartition("/")[0]
 
@@ -118,6 +121,9 @@ def _spent(
 def _result(manifest: Mapping[str, Any], summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if summary is None or "settings" not in manifest:
         return None
+    readout, scores = summary["readout"], summary.get("test_accuracy", summary.get("test_r2", {}))
+    if readout not in scores:
+        raise ValueError(f"its summary has no score of the readout {readout!r}")
     names = ("test_accuracy", "test_r2", "baselines", "readout")
     return {name: summary[name] for name in names if name in summary}
 

@@ -1,6 +1,6 @@
 """Follows ``metrics.jsonl`` as it grows: curves in bounded room, the last lines of the log, what was spent."""
 
-import json
+import sys
 from collections import deque
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from ffzero_lab.dashboard.envelope import Envelope
 from ffzero_lab.dashboard.wording import line_of
+from ffzero_lab.runs.parsing import parsed
 
 CHUNK_BYTES = 1 << 20
 LOG_LINES = 200
@@ -20,6 +21,8 @@ CURVES = {
     "layer": {"trained": "sum_train_score"},
 }
 """By event: the name of each curve, and the key it is drawn from."""
+PLACES = ("layer", "step")
+"""Of the newest row, numbers; the rows of a protocol have the name of a step there."""
 
 
 Row = dict[str, Any]
@@ -56,10 +59,12 @@ class MetricsTail:
                     self.epoch += 1
                     self._forget()
                 self._read(file)
-        except FileNotFoundError:
+        except OSError as error:
             if self._position:
                 self.epoch += 1
                 self._forget()
+            if not isinstance(error, FileNotFoundError) and not self.log:
+                self._note("warning", f"the metrics cannot be read: {error.strerror}", None)
 
     def log_since(self, number: int) -> list[LogLine]:
         """Return the lines after *number*, as far as they are kept."""
@@ -94,13 +99,13 @@ class MetricsTail:
     def _rows(self, lines: list[bytes]) -> list[Row]:
         """Return the rows of some lines: all at once where none is damaged, which takes half the time."""
         try:
-            return [_checked(row) for row in json.loads(b"[" + b",".join(lines) + b"]")]
+            return [_checked(row) for row in parsed(b"[" + b",".join(lines) + b"]")]
         except ValueError:
             return [row for line in lines if (row := self._row(line)) is not None]
 
     def _row(self, line: bytes) -> Row | None:
         try:
-            return _checked(json.loads(line))
+            return _checked(parsed(line))
         except ValueError as error:
             self._note("warning", f"a row of metrics cannot be read: {error}", None)
             return None
@@ -108,7 +113,7 @@ class MetricsTail:
     def _heed(self, rows: list[Row]) -> None:
         """Take in rows of one event of one layer, one after the other."""
         self.rows += len(rows)
-        self.last |= rows[-1]
+        self.last |= {key: value for key, value in rows[-1].items() if key not in PLACES or isinstance(value, int)}
         event, layer = _kind(rows[0])
         for name, key in CURVES.get(event, {}).items():
             own = [row for row in rows if row[key] is not None]
@@ -144,6 +149,7 @@ def _checked(row: Any) -> Row:
         raise ValueError("it has no event")
     numbers = {"layer", "readings", "device_seconds", *CURVES[event].values()} if event in CURVES else ()
     for name in numbers:
-        if not isinstance(checked.get(name), int | float):
+        value = checked.get(name)
+        if not isinstance(value, int | float) or abs(value) > sys.float_info.max:
             raise ValueError(f"its {name} is no number")
     return checked

@@ -94,13 +94,14 @@ class RunView:
         if HEALTH in changed:
             self._health.refresh()
         if changed or now_s - self._facts_s >= FACTS_S:
-            self._facts_s = now_s
+            self._looked_s = self._facts_s = float("-inf")  # until it is done: what fails, fails for everybody
             with damage_told(self.path):
                 if MANIFEST in changed:
                     self._manifest = RunReader(self.path).manifest
                 facts = facts_of(self.path, self.name, self._manifest, self._tail.last)
             if facts != self._facts:
                 self._facts, self._facts_number = facts, self._facts_number + 1
+            self._looked_s = self._facts_s = now_s
 
     def _changed(self, name: str) -> bool:
         """Tell whether a file has changed since it was asked for last."""

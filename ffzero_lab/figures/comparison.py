@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ffzero_lab.figures.drawing import plainly
+
 LABELS = {
     "ffzero": "ffzero: a loss for each layer, measured slopes",
     "bp-dd": "bp-dd: one loss at the end, measured slopes",
@@ -42,6 +44,6 @@ def draw(told: Mapping[str, Any], path: Path) -> None:
     axes.set_ylabel(f"{SCORES[told['measure']]} on the part held back; points: on the test part")
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    axes.set_title(f"{told['dataset']} on {told['device']}", loc="left", fontsize="medium")
+    axes.set_title(plainly(f"{told['dataset']} on {told['device']}"), loc="left", fontsize="medium")
     axes.legend(fontsize="small", loc="lower right")
     figure.savefig(path, dpi=150)

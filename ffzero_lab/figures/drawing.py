@@ -4,6 +4,8 @@
 # pyright: reportUnknownMemberType=false
 
 import io
+import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -53,9 +55,22 @@ STYLE: dict[str, Any] = {
 }
 
 
+NO_SIGN = re.compile(r"Glyph \d+ .*missing from")
+"""What matplotlib warns of when a name has a sign that the font of the figures lacks."""
+
+
+def plainly(text: str) -> str:
+    """Return *text* so that matplotlib writes it as it stands: between two dollar signs it would read a formula."""
+    return text.replace("$", r"\$")
+
+
 def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) -> Picture:
     """Return what *draw* draws, in the common style, under a file *name* without suffix."""
-    with mpl.rc_context(STYLE):  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        mpl.rc_context(STYLE),  # pyright: ignore[reportArgumentType] - its stub lists the keys one by one
+    ):
+        warnings.simplefilter("always")
         figure = draw()
         figure.dpi = min(PNG_DPI, WIDEST / figure.get_figwidth())
         svg, png = io.BytesIO(), io.BytesIO()
@@ -63,4 +78,9 @@ def pictured(name: str, title: str, caption: str, draw: Callable[[], Figure]) ->
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
         figure.set_layout_engine("none")  # all is in its place, and finding it takes longer than drawing
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})
+    for each in warned:
+        if NO_SIGN.match(str(each.message)) is None:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if any(NO_SIGN.match(str(each.message)) for each in warned):
+        caption += " Signs that the font of the figures lacks stand as boxes."
     return Picture(name, title, caption, svg.getvalue(), png.getvalue())

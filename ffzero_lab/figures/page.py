@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ffzero_lab.figures.page_style import CSS
-from ffzero_lab.runs.atomic import write_atomically
+from ffzero_lab.runs.atomic import write_atomically, write_briefly
 
 Severity = Literal["fault", "warning", "note"]
 ALWAYS_SHOWN = 25
@@ -112,7 +112,7 @@ class Page:
 def write(page: Page, path: Path, folder: Path | None = None) -> Path:
     """Write *page* to *path* and its figures, as SVG and PNG, into *folder*, by default beside it; return the folder.
 
-    The page comes last, and does not need the folder. Raises OSError.
+    The page comes last, and does not need the folder. Two may write the same page at once. Raises OSError.
     """
     folder = path.with_name(f"{path.stem}-figures") if folder is None else folder
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,9 +120,9 @@ def write(page: Page, path: Path, folder: Path | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     for picture in page.pictures:
         stem = slug(picture.name)
-        (folder / f"{stem}.svg").write_bytes(picture.svg)
-        (folder / f"{stem}.png").write_bytes(picture.png)
-    write_atomically(path, html_of(page).encode())
+        write_briefly(folder / f"{stem}.svg", picture.svg, among_others=True)
+        write_briefly(folder / f"{stem}.png", picture.png, among_others=True)
+    write_atomically(path, html_of(page).encode(errors="replace"), among_others=True)
     return folder
 
 

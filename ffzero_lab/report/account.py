@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ffzero_lab.kept import Evaluation, read_evaluation, read_start
 from ffzero_lab.report.rows import Rows, gathered
 from ffzero_lab.runs import Checkpoint, RunReader
 from ffzero_lab.runs.index import PROTOCOL
-from ffzero_lab.runs.layout import METRICS, SUPERSEDED
+from ffzero_lab.runs.layout import MANIFEST, METRICS, SUMMARY, SUPERSEDED
 from ffzero_lab.training import Network, TrainSettings
 from ffzero_lab.training.aim import Measure
 from ffzero_lab.training.scale import TrainedScale
@@ -26,6 +26,27 @@ from ffzero_lab.training.whole import as_one_layer
 
 FloatArray = NDArray[np.float64]
 Found = TypeVar("Found")
+TOLD_AT_START: Mapping[str, tuple[str, ...]] = {
+    "": ("run_id", "name", "started", "versions"),
+    "dataset": ("name", "task", "classes", "train", "test", "features", "fingerprint"),
+    "plan": ("steps", "batch", "seconds", "counts"),
+    "device": ("name", "description"),
+}
+"""What a report needs of a manifest, table by table."""
+TOLD_AT_END = (
+    "layers",
+    "readout",
+    "baselines",
+    "problems",
+    "writes",
+    "readings",
+    "shots",
+    "counts",
+    "device_seconds",
+    "predicted_seconds",
+    "wall_seconds",
+)
+"""What it needs of a summary, beside the scores."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +143,8 @@ def account_of(run: Path) -> Account:
     manifest = reader.manifest
     if "settings" not in manifest:
         raise InputError(_no_training_run(run, manifest))
+    for table, names in TOLD_AT_START.items():
+        _demand(run / MANIFEST, table, manifest.get(table) if table else manifest, names)
     unreadable: list[str] = []
 
     def tried(read: Callable[[], Found]) -> Found | None:
@@ -139,7 +162,7 @@ def account_of(run: Path) -> Account:
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         told = " ".join(str(error).split())
         raise InputError(f"{run} was written by another version: {told}") from None
-    rows = tried(lambda: _rows(reader)) or gathered(())
+    rows = tried(lambda: _rows(reader, len(description.layers))) or gathered(())
     found, refused = tried(reader.newest_checkpoint) or (None, ())
     unreadable += [f"an older checkpoint is used: {reason}" for reason in refused]
     whole = settings.whole_network
@@ -147,7 +170,7 @@ def account_of(run: Path) -> Account:
     return Account(
         path=run,
         manifest=manifest,
-        summary=tried(lambda: reader.summary),
+        summary=tried(lambda: _summary(reader, len(rows.layers))),
         status=tried(lambda: reader.status),
         settings=settings,
         description=description,
@@ -165,6 +188,26 @@ def account_of(run: Path) -> Account:
         notes=() if found is None else _noted(found),
         unreadable=tuple(unreadable),
     )
+
+
+def _summary(reader: RunReader, layers: int) -> Mapping[str, Any] | None:
+    """Return the summary, if there is one; raises InputError where it lacks what a report tells."""
+    summary = reader.summary
+    if summary is None:
+        return None
+    regression = reader.manifest["dataset"]["task"] == "regression"
+    _demand(reader.path / SUMMARY, "", summary, (*TOLD_AT_END, "test_r2" if regression else "test_accuracy"))
+    if len(summary["layers"]) < layers:
+        raise InputError(f"{reader.path / SUMMARY} tells of {len(summary['layers'])} layers; {layers} were logged")
+    return summary
+
+
+def _demand(path: Path, table: str, content: object, names: tuple[str, ...]) -> None:
+    """Raise InputError unless *content* is a table that has these *names*."""
+    told: Mapping[str, Any] = cast("Mapping[str, Any]", content) if isinstance(content, Mapping) else {}
+    lacking = [f"{table}.{name}" if table else name for name in names if name not in told]
+    if lacking:
+        raise InputError(f"{path} is damaged, or was written by another version: it lacks {', '.join(lacking)}")
 
 
 def _noted(checkpoint: Checkpoint) -> tuple[str, ...]:
@@ -188,11 +231,14 @@ def _no_training_run(run: Path, manifest: Mapping[str, Any]) -> str:
     return f"{run} is {told}"
 
 
-def _rows(reader: RunReader) -> Rows:
+def _rows(reader: RunReader, n_layers: int) -> Rows:
     try:
-        return gathered(reader.metrics())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        rows = gathered(reader.metrics())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{reader.path / METRICS} is damaged: {type(error).__name__}: {error}") from None
+    if not set(rows.layers) <= set(range(n_layers)):
+        raise InputError(f"{reader.path / METRICS} is damaged: the device has no layer {max(rows.layers)}")
+    return rows
 
 
 def _network(run: Path, checkpoint: Checkpoint) -> Network:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ffzero_lab.figures.chip_map import legible_on
+from ffzero_lab.figures.drawing import plainly
 from ffzero_lab.figures.palette import BLUE, INK
 from ffzero_lab.kept import Evaluation
 from ffzero_lab.rule.readout import ReadoutName, predicted_classes, predicted_numbers
@@ -145,5 +146,6 @@ def _name(axes: Axes, classes: Sequence[str], across: str, down: str) -> None:
     places = range(len(classes))
     short = [name if len(name) <= 16 else f"{name[:15]}…" for name in classes]
     turned = max(len(name) for name in short) > 3
-    axes.set_xticks(places, short, rotation=90 if turned and len(short) > 4 else 0)
-    axes.set_yticks(places, short)
+    shown = [plainly(name) for name in short]
+    axes.set_xticks(places, shown, rotation=90 if turned and len(short) > 4 else 0)
+    axes.set_yticks(places, shown)

@@ -21,6 +21,7 @@ from ffzero_lab.figures.chip_map import (
     cross_out,
     write_in_cells,
 )
+from ffzero_lab.figures.drawing import plainly
 from ffzero_lab.figures.palette import GREY, VALUES, VERMILLION
 from ffzero_lab.figures.plan import Plan
 from ffzero_lab.report.light import Light
@@ -97,7 +98,9 @@ def chip_map(plan: Plan, layer: LayerDescription, shading: Shading, light: Light
         for index in dead if len(plan.cells) <= MANY_CELLS else ():
             cross_out(axes, plan, index, VERMILLION)
     write_in_cells(axes, plan, shading.values, layer.alive, shading.norm, shading.colours)
-    bar = figure.colorbar(shown, ax=axes, label=shading.label, shrink=0.7, aspect=28, pad=0.01, extend=_extend(shading))
+    bar = figure.colorbar(
+        shown, ax=axes, label=plainly(shading.label), shrink=0.7, aspect=28, pad=0.01, extend=_extend(shading)
+    )
     if shading.ticks:
         bar.set_ticks(list(shading.ticks), labels=list(shading.ticks.values()), minor=False)
         bar.ax.minorticks_off()

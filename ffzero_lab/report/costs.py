@@ -51,7 +51,7 @@ def device_time(account: Account) -> Figure:
     """Draw device time over the run beside what τp and τx say for the same writes and shots."""
     columns = [rows.columns for rows in account.rows.layers.values() if len(rows.columns["readings"])]
     names = ("readings", "writes", "shots", "device_seconds")
-    readings, writes, shots, seconds = (np.concatenate([own[name] for own in columns]) for name in names)
+    readings, writes, shots, seconds = (np.concatenate([[0.0], *(own[name] for own in columns)]) for name in names)
     timing = account.description.timing
     predicted = writes * timing.write_s + shots * timing.shot_s
     figure = Figure(figsize=(9.6, 3.2), layout="constrained")

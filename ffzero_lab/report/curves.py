@@ -63,12 +63,23 @@ def learning(account: Account) -> Figure:
         scores.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         scores.set_ylim(-0.02, 1.02)
     else:
-        low = scores.get_ylim()[0]
-        scores.set_ylim(max(low, -1.0), 1.02)
+        scores.set_ylim(max(scores.get_ylim()[0], _lowest_shown(account)), 1.02)
     losses.set_ylabel("loss")
     losses.set_ylim(bottom=0.0)
     _over_measurements(account, scores, losses)
     return figure
+
+
+def _lowest_shown(account: Account) -> float:
+    """Return the R² down to which there is room: a layer that begins at minus a hundred may not flatten all the rest.
+
+    Whatever is a result is within it.
+    """
+    ends = [float(rows.done["sum_train_score"]) for rows in account.rows.layers.values() if rows.done is not None]
+    results = [
+        score for score in (account.test_score, account.untrained_score, account.linear_score) if score is not None
+    ]
+    return min(-1.0, *(1.05 * score for score in (*ends, *results) if score < 0.0), 0.0)
 
 
 def slopes(account: Account) -> Figure:
@@ -87,15 +98,21 @@ def slopes(account: Account) -> Figure:
             panels[1].plot(
                 at, seen, linestyle="none", marker="s", markersize=5, color=colour, markeredgecolor=INK, zorder=5
             )
-    sizes.set_yscale("log")
+    _on_a_logarithm(sizes)
     sizes.set_ylabel("RMS slope / loss\nper typical change")
     if told:
-        panels[1].set_yscale("log")
+        _on_a_logarithm(panels[1])
         panels[1].set_ylabel("RMS slope over\nits noise")
         panels[1].axhline(1.0, color=VERMILLION, linestyle="--", linewidth=1.0, label="as large as its noise")
         panels[1].set_ylim(bottom=max(LEAST_RATIO, panels[1].get_ylim()[0]))
     _over_measurements(account, *panels)
     return figure
+
+
+def _on_a_logarithm(axes: Axes) -> None:
+    """Let the values stand on a logarithm, where any of them is above zero: on a plateau every slope may be none."""
+    if any(bool((np.asarray(line.get_ydata(), dtype=np.float64) > 0.0).any()) for line in axes.get_lines()):
+        axes.set_yscale("log")
 
 
 def noise_told(account: Account) -> Literal["both", "measured", ""]:

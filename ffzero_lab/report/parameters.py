@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.figures.drawing import plainly
 from ffzero_lab.figures.palette import BLUE, GREY, INK, ORANGE
 from ffzero_lab.report.amplitudes import unit_on_scale
 from ffzero_lab.training.scale import TrainedScale
@@ -43,12 +44,12 @@ def before_and_after(layer: LayerDescription, before: FloatArray, after: FloatAr
             left.set_xscale("log")
         left.hist(after[own], bins=bins, histtype="stepfilled", color=BLUE, alpha=0.75, label="after")
         left.hist(before[own], bins=bins, histtype="step", color=INK, linewidth=1.2, label="before")
-        left.set_xlabel(f"{group.name} / {group.unit}")
+        left.set_xlabel(plainly(f"{group.name} / {group.unit}"))
         left.set_ylabel("parameters")
-        left.set_title(f"{group.name} ({group.size:,})")
+        left.set_title(plainly(f"{group.name} ({group.size:,})"))
         right.hist(change[own], bins=BINS, histtype="stepfilled", color=ORANGE)
         right.axvline(0.0, color=GREY, linewidth=1.0, linestyle="--")
-        right.set_xlabel(f"change / {unit_on_scale(group)}")
+        right.set_xlabel(plainly(f"change / {unit_on_scale(group)}"))
         rms = float(np.sqrt(np.mean(change[own] ** 2)))
         right.set_title(f"moved by {rms:.3g} RMS")
     panels[0, 0].legend(loc="upper right")

@@ -10,7 +10,7 @@ import numpy as np
 from ffzero_lab.figures.page import Problem, Severity
 from ffzero_lab.report.account import Account
 from ffzero_lab.report.amplitudes import amplitudes_of
-from ffzero_lab.runs.liveness import is_alive
+from ffzero_lab.runs.standing import state_told
 
 NEAR_RESOLUTION = 2.0
 """Steps of the resolution under which an amplitude is told."""
@@ -46,8 +46,12 @@ def _ending(account: Account) -> Iterator[Problem]:
     status: Mapping[str, Any] = account.status or {}
     state, reason = str(status.get("state", "unknown")), str(status.get("reason", "no reason is kept"))
     going = state in ("running", "paused")
-    if going and is_alive(int(status.get("pid", 0))):
+    if going and state_told(account.path) == state:
         yield Problem("note", "the run", f"still {state}: this page shows how far it was when it was written")
+        return
+    if state == "complete":
+        told = "incomplete: it says that it is complete, but no summary can be read, so no final number is told"
+        yield Problem("fault", "the run", told)
         return
     resume = f"go on with: ffzero-lab train --resume {shlex.quote(str(account.path))}"
     if state == "tripped":

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
+from ffzero_lab.figures.drawing import plainly
 from ffzero_lab.figures.page import Table
 from ffzero_lab.figures.palette import BLUE, INK, ORANGE, VERMILLION
 from ffzero_lab.report.amplitudes import Used
@@ -49,7 +50,7 @@ def epsilon_figure(used: Sequence[Used]) -> Figure:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks(range(len(shown)), [f"layer {each.layer}, {each.group}" for each in shown])
+    axes.set_yticks(range(len(shown)), [plainly(f"layer {each.layer}, {each.group}") for each in shown])
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlabel("RMS amplitude / steps of the resolution")
     figure.legend(loc="outside lower center", ncols=3)

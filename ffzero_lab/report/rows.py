@@ -21,6 +21,10 @@ COLUMNS = (
     "device_seconds",
     "wall_seconds",
 )
+SPENT = ("writes", "readings", "shots", "device_seconds")
+"""Stand in every row of a run."""
+AT_AN_END = ("steps", "stopped_by", "loss", "train_score", "sum_train_score", "wrapped", "projected", "dark")
+"""Stand in the row of a layer's end."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Rows:
     problems, taps
         Messages to the operator, and rows about the light at the taps of a cascade.
     last
-        The last row; None: there is none.
+        The last row that tells what was spent; None: there is none.
     """
 
     layers: Mapping[int, LayerRows]
@@ -78,7 +82,11 @@ def gathered(rows: Iterable[Mapping[str, Any]]) -> Rows:
     taps: list[Mapping[str, Any]] = []
     last: Mapping[str, Any] | None = None
     for row in rows:
-        kind, last = row["event"], row
+        kind = row["event"]
+        if all(name in row for name in SPENT):
+            last = row
+        for name in AT_AN_END if kind == "layer" else ():
+            row[name]  # KeyError names what is missing
         if kind == "step":
             steps.setdefault(row["layer"], []).append(row)
         elif kind == "problem":

@@ -25,7 +25,7 @@ class ControlRequest:
 
 def ask(run: Path, request: ControlRequest) -> None:
     """Put a request in front of the process that writes *run*; raises OSError when there is no control folder."""
-    write_briefly(run / CONTROL / f"{request.name}.json", json.dumps(asdict(request)).encode())
+    write_briefly(run / CONTROL / f"{request.name}.json", json.dumps(asdict(request)).encode(), among_others=True)
 
 
 class ControlFolder:

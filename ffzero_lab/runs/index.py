@@ -35,7 +35,7 @@ def indexed_runs(run_dir: Path) -> list[Row]:
     if found != known:
         content = {"format": FORMAT, "runs": found}
         with suppress(OSError):  # nothing is lost but time, and the disk is left to those who lose more
-            write_briefly(run_dir / INDEX, json.dumps(content).encode())
+            write_briefly(run_dir / INDEX, json.dumps(content).encode(), among_others=True)
     return [row for _, row in found.values()]
 
 
@@ -46,7 +46,7 @@ def damage_told(run: Path) -> Generator[None]:
         yield
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{run} is damaged: {type(error).__name__}: {error}") from error
 
 
@@ -59,14 +59,19 @@ def _folders(run_dir: Path) -> Iterator[tuple[str, Seen]]:
     for name in names:
         base = f"{run_dir}/{name}/"  # os.path rather than pathlib: of thousands
         manifest = _stamp(base + MANIFEST)
-        if manifest:
-            yield name, manifest + _stamp(base + SUMMARY)
+        if manifest is None:  # it may be a run, of somebody else
+            yield name, []
+        elif manifest:
+            yield name, manifest + (_stamp(base + SUMMARY) or [])
 
 
-def _stamp(path: str) -> Seen:
+def _stamp(path: str) -> Seen | None:
+    """Return what tells whether a file has changed: empty where there is none, None where nobody may look."""
     try:
         stat = os.stat(path)  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
+    except PermissionError:
+        return None
+    except OSError:
         return []
     return [stat.st_mtime_ns, stat.st_size, stat.st_ino]
 

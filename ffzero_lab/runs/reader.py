@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ffzero_lab.errors import InputError
 from ffzero_lab.runs.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint
 from ffzero_lab.runs.layout import MANIFEST, METRICS, STATUS, SUMMARY
+from ffzero_lab.runs.parsing import parsed
 
 
 class RunReader:
@@ -15,7 +16,11 @@ class RunReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not (path / MANIFEST).is_file():
+        try:
+            is_run = (path / MANIFEST).is_file()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        if not is_run:
             raise InputError(f"{path} is no run folder: it has no {MANIFEST}")
         self.manifest: dict[str, Any] = self._json(MANIFEST)
 
@@ -26,8 +31,14 @@ class RunReader:
 
     @property
     def status(self) -> dict[str, Any] | None:
-        """The last status that the run told, else None."""
-        return self._json(STATUS) if (self.path / STATUS).is_file() else None
+        """The last status that the run told, else None; it says at least how it stands, and which process that was."""
+        if not (self.path / STATUS).is_file():
+            return None
+        told = self._json(STATUS)
+        for name, kind in (("state", str), ("pid", int)):
+            if not isinstance(told.get(name), kind):
+                raise InputError(f"{self.path / STATUS} is damaged: its {name} is {told.get(name)!r}")
+        return told
 
     def newest_checkpoint(self) -> tuple[Checkpoint | None, tuple[str, ...]]:
         """Return the newest intact checkpoint, or None, and why newer ones were refused."""
@@ -56,7 +67,10 @@ class RunReader:
 
     def _json(self, name: str) -> dict[str, Any]:
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            told: object = parsed((self.path / name).read_bytes())
+            if not isinstance(told, dict):
+                raise ValueError("it is no table")
+            return cast("dict[str, Any]", told)
         except (OSError, ValueError) as error:
             raise InputError(f"{self.path / name} cannot be read: {error}") from error
 

@@ -18,6 +18,8 @@ def test_pages_have_no_violation_and_fit_their_window(
     view: Any, page: Page, violations: Violations, runs: Path, made: Any, scheme: str, size: str
 ) -> None:
     made.finished(runs / "20260131-142500-finished")
+    manifest = made.finished(runs / ("20260131-142600-" + "long" * 30)) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"digits"', f'"csv:{"measured" * 12}.csv"'))
     steps = [{"name": "learn", "kind": "train", "state": "failed", "failures": ["too cold"], "results": None}]
     protocol = {"kind": "protocol", "protocol": {"name": "p", "title": "P"}}
     with (
@@ -37,6 +39,7 @@ def test_pages_have_no_violation_and_fit_their_window(
         shown.goto(f"{view.address}/#token={view.token}")
         shown.get_by_role("link", name="tripped").wait_for()
         assert violations(shown) == []
+        assert shown.evaluate("[...document.querySelectorAll('.panel')].every((p) => p.scrollWidth <= p.clientWidth)")
         for name, seen in (
             ("20260131-142500-finished", "✓ complete"),
             ("running", "▶ running"),

@@ -211,6 +211,19 @@ def test_another_data_set_or_another_chip_is_refused(cli: Command, runs: Runs) -
     assert "the serial number TWIN-typical-1, this one has TWIN-typical-0" in ended.err
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 500, b"[]"])
+def test_a_power_cut_that_left_no_status_does_not_keep_a_run_from_going_on(
+    cli: Command, runs: Runs, left: bytes
+) -> None:
+    run = runs.stopped()
+    (run / "status.json").write_bytes(left)
+    refused = cli("train", "--resume", run)
+    assert refused.code == 2
+    assert "nobody can tell whether an interlock ended the run" in refused.err
+    assert "--after-trip" in refused.err
+    assert cli("train", "--resume", run, "--after-trip", "--json").code == 0
+
+
 def test_a_complete_run_is_refused_with_the_remedy(cli: Command, trained: Path) -> None:
     ended = cli("train", "--resume", trained)
     assert ended.code == 2

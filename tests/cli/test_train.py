@@ -1,12 +1,15 @@
 """The main job: what a person gets on the screen, on disk and as JSON."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from ffzero_lab import conduct
+from ffzero_lab.runs import ControlRequest, RunWriter, ask, control
 
 Command = Callable[..., Any]
 
@@ -165,3 +168,28 @@ def test_an_ideal_cascade_trains_both_layers(cli: Command) -> None:
     first, second = ended.json["tap_power"]
     assert first > 0.05
     assert second < 1e-2 * first
+
+
+def test_a_paused_run_goes_on_telling_how_its_bench_is(
+    cli: Command, flowers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Mapping[str, Any]] = []
+    write = RunWriter.status
+
+    def written(run: RunWriter, content: Mapping[str, Any]) -> None:
+        write(run, content)
+        told.append(content)
+        paused = [each for each in told if each["state"] == "paused"]
+        if len(told) == 1 or len(paused) == 3:
+            ask(run.path, ControlRequest("continue" if paused else "pause", park=False))
+
+    monkeypatch.setattr(RunWriter, "status", written)
+    monkeypatch.setattr(conduct, "STATUS_EVERY_S", 0.0)
+    monkeypatch.setattr(conduct, "PAUSE_POLL_S", 0.0)
+    monkeypatch.setattr(control, "POLL_S", 0.0)
+    ended = cli("train", "--dataset", f"csv:{flowers}", "--set", "device.ports=8", "--steps", 6, "--json")
+    assert ended.code == 0, ended.err
+    paused = [each for each in told if each["state"] == "paused"]
+    assert len(paused) >= 3
+    assert all(each["parked"] is False and each["health"]["readings"] for each in paused)
+    assert told[-1]["state"] == "complete"

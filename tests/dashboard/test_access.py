@@ -68,11 +68,50 @@ def test_a_request_with_the_token_is_put_into_the_control_folder(
 
 def test_what_no_run_understands_is_refused(server: TestClient, token: str, running: Path) -> None:
     headers = {TOKEN_HEADER: token, "Content-Type": "application/json"}
-    for content in ("", "[]", "{}", '{"request": "burn"}', '{"request": ["stop"]}', "x" * 5000):
+    for content in (
+        "",
+        "[]",
+        "{}",
+        '{"request": "burn"}',
+        '{"request": ["stop"]}',
+        "x" * 20_000,
+        "[" * 2000,
+        '{"request": "stop", "seen": 3}',
+    ):
         answer = server.post("/api/control/run", content=content, headers=headers)
         assert answer.status_code == 400, content
         assert "pause, continue, stop" in answer.json()["error"]
         assert requests_in(running) == []
+
+
+def test_an_answer_counts_for_the_question_that_was_shown_and_for_no_other(
+    server: TestClient, token: str, runs: Path, running: Path, made: Any
+) -> None:
+    headers = {TOKEN_HEADER: token}
+
+    def asked(**more: Any) -> Any:
+        return server.post("/api/control/run", json={"request": "continue", **more}, headers=headers)
+
+    def tells(**more: Any) -> None:
+        (running / "status.json").write_text(json.dumps(made.status("paused", 1, **more)))
+
+    tells(reason="waits for an answer: is the cover closed?")
+    answer = asked(seen="waits for an answer: is the laser off?")
+    assert (answer.status_code, "is the cover closed?" in answer.json()["error"]) == (409, True)
+    assert asked(seen=None).status_code == 409
+    assert requests_in(running) == []
+    assert asked(seen="waits for an answer: is the cover closed?").status_code == 202
+    tells()
+    assert asked(seen=None).status_code == 202
+    assert asked().status_code == 202, "a script need not say what it saw"
+
+
+def test_a_run_is_stopped_though_nothing_of_it_can_be_shown(server: TestClient, token: str, running: Path) -> None:
+    for name in ("metrics.jsonl", "health.jsonl", "summary.json"):
+        (running / name).write_bytes(b"\xff[[[[")
+    assert server.get("/api/run/run").status_code == 404
+    assert server.post("/api/control/run", json=ASKED, headers={TOKEN_HEADER: token}).status_code == 202
+    assert requests_in(running) == ["stop.json"]
 
 
 def test_only_a_run_that_goes_on_is_asked(server: TestClient, token: str, runs: Path, made: Any) -> None:
@@ -140,6 +179,20 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: TestClient, run
     assert "sandbox" in report
     assert "script" not in report
     assert "'unsafe-inline'" not in CONTENT_POLICY
+
+
+def test_a_page_of_another_origin_takes_no_place_of_those_who_look(server: TestClient, running: Path) -> None:
+    for path in ("/api/runs", "/api/run/run", "/api/events/run", "/api/drawing/run", "/api/ticket/run"):
+        for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+            assert server.get(path, headers=foreign).status_code == 403, (path, foreign)
+    assert server.get("/api/runs", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert server.get("/api/runs", headers={"Sec-Fetch-Site": "none"}).status_code == 200, "typed into the address bar"
+    assert server.get("/run/run", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200, "a link leads there"
+
+
+def test_what_is_told_of_runs_is_kept_by_no_browser(server: TestClient, running: Path) -> None:
+    for path in ("/api/runs", "/api/run/run", "/api/run/none", "/report/run"):
+        assert server.get(path).headers["cache-control"] == "no-store", path
 
 
 def test_the_preflight_of_another_origin_is_not_granted(server: TestClient, running: Path) -> None:

@@ -70,6 +70,37 @@ def test_a_damaged_row_is_told_and_the_others_count(path: Path, made: Any) -> No
     assert [line.level for line in tail.log].count("warning") == 3
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"event": "step", "layer": 0, "loss": NaN}', "NaN is no number of JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("\x00\x01", "cannot be read"),
+    ],
+)
+def test_what_no_browser_could_read_is_told_and_goes_nowhere(path: Path, made: Any, line: str, told: str) -> None:
+    write(path, [made.step_row(1, loss=1.0)])
+    with path.open("a") as file:
+        file.write(line + "\n")
+    infinite = made.step_row(2, loss=2.0) | {"device_seconds": 10**400}
+    write(path, [infinite, made.step_row(3, loss=3.0), {"event": "note", "step": "a name", "device_seconds": 1.0}])
+    tail = MetricsTail(path)
+    tail.refresh()
+    assert losses(tail) == [1.0, 3.0]
+    first, second = (line.text for line in tail.log if line.level == "warning")
+    assert told in first
+    assert "device_seconds is no number" in second
+    assert tail.last["step"] == 3
+
+
+def test_metrics_that_cannot_be_opened_are_told_once(path: Path) -> None:
+    path.mkdir()
+    tail = MetricsTail(path)
+    for _ in range(2):
+        tail.refresh()
+    assert [line.text for line in tail.log] == ["the metrics cannot be read: Is a directory"]
+
+
 def test_the_log_holds_the_last_lines_with_numbers_that_go_on(path: Path) -> None:
     write(path, [{"event": "problem", "message": f"number {n}", "device_seconds": n} for n in range(250)])
     tail = MetricsTail(path)

@@ -100,14 +100,66 @@ def test_the_history_of_health_is_kept_every_few_seconds(runs: Path, made: Any) 
     assert json.loads(line)["readings"]["heat_0"] == 1.25
 
 
+def test_readings_that_are_no_numbers_are_left_out_of_the_history(server: TestClient, runs: Path, made: Any) -> None:
+    made.finished(runs / "run")
+    lines = [
+        '{"at_s": 1.0, "readings": {"heat_0": NaN}}',
+        '{"at_s": 1e999, "readings": {"heat_0": 2.0}}',
+        "[" * 100_000,
+    ]
+    lines += ['{"at_s": 2.0, "readings": {"heat_0": 1' + "0" * 400 + "}}", '{"at_s": 3.0, "readings": {"heat_0": 4.0}}']
+    (runs / "run" / "health.jsonl").write_text("\n".join(lines) + "\n")
+    (heat,) = (curve for curve in server.get("/api/run/run").json()["health"] if curve["name"] == "heat_0")
+    assert [bucket[:3] for bucket in heat["buckets"]] == [[3.0, 3.0, 4.0]]
+
+
+def test_half_a_sign_in_a_file_is_told_all_the_same(server: TestClient, runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.append({"event": "problem", "message": "half \ud800", "device_seconds": 1.0})
+    assert server.get("/api/run/run").json()["log"][0]["text"] == "half \ud800"
+
+
 def test_a_damaged_run_is_one_message(server: TestClient, runs: Path, made: Any) -> None:
     made.finished(runs / "run")
-    for content in (b"", b"[]", b'{"format": 1}', b"\xff"):
+    for content in (b"", b"[]", b'{"format": 1}', b"\xff", b"[" * 100_000):
         (runs / "run" / "manifest.json").write_bytes(content)
         answer = server.get("/api/run/run")
         assert answer.status_code == 404, content
         assert "manifest.json" in answer.json()["error"] or "damaged" in answer.json()["error"]
         assert server.get("/api/runs").json()["rows"][0]["problem"]
+        assert server.get("/api/drawing/run").status_code == 404
+
+
+def test_a_run_of_another_computer_is_told_as_one_and_can_be_asked(server: TestClient, runs: Path, made: Any) -> None:
+    with made.begun(runs / "run") as run:
+        run.status(made.status("running", 1, host="bench-7.example", pid=2**22 + 1))
+        facts = server.get("/api/run/run").json()["facts"]
+        assert (facts["state"], facts["elsewhere"], facts["can"]) == ("running", "bench-7.example", ["pause", "stop"])
+        run.status(made.status("stopped", 1, host="bench-7.example"))
+    assert server.get("/api/run/run").json()["facts"]["elsewhere"] is None
+
+
+def test_a_run_that_cannot_be_shown_fails_for_everybody_who_asks_at_once(
+    runs: Path, made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view_module, "REFRESH_S", 60.0)
+    path = made.finished(runs / "run")
+    summary = (path / "summary.json").read_bytes()
+    (path / "summary.json").write_text("[]")
+    view = RunView(path, "run")
+    for _ in range(3):
+        with pytest.raises(InputError, match="no table"):
+            view.since(Position())
+    (path / "summary.json").write_bytes(summary)
+    assert view.since(Position())[0]["facts"]["state"] == "complete"
+
+
+@pytest.mark.parametrize("summary", ["{}", '{"readout": "sum"}', '{"readout": "sum", "test_accuracy": {"last": 0.5}}'])
+def test_a_summary_without_a_result_is_damage(server: TestClient, runs: Path, made: Any, summary: str) -> None:
+    (made.finished(runs / "run") / "summary.json").write_text(summary)
+    answer = server.get("/api/run/run")
+    assert answer.status_code == 404
+    assert "damaged" in answer.json()["error"]
 
 
 def test_the_steps_of_a_protocol_lead_to_their_training_runs(server: TestClient, runs: Path, made: Any) -> None:

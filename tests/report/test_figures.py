@@ -1,14 +1,17 @@
 """What figures show is what was measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ffzero_lab.device import LayerDescription, ParameterGroup
+from ffzero_lab.figures.drawing import pictured
 from ffzero_lab.kept import Evaluation
-from ffzero_lab.report import curves
+from ffzero_lab.report import answers, costs, curves
 from ffzero_lab.report.account import account_of
 from ffzero_lab.report.amplitudes import amplitudes_of
 from ffzero_lab.report.answers import confusion_of, mean_similarity, predicted_and_true
@@ -118,3 +121,52 @@ def test_measured_amplitudes_are_those_that_were_logged(run_of: Callable[..., Pa
     logged = [row["epsilon"]["theta"] for row in account.rows.layers[0].amplitudes]
     assert len(logged) == 2
     assert list(amplitudes_of(account)[0].epsilon) == logged
+
+
+def test_a_class_may_have_any_name(recwarn: pytest.WarningsRecorder) -> None:
+    classes = ("$5 to $10", r"$\frac{x", "a_$\\", "\u65e5\u672c")
+    drawn: list[Figure] = []
+
+    def draw() -> Figure:
+        drawn.append(answers.confusion(np.eye(4, dtype=np.int64), classes))
+        return drawn[0]
+
+    picture = pictured("confusion", "Which", "Counts.", draw)
+    labels = [label.get_text().replace(r"\$", "$") for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == list(classes)
+    assert picture.caption == "Counts. Signs that the font of the figures lacks stand as boxes."
+    assert not list(recwarn)
+
+
+def test_slopes_that_are_all_zero_are_drawn(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    layer = account.rows.layers[0]
+    none = {name: np.zeros_like(column) for name, column in layer.columns.items() if name.startswith("slope")}
+    rows = replace(account.rows, layers={0: replace(layer, columns={**layer.columns, **none})})
+    sizes, *_ = curves.slopes(replace(account, rows=rows)).axes
+    assert sizes.get_yscale() == "linear"
+    assert curves.slopes(account).axes[0].get_yscale() == "log"
+
+
+def test_the_results_of_a_regression_stand_within_its_figure(run_of: Callable[..., Path]) -> None:
+    account = account_of(run_of("--dataset", "function1", "--set", "device.ports=5", "--steps", 3))
+    assert account.summary is not None
+    far = {**account.summary, "test_r2": {"sum": -7.5}}
+    scores = curves.learning(replace(account, summary=far)).axes[0]
+    low, high = scores.get_ylim()
+    results = [line.get_ydata()[0] for line in scores.get_lines() if line.get_label() == "test part, readout 'sum'"]
+    assert results == [-7.5]
+    shown = [float(y) for line in scores.get_lines() if line.get_marker() in ("D", "None") for y in line.get_ydata()]
+    assert len(shown) >= 4
+    assert all(low < score < high for score in shown)
+
+
+def test_the_course_of_device_time_begins_at_zero_and_its_ends_stand_within(mesh_run: Path) -> None:
+    account = account_of(mesh_run)
+    (axes,) = costs.device_time(account).axes
+    clock, predicted, end, planned = axes.get_lines()
+    assert (clock.get_xdata()[0], clock.get_ydata()[0], predicted.get_ydata()[0]) == (0.0, 0.0, 0.0)
+    (_, right), (_, top) = axes.get_xlim(), axes.get_ylim()
+    for line in (end, planned):
+        assert line.get_xdata()[0] < 0.98 * right
+        assert line.get_ydata()[0] < 0.98 * top

@@ -57,6 +57,10 @@ def test_a_complete_run_has_no_fault(changed: Callable[..., tuple[Problem, ...]]
         ({"state": "stopped", "reason": "interrupted by SIGINT"}, "warning", "train --resume"),
         ({"state": "running", "pid": 2**22 + 1}, "warning", "its process is gone"),
         ({"state": "running", "pid": os.getpid()}, "note", "still running"),
+        ({"state": "running", "pid": 0}, "warning", "its process is gone"),
+        ({"state": "running", "pid": 10**30}, "warning", "its process is gone"),
+        ({"state": "paused", "pid": None}, "warning", "incomplete"),
+        ({"state": "complete"}, "fault", "no summary can be read"),
     ],
 )
 def test_how_an_incomplete_run_ended_comes_first(

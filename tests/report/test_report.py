@@ -18,6 +18,7 @@ from ffzero_lab.errors import InputError
 from ffzero_lab.figures.page import html_of
 from ffzero_lab.report import write_report, write_reports
 from ffzero_lab.report.account import account_of
+from ffzero_lab.report.problems import problems_of
 from ffzero_lab.report.writing import page_of
 
 
@@ -83,6 +84,8 @@ def test_a_run_without_its_later_files_is_told_as_far_as_it_came(mesh_run: Path,
         assert told in whole
     (copy / "metrics.jsonl").unlink()
     assert "No step was logged" in html_of(page_of(account_of(copy)))
+    (copy / "metrics.jsonl").write_text('{"event": "problem", "message": "full scale"}\n')
+    assert "full scale" in html_of(page_of(account_of(copy)))
 
 
 def test_damaged_files_are_told_and_the_rest_is_drawn(mesh_run: Path, tmp_path: Path) -> None:
@@ -94,6 +97,49 @@ def test_damaged_files_are_told_and_the_rest_is_drawn(mesh_run: Path, tmp_path: 
     assert any("evaluation.npz is a corrupt" in told for told in account.unreadable)
     assert any("metrics.jsonl is damaged" in told for told in account.unreadable)
     assert len(account.after) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("summary.json", "[]", "summary.json cannot be read: it is no table"),
+        ("summary.json", "{}", "summary.json is damaged, or was written by another version: it lacks layers"),
+        ("summary.json", '{"shots": NaN}', "NaN is no number of JSON"),
+        ("status.json", '"running"', "status.json cannot be read"),
+        ("metrics.jsonl", '{"event": "layer", "layer": 0}\n', "metrics.jsonl is damaged: KeyError: 'steps'"),
+        ("metrics.jsonl", "[" * 100_000 + "\n", "metrics.jsonl is damaged: RecursionError"),
+    ],
+)
+def test_json_that_no_run_writes_is_told_and_the_rest_is_drawn(
+    mesh_run: Path, tmp_path: Path, file: str, content: str, told: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(mesh_run, copy)
+    (copy / file).write_text(content)
+    account = account_of(copy)
+    assert [told in each for each in account.unreadable] == [True]
+    assert problems_of(account)
+    assert len(account.after) == 2
+
+
+def test_rows_of_a_layer_that_the_device_does_not_have_are_damage(mesh_run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(mesh_run, copy)
+    rows = (copy / "metrics.jsonl").read_text()
+    (copy / "metrics.jsonl").write_text(rows + rows.splitlines()[0].replace('"layer": 0', '"layer": 7') + "\n")
+    assert any("no layer 7" in told for told in account_of(copy).unreadable)
+
+
+def test_a_manifest_that_lacks_something_is_one_message(mesh_run: Path, tmp_path: Path) -> None:
+    manifest = json.loads((mesh_run / "manifest.json").read_text())
+    del manifest["plan"]["counts"], manifest["started"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"manifest\.json is damaged, or was written by another version: it lacks sta"):
+        account_of(tmp_path)
+    manifest["started"] = "2026-01-01T00:00:00+00:00"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"lacks plan\.counts"):
+        account_of(tmp_path)
 
 
 def test_what_is_no_training_run_is_refused(tmp_path: Path) -> None:

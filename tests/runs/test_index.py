@@ -1,5 +1,6 @@
 """The index of thousands of runs: right whatever becomes of it, and quick."""
 
+import errno
 import json
 import os
 import shutil
@@ -68,7 +69,7 @@ def test_a_damaged_index_is_made_anew_from_the_folders(tmp_path: Path, content: 
 def test_where_no_index_can_be_written_the_runs_are_listed_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError("read-only")
 
     make(tmp_path / "a")
@@ -96,3 +97,21 @@ def test_a_protocol_is_listed_by_its_name(tmp_path: Path) -> None:
     (row,) = indexed_runs(tmp_path)
     assert (row["dataset"], row["device"], row["shots"], row["state"]) == ("first-light", "twin", 1200, "complete")
     assert row["seed"] is None
+
+
+def test_a_folder_that_nobody_may_look_into_is_told_and_a_link_in_a_circle_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "theirs").mkdir()
+    stat = os.stat
+
+    def refusing(path: Any, **more: Any) -> os.stat_result:
+        if "theirs/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **more)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    (row,) = indexed_runs(tmp_path)
+    assert (row["run"], row["state"]) == ("theirs", "unreadable")
+    assert "Permission denied" in str(row["problem"])

@@ -22,7 +22,7 @@ const ASKED = {
   },
 };
 
-function confirmed(request, name) {
+function confirmed(request, name, reason) {
   const dialog = byId("confirm");
   const { label, sure, told } = ASKED[request];
   return new Promise((resolve) => {
@@ -31,6 +31,7 @@ function confirmed(request, name) {
       element("h2", { id: "confirm-title" }, `${label} this run?`),
       element("p", { className: "name" }, name),
       element("p", {}, told),
+      ...(request === "continue" && reason ? [element("p", { className: "question" }, reason)] : []),
       element(
         "div",
         { className: "buttons" },
@@ -45,11 +46,12 @@ function confirmed(request, name) {
   });
 }
 
-async function ask(request, name, say) {
+// What the run said when the button was pressed goes along: an answer is none to a question that came meanwhile.
+async function ask(request, name, say, reason) {
   if (!hasToken() && !(await askForToken("Control needs the token."))) return;
-  if (!(await confirmed(request, name))) return;
+  if (!(await confirmed(request, name, reason))) return;
   try {
-    await post(`/api/control/${runPath(name)}`, { request });
+    await post(`/api/control/${runPath(name)}`, request === "continue" ? { request, seen: reason } : { request });
     say(`Asked to ${request}. Waiting for the run's answer…`, request);
   } catch (error) {
     if (error.status === 401) forgetToken();
@@ -65,5 +67,5 @@ export function showControls(facts, name, say) {
     ),
     owner ? element("a", { href: `/run/${runPath(owner)}` }, "Control it at its protocol") : null,
   ]);
-  for (const request of facts.can) byId(`ask-${request}`).onclick = () => ask(request, name, say);
+  for (const request of facts.can) byId(`ask-${request}`).onclick = () => ask(request, name, say, facts.reason);
 }

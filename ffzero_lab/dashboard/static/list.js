@@ -92,6 +92,6 @@ byId("more").addEventListener("click", () => {
   most = 1000;
   look();
 });
-document.addEventListener("visibilitychange", () => document.hidden || look());
 await askIfReadingNeedsIt();
+document.addEventListener("visibilitychange", () => document.hidden || look());
 goOn();

@@ -71,7 +71,8 @@ function showHead() {
   setTitle(`${short} · ffzero-lab`);
   const { device, dataset } = facts;
   const what = facts.title ?? dataset?.name ?? "";
-  setText(byId("subtitle"), [what, `${device.name} (${device.serial_number})`, when && `begun ${when}`].filter(Boolean).join(" · "));
+  setText(byId("subtitle"), [what, `${device.name} (${device.serial_number})`, when && `begun ${when}`,
+    facts.elsewhere && `runs on ${facts.elsewhere}, last heard of ${facts.updated}`].filter(Boolean).join(" · "));
   const [words, sign, tone] = STATES[facts.state] ?? [facts.state, "•", "waiting"];
   const parked = facts.state === "paused" ? (facts.parked ? ", parked" : ", outputs held") : "";
   byId("state").className = `state ${tone}`;
@@ -101,6 +102,7 @@ function answerOf(request) {
   if (request === "stop" && facts.state === "stopped") return "It has stopped: the bench is parked, the run saved.";
   if (request === "pause" && facts.state === "paused") return facts.parked ? "It pauses, parked." : "It pauses; its outputs are held.";
   if (request === "continue" && facts.state === "running") return "It goes on.";
+  if (request === "continue" && facts.state === "complete") return "It went on, and is complete.";
   return `It did not come to that: it is ${facts.state}.`;
 }
 
@@ -192,6 +194,7 @@ async function follow() {
   let failures = 0;
   for (;;) {
     if (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+    let lost = "The server does not answer; trying again.";
     const ending = new AbortController();
     const hide = () => document.hidden && ending.abort();
     document.addEventListener("visibilitychange", hide);
@@ -200,7 +203,7 @@ async function follow() {
         failures = 0;
         setText(byId("connection"), "");
         if (kind === "news") take(content);
-        if (kind === "gone") setText(byId("connection"), content.message);
+        if (kind === "gone") lost = content.message;
       }
     } catch (error) {
       if (error.status === 401) {
@@ -208,16 +211,18 @@ async function follow() {
         continue;
       }
       if (error.status === 404) {
+        setText(byId("connection"), "");
         setText(byId("title"), "No such run");
         setText(byId("subtitle"), error.message);
         return;
       }
+      if (error.status) lost = error.message;
       if (error.name !== "AbortError") console.warn(error.message);
     } finally {
       document.removeEventListener("visibilitychange", hide);
     }
     if (document.hidden) continue;
-    setText(byId("connection"), "The server does not answer; trying again.");
+    setText(byId("connection"), lost);
     await new Promise((again) => setTimeout(again, AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)]));
   }
 }

@@ -10,7 +10,17 @@ export async function askIfReadingNeedsIt() {
   if (!isOpen) await askForToken("From another machine runs are shown to those who have the token.");
 }
 
+let asking = null;
+
+// Whoever asks while it is asked gets the same answer: a second dialog would take the first one's place, and its answer.
 export function askForToken(why) {
+  asking ??= askOnce(why).finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+function askOnce(why) {
   const dialog = byId("ask-token");
   const input = element("input", { id: "token", type: "password", autocomplete: "off", required: true });
   const said = element("p", { className: "wrong", role: "alert" });

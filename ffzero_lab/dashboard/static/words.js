@@ -2,7 +2,7 @@
 
 export const STATES = {
   running: ["running", "▶", "running"],
-  paused: ["paused", "⏸", "waiting"],
+  paused: ["paused", "❚❚", "waiting"],
   stopped: ["stopped", "■", "waiting"],
   complete: ["complete", "✓", "well"],
   tripped: ["interlock tripped", "⚠", "fault"],
