@@ -109,7 +109,7 @@ class Count:
 
 
 class Campaign:
-    """Runs plans in *folder* and counts; a plan whose outcome the computer may have brought about up to *times* times."""
+    """Runs plans in *folder* and counts; one that the computer may have brought to its end, up to *times* times."""
 
     def __init__(self, folder: Path, subject: Subject | None = None, times: int = 1) -> None:
         self._times = times
