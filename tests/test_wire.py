@@ -151,13 +151,16 @@ def test_a_trainer_that_is_killed_goes_on_to_the_same_bits_and_parks_before_anyt
 def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
     wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any, also_the_trainer: bool
 ) -> None:
+    content = bench.file.read_text()
+    assert "park_s = 60.0" in content
+    bench.file.write_text(content.replace("park_s = 60.0", "park_s = 5.0"))  # so long it tries, in vain
     trainer = Started(wired, bench, 30, *KILLED, "--name", "killed")
     run = trainer.wait()
     if also_the_trainer:
         trainer.kill()
     bench.kill()
     if not also_the_trainer:
-        _, complained = trainer.process.communicate(timeout=100.0)
+        _, complained = trainer.process.communicate(timeout=200.0)
         assert trainer.process.returncode == 3, complained
         assert "parking failed as well" in complained
         assert f"ffzero-lab train --resume {run}" in complained.replace("resume runs", f"resume {run.parent}")
