@@ -36,7 +36,7 @@ def test_an_interlock_on_a_twin_trips_and_says_why(table: Any, ask: Ask) -> None
 def test_a_trip_needs_a_word_to_go_on_and_goes_on_with_it(table: Any) -> None:
     table.fault(exchange_s=1.0, **{"from": 20})
     process = table.started("--set", "interlocks.temperature.upper=50", steps=30, readings=19)
-    table.fault(health="hot")
+    table.fault(health="hot", exchange_s=1.0)  # it goes on slowly, and does not end before somebody has looked
     _, err = process.communicate(timeout=100)
     assert process.returncode == 4
     assert "95.0 °C is over the upper bound" in err

@@ -51,8 +51,8 @@ def test_a_chip_behind_instruments_is_calibrated_as_in_process(
             assert (abs(difference) < 5.0 * spread).all(), name
     if not faults:
         for name, (error, spread) in wired.beside_truth(wire, options).items():
-            # The twin behind the wire lives in real time: its noise is another in each run.
-            assert (spread < wired.LIMITS[name]).all(), name
+            # The twin behind the wire lives in real time: its noise is another in each run, and so is its drift.
+            assert (spread < 10.0 * wired.LIMITS[name]).all(), name
             assert (abs(error) < wired.LIMITS[name] + 5.0 * spread).all(), name
 
 

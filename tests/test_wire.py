@@ -152,8 +152,10 @@ def test_a_bench_that_lost_its_power_is_resumed_at_the_same_addresses(
     wired: Any, bench: Any, undisturbed: tuple[np.ndarray, dict[str, float]], ask: Any, also_the_trainer: bool
 ) -> None:
     content = bench.file.read_text()
-    assert "park_s = 60.0" in content
-    bench.file.write_text(content.replace("park_s = 60.0", "park_s = 5.0"))  # so long it tries, in vain
+    for was, now in (("park_s = 60.0", "park_s = 10.0"), ("deadline_s = 10.0", "deadline_s = 1.5")):
+        assert was in content
+        content = content.replace(was, now)
+    bench.file.write_text(content)  # so long it tries to park, in vain
     trainer = Started(wired, bench, 30, *KILLED, "--name", "killed")
     run = trainer.wait()
     if also_the_trainer:
