@@ -25,7 +25,7 @@ class Walking(Guarded):
     def write_parameters(self, layer: int, values: FloatArray) -> None:
         """Set *values* (P,) after every check, as slowly as the slew limits ask for; raises LimitViolation."""
         if self._walks(layer):
-            self._check_values(layer, values[np.newaxis])
+            self._limits.check_values(layer, values[np.newaxis])
             self._walk(layer, values)
         super().write_parameters(layer, values)
 
@@ -33,7 +33,7 @@ class Walking(Guarded):
         """Measure *settings* (K, P) in order, all of them checked before the first is walked to."""
         if not self._walks(layer):
             return super().probe(layer, settings, rows)
-        self._check_values(layer, settings)
+        self._limits.check_values(layer, settings)
         self._check_rows(layer, rows)
         if not self._is_far(layer, np.vstack([self._start(layer), settings])):
             return super().probe(layer, settings, rows)
@@ -46,9 +46,6 @@ class Walking(Guarded):
     def _walks(self, layer: int) -> bool:
         self._check_usable(layer)
         return self._limits.limits_slew(layer) and self.description.timing.write_s > 0.0
-
-    def _check_values(self, layer: int, settings: FloatArray) -> None:
-        self._limits.check_values(layer, settings)
 
     def _walk(self, layer: int, wanted: FloatArray) -> None:
         """Write every setting on the way to *wanted* (P,), that one left out."""
